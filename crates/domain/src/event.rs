@@ -1,0 +1,121 @@
+//! Facts for the outbox: appended in the transaction that made them true.
+//! Data holds ids, codes and counts; names and addresses stay in the tables that are erased with their user.
+
+use crate::ids::{AccountId, ConnectionId, GroupId, SessionId, TenantId, TokenId, UserId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What happened, in the dotted names that the vendor's app will see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    TenantCreated,
+    DomainVerified,
+    ConnectionCreated,
+    ConnectionUpdated,
+    TokenCreated,
+    TokenRevoked,
+    UserCreated,
+    UserLinked,
+    UserUpdated,
+    UserRoleChanged,
+    UserDeactivated,
+    UserReactivated,
+    UserDeleted,
+    GroupCreated,
+    GroupUpdated,
+    GroupDeleted,
+    GroupMembersChanged,
+    SessionCreated,
+    SessionRevoked,
+    LoginFailed,
+    ProvisioningFailed,
+}
+
+impl EventKind {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TenantCreated => "tenant.created",
+            Self::DomainVerified => "domain.verified",
+            Self::ConnectionCreated => "connection.created",
+            Self::ConnectionUpdated => "connection.updated",
+            Self::TokenCreated => "directory.token_created",
+            Self::TokenRevoked => "directory.token_revoked",
+            Self::UserCreated => "user.created",
+            Self::UserLinked => "user.linked",
+            Self::UserUpdated => "user.updated",
+            Self::UserRoleChanged => "user.role_changed",
+            Self::UserDeactivated => "user.deactivated",
+            Self::UserReactivated => "user.reactivated",
+            Self::UserDeleted => "user.deleted",
+            Self::GroupCreated => "group.created",
+            Self::GroupUpdated => "group.updated",
+            Self::GroupDeleted => "group.deleted",
+            Self::GroupMembersChanged => "group.members_changed",
+            Self::SessionCreated => "session.created",
+            Self::SessionRevoked => "session.revoked",
+            Self::LoginFailed => "login.failed",
+            Self::ProvisioningFailed => "provisioning.failed",
+        }
+    }
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Tenant(TenantId),
+    Connection(ConnectionId),
+    Token(TokenId),
+    User(UserId),
+    Account(AccountId),
+    Group(GroupId),
+    Session(SessionId),
+}
+
+impl Subject {
+    /// The subject's id.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Tenant(id) => id.0,
+            Self::Connection(id) => id.0,
+            Self::Token(id) => id.0,
+            Self::User(id) => id.0,
+            Self::Account(id) => id.0,
+            Self::Group(id) => id.0,
+            Self::Session(id) => id.0,
+        }
+    }
+
+    /// The subject's noun.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Tenant(_) => "tenant",
+            Self::Connection(_) => "connection",
+            Self::Token(_) => "token",
+            Self::User(_) => "user",
+            Self::Account(_) => "account",
+            Self::Group(_) => "group",
+            Self::Session(_) => "session",
+        }
+    }
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub kind: EventKind,
+    pub subject: Subject,
+    pub data: Value,
+}
+
+impl Event {
+    /// A fact that needs no more words.
+    pub fn new(kind: EventKind, subject: Subject) -> Self {
+        Self { kind, subject, data: json!({}) }
+    }
+
+    /// A fact with details: ids, codes and counts only.
+    pub fn with(kind: EventKind, subject: Subject, data: Value) -> Self {
+        Self { kind, subject, data }
+    }
+}

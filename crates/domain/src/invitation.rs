@@ -1,0 +1,167 @@
+//! The life of an invitation. It lasts 14 days from sending, and nothing that happened to one blocks the next.
+
+use crate::{ids::InvitationId, refusal::Refusal};
+use time::{Duration, OffsetDateTime};
+
+/// How long a code works after it was sent.
+pub const LIFETIME: Duration = Duration::days(14);
+
+/// An invitation as stored: what happened to it so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invitation {
+    pub id: InvitationId,
+    pub created_at: OffsetDateTime,
+    pub step: Step,
+}
+
+/// The last thing that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Written down; no mail server has taken it yet. A lost one stays here.
+    Created,
+    /// A mail server took it.
+    Sent { at: OffsetDateTime },
+    /// It came back.
+    Bounced,
+    /// The person arrived, by the code or by single sign-on.
+    Accepted,
+    /// An administrator withdrew it.
+    Revoked,
+    /// A newer one took its place.
+    Superseded,
+}
+
+/// What happens to an invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Send,
+    Bounce,
+    Accept,
+    Revoke,
+    Supersede,
+}
+
+/// Where an invitation stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Pending,
+    Live,
+    Stale,
+    Bounced,
+    Accepted,
+    Revoked,
+    Superseded,
+}
+
+impl Invitation {
+    /// When the code stops working: 14 days after sending, or after creation while it waits to be sent.
+    pub fn expires_at(&self) -> OffsetDateTime {
+        match self.step {
+            Step::Sent { at } => at + LIFETIME,
+            _ => self.created_at + LIFETIME,
+        }
+    }
+
+    /// Where the invitation stands now.
+    pub fn status(&self, now: OffsetDateTime) -> Status {
+        match self.step {
+            Step::Accepted => Status::Accepted,
+            Step::Revoked => Status::Revoked,
+            Step::Superseded => Status::Superseded,
+            Step::Bounced => Status::Bounced,
+            Step::Created | Step::Sent { .. } if self.expires_at() <= now => Status::Stale,
+            Step::Created => Status::Pending,
+            Step::Sent { .. } => Status::Live,
+        }
+    }
+
+    /// The invitation after `action`; a step that is over stays as it is, so every action may be repeated.
+    pub fn after(self, action: Action, now: OffsetDateTime) -> Result<Self, Refusal> {
+        let step = match (action, self.status(now)) {
+            (Action::Accept, Status::Pending | Status::Live | Status::Bounced) => Step::Accepted,
+            (Action::Accept, Status::Stale) => return Err(Refusal::InvitationExpired),
+            (Action::Accept, Status::Accepted) => return Err(Refusal::InvitationUsed),
+            (Action::Accept, Status::Revoked | Status::Superseded) => return Err(Refusal::InvitationWithdrawn),
+            // The code was accepted or replaced while the mail was on its way: nothing to undo.
+            (_, Status::Accepted | Status::Revoked | Status::Superseded) => self.step,
+            (Action::Send, Status::Stale) => return Err(Refusal::InvitationExpired),
+            (Action::Send, _) => Step::Sent { at: now },
+            (Action::Bounce, _) => Step::Bounced,
+            (Action::Revoke, _) => Step::Revoked,
+            (Action::Supersede, _) => Step::Superseded,
+        };
+        Ok(Self { step, ..self })
+    }
+}
+
+/// The earlier invitations that a new one to the same address supersedes. Always possible: none blocks it.
+pub fn superseded_by_a_new_one(earlier: &[Invitation]) -> Vec<InvitationId> {
+    let open = |step| matches!(step, Step::Created | Step::Sent { .. } | Step::Bounced);
+    earlier.iter().filter(|invitation| open(invitation.step)).map(|invitation| invitation.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    const DAY: Duration = Duration::DAY;
+    const T0: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+    const ACTIONS: [Action; 5] = [Action::Send, Action::Bounce, Action::Accept, Action::Revoke, Action::Supersede];
+
+    fn invitation(step: Step) -> Invitation {
+        Invitation { id: InvitationId(Uuid::nil()), created_at: T0, step }
+    }
+
+    #[test]
+    fn a_code_lasts_14_days_from_sending() {
+        let sent = invitation(Step::Sent { at: T0 + DAY });
+        assert_eq!(sent.status(T0 + 15 * DAY - Duration::SECOND), Status::Live);
+        assert_eq!(sent.status(T0 + 15 * DAY), Status::Stale);
+        assert_eq!(sent.after(Action::Accept, T0 + 15 * DAY), Err(Refusal::InvitationExpired));
+        assert_eq!(invitation(Step::Created).status(T0 + 14 * DAY), Status::Stale, "lost before sending");
+    }
+
+    #[test]
+    fn accepting_is_possible_exactly_once_and_only_while_it_stands() {
+        let now = T0 + DAY;
+        let table = [
+            (Step::Created, Ok(Step::Accepted)),
+            (Step::Sent { at: T0 }, Ok(Step::Accepted)),
+            (Step::Bounced, Ok(Step::Accepted)),
+            (Step::Accepted, Err(Refusal::InvitationUsed)),
+            (Step::Revoked, Err(Refusal::InvitationWithdrawn)),
+            (Step::Superseded, Err(Refusal::InvitationWithdrawn)),
+        ];
+        for (step, outcome) in table {
+            assert_eq!(invitation(step).after(Action::Accept, now).map(|i| i.step), outcome, "{step:?}");
+        }
+    }
+
+    #[test]
+    fn no_history_blocks_the_next_invitation_and_none_revives_a_closed_one() {
+        // Every history of up to four actions, each taken a few days after the other.
+        for code in 0..ACTIONS.len().pow(4) {
+            for gap in [0, 5, 20] {
+                let mut now = T0;
+                let mut one = invitation(Step::Created);
+                for place in 0..4 {
+                    let action = ACTIONS[code / ACTIONS.len().pow(place) % ACTIONS.len()];
+                    let closed = matches!(one.step, Step::Accepted | Step::Revoked | Step::Superseded);
+                    let next = one.after(action, now).unwrap_or(one);
+                    assert!(!closed || next == one, "a closed invitation moved");
+                    one = next;
+                    now += gap * DAY;
+                }
+                let superseded = superseded_by_a_new_one(&[one]);
+                let next = invitation(Step::Sent { at: now });
+                assert_eq!(next.status(now), Status::Live, "the next one works whatever became of this one");
+                let after = one.after(Action::Supersede, now).unwrap();
+                assert!(
+                    superseded.is_empty() || after.after(Action::Accept, now).is_err(),
+                    "only the newest code works"
+                );
+            }
+        }
+    }
+}

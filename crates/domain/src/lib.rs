@@ -1,0 +1,14 @@
+//! The words and rules of Gatehouse: who is who, with which role, and when somebody is out.
+//! Knows no database, no protocol and no clock; everything a rule needs is an argument.
+
+pub mod account;
+pub mod email;
+pub mod event;
+pub mod ids;
+pub mod invitation;
+pub mod matching;
+pub mod names;
+pub mod provisioning;
+pub mod refusal;
+pub mod role;
+pub mod session;

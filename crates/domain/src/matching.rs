@@ -1,0 +1,100 @@
+//! Which account an identity provider's assertion means: bound NameID, userName, externalId, then verified e-mail.
+
+use crate::{account::Account, refusal::Refusal};
+
+/// The accounts of one connection that could be meant, one per way of finding them.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// Bound to exactly this NameID.
+    pub bound: Option<Account>,
+    /// Whose userName is the NameID.
+    pub user_name: Option<Account>,
+    /// Whose externalId is the NameID.
+    pub external_id: Option<Account>,
+    /// The only account with the asserted address, given only when the tenant owns its domain.
+    pub verified_email: Option<Account>,
+}
+
+/// The account that signs in, and whether this sign-in binds it to the NameID.
+#[derive(Debug, PartialEq)]
+pub struct SignIn {
+    pub account: Account,
+    pub binds: bool,
+}
+
+/// Picks the account; the first way that finds one decides, and a bound account is never taken over.
+///
+/// `lasting` is false for a transient NameID, which names nobody twice and therefore binds nothing.
+pub fn sign_in(candidates: Candidates, lasting: bool) -> Result<SignIn, Refusal> {
+    let Candidates { bound, user_name, external_id, verified_email } = candidates;
+    if let Some(account) = bound {
+        return admit(account, false);
+    }
+    let account = user_name.or(external_id).or(verified_email).ok_or(Refusal::UserUnknown)?;
+    if lasting && account.profile.name_id.is_some() {
+        return Err(Refusal::AccountBound);
+    }
+    admit(account, lasting)
+}
+
+fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
+    if account.profile.active { Ok(SignIn { account, binds }) } else { Err(Refusal::UserDeactivated) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provisioning::tests::account;
+
+    fn named(name: &str, bound: Option<&str>, active: bool) -> Account {
+        let mut account = account(name);
+        account.profile.name_id = bound.map(str::to_owned);
+        account.profile.active = active;
+        account
+    }
+
+    #[test]
+    fn the_order_is_bound_then_user_name_then_external_id_then_verified_email() {
+        let all = || Candidates {
+            bound: Some(named("bound", Some("n"), true)),
+            user_name: Some(named("name", None, true)),
+            external_id: Some(named("external", None, true)),
+            verified_email: Some(named("email", None, true)),
+        };
+        let who = |candidates| sign_in(candidates, true).map(|s| (s.account.profile.user_name.to_string(), s.binds));
+        assert_eq!(who(all()), Ok(("bound".into(), false)));
+        assert_eq!(who(Candidates { bound: None, ..all() }), Ok(("name".into(), true)));
+        assert_eq!(who(Candidates { bound: None, user_name: None, ..all() }), Ok(("external".into(), true)));
+        let by_email = Candidates { bound: None, user_name: None, external_id: None, ..all() };
+        assert_eq!(who(by_email), Ok(("email".into(), true)));
+        assert_eq!(who(Candidates::default()), Err(Refusal::UserUnknown));
+    }
+
+    #[test]
+    fn a_bound_account_is_never_taken_over_by_a_reused_address() {
+        for candidates in [
+            Candidates { user_name: Some(named("ann", Some("old"), true)), ..Candidates::default() },
+            Candidates { external_id: Some(named("ann", Some("old"), true)), ..Candidates::default() },
+            Candidates { verified_email: Some(named("ann", Some("old"), true)), ..Candidates::default() },
+        ] {
+            assert_eq!(sign_in(candidates, true), Err(Refusal::AccountBound));
+        }
+    }
+
+    #[test]
+    fn a_deactivated_account_stays_out_by_every_way() {
+        for candidates in [
+            Candidates { bound: Some(named("ann", Some("n"), false)), ..Candidates::default() },
+            Candidates { user_name: Some(named("ann", None, false)), ..Candidates::default() },
+            Candidates { verified_email: Some(named("ann", None, false)), ..Candidates::default() },
+        ] {
+            assert_eq!(sign_in(candidates, true), Err(Refusal::UserDeactivated));
+        }
+    }
+
+    #[test]
+    fn a_transient_name_id_binds_nothing() {
+        let candidates = Candidates { verified_email: Some(named("ann", Some("old"), true)), ..Candidates::default() };
+        assert!(!sign_in(candidates, false).unwrap().binds);
+    }
+}

@@ -1,0 +1,73 @@
+//! The business "no": a stable code and a sentence that the customer's IT admin can act on.
+
+use thiserror::Error;
+
+/// Why something the caller asked for will not be done, and what to change so that it will.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error(
+        "userName must have 1 to 256 characters and no control characters; map it to the user's e-mail or login in the identity provider"
+    )]
+    UserNameInvalid,
+    #[error(
+        "another user of this connection already has the userName \"{user_name}\"; change the userName of one of the two in the identity provider, or remove the older assignment"
+    )]
+    UserNameTaken { user_name: String },
+    #[error(
+        "another group of this connection is already called \"{display_name}\"; link the existing group in the identity provider (Push Groups > Link Group) or rename one of the two"
+    )]
+    GroupNameTaken { display_name: String },
+    #[error("\"{value}\" is not an e-mail address; correct the user's primary e-mail in the identity provider")]
+    EmailInvalid { value: String },
+    #[error(
+        "displayName must have 1 to 256 characters and no control characters; correct the group's name in the identity provider"
+    )]
+    GroupNameInvalid,
+    #[error("\"{slug}\" cannot be a short name; use 1 to 63 of a-z, 0-9 and inner hyphens")]
+    SlugInvalid { slug: String },
+    #[error("\"{domain}\" is not a domain name; write it like example.com")]
+    DomainInvalid { domain: String },
+    #[error("\"{name}\" is taken; choose another name or show the existing one")]
+    NameTaken { name: String },
+    #[error(
+        "an application needs at least one role, each of 1 to 64 characters and named once; the last one is the default"
+    )]
+    RolesInvalid,
+    #[error("nobody with this identity has been assigned to the application; ask your IT admin to assign you")]
+    UserUnknown,
+    #[error("this account is deactivated; ask your IT admin to assign you to the application again")]
+    UserDeactivated,
+    #[error(
+        "this account belongs to another identity at the identity provider; ask your IT admin to check the user's Application username"
+    )]
+    AccountBound,
+    #[error("the invitation has expired; ask for a new one")]
+    InvitationExpired,
+    #[error("the invitation has been used")]
+    InvitationUsed,
+    #[error("the invitation was withdrawn; ask for a new one")]
+    InvitationWithdrawn,
+}
+
+impl Refusal {
+    /// The stable code: documented, searchable, never reused.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UserNameInvalid => "GH-USR-001",
+            Self::UserNameTaken { .. } => "GH-USR-002",
+            Self::EmailInvalid { .. } => "GH-USR-003",
+            Self::UserUnknown => "GH-USR-004",
+            Self::UserDeactivated => "GH-USR-005",
+            Self::AccountBound => "GH-USR-006",
+            Self::GroupNameTaken { .. } => "GH-GRP-001",
+            Self::GroupNameInvalid => "GH-GRP-002",
+            Self::SlugInvalid { .. } => "GH-CFG-001",
+            Self::DomainInvalid { .. } => "GH-CFG-002",
+            Self::NameTaken { .. } => "GH-CFG-003",
+            Self::RolesInvalid => "GH-CFG-004",
+            Self::InvitationExpired => "GH-INV-001",
+            Self::InvitationUsed => "GH-INV-002",
+            Self::InvitationWithdrawn => "GH-INV-003",
+        }
+    }
+}

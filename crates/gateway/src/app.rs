@@ -1,0 +1,128 @@
+//! What every request shares: the database, keys, clock and the names under which the world knows us.
+
+use crate::{clock::Clock, config::Config, error::Error, keys::TokenKeys, vault::Vault};
+use anyhow::Context;
+use domain::ids::{ConnectionId, TenantId};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use moka::future::Cache;
+use std::{num::NonZeroU32, ops::Deref, sync::Arc};
+use store::{
+    control::{self, ControlTx},
+    scope::{Actor, Scope},
+    store::{Store, StoreConfig},
+    tenant::TenantTx,
+};
+use time::OffsetDateTime;
+
+/// Connections whose tenant is remembered; the pair never changes.
+const REMEMBERED_CONNECTIONS: u64 = 100_000;
+
+/// The running gateway.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// The parts of [`App`].
+pub struct Inner {
+    pub store: Store,
+    pub config: Config,
+    pub vault: Vault,
+    pub keys: TokenKeys,
+    pub clock: Clock,
+    saml_limiter: DefaultKeyedRateLimiter<ConnectionId>,
+    tenants: Cache<ConnectionId, TenantId>,
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens the database, checks the root keys against what is stored, and makes token keys if there are none.
+    ///
+    /// # Errors
+    /// What an operator must set or mend.
+    pub async fn start(mut config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let store = open_store(&config)?;
+        let vault = config
+            .vault
+            .take()
+            .context("keys.root or keys.root_file is not set; `gatehouse key generate` makes one")?;
+        let keys = TokenKeys::load_or_create(&store, &vault, clock.now()).await?;
+        let quota = Quota::per_second(NonZeroU32::new(config.limits.saml_responses).unwrap_or(NonZeroU32::MIN));
+        let saml_limiter = RateLimiter::keyed(quota);
+        let tenants = Cache::new(REMEMBERED_CONNECTIONS);
+        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, saml_limiter, tenants })))
+    }
+}
+
+/// Prepares the database pools of a configuration.
+///
+/// # Errors
+/// Which login is missing.
+pub fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let database = &config.database;
+    let url = database.url.as_ref().context("database.url (or database.url_file) is not set")?;
+    let control_url =
+        database.control_url.as_ref().context("database.control_url (or database.control_url_file) is not set")?;
+    let store = Store::new(&StoreConfig {
+        url: &url.0,
+        control_url: &control_url.0,
+        max_connections: database.max_connections,
+        acquire_timeout: database.acquire_timeout,
+    });
+    store.context("a database URL does not parse; write postgres://user:password@host:5432/gatehouse")
+}
+
+impl Inner {
+    /// The OpenID Connect issuer: the public origin.
+    pub fn issuer(&self) -> &str {
+        &self.config.server.public_url
+    }
+
+    /// The base of a connection's URLs, and its SAML entity ID.
+    pub fn connection_url(&self, connection: ConnectionId) -> String {
+        format!("{}/c/{connection}", self.issuer())
+    }
+
+    /// Whether cookies can be kept to encrypted connections.
+    pub fn is_https(&self) -> bool {
+        self.issuer().starts_with("https://")
+    }
+
+    /// A tenant's transaction at `now`.
+    pub async fn tenant(&self, tenant: TenantId, actor: Actor, now: OffsetDateTime) -> Result<TenantTx, Error> {
+        Ok(self.store.tenant(Scope { tenant, actor, now }).await?)
+    }
+
+    /// A transaction across tenants.
+    pub async fn control(&self, now: OffsetDateTime) -> Result<ControlTx, Error> {
+        Ok(self.store.control(now).await?)
+    }
+
+    /// The tenant that owns a connection.
+    pub async fn tenant_of(&self, connection: ConnectionId, now: OffsetDateTime) -> Result<TenantId, Error> {
+        if let Some(tenant) = self.tenants.get(&connection).await {
+            return Ok(tenant);
+        }
+        let mut tx = self.control(now).await?;
+        let tenant = control::tenant_of_connection(&mut tx, connection).await?;
+        tx.rollback().await?;
+        let tenant = tenant.ok_or(Error::NotFound)?;
+        self.tenants.insert(connection, tenant).await;
+        Ok(tenant)
+    }
+
+    /// Whether the connection may post one more SAML response now.
+    pub fn admits_saml_response(&self, connection: ConnectionId) -> bool {
+        self.saml_limiter.check_key(&connection).is_ok()
+    }
+
+    /// Forgets limits of connections that have been quiet.
+    pub fn forget_quiet_connections(&self) {
+        self.saml_limiter.retain_recent();
+    }
+}

@@ -1,0 +1,40 @@
+//! Removes what has run out, a little at a time, until it is told to stop.
+
+use crate::app::App;
+use std::time::Duration;
+use store::expired;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+/// How often a process looks.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Runs until dropped. Several processes may clean at once: they remove different rows, or none.
+pub async fn run(app: App) {
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.forget_quiet_connections();
+        if let Err(error) = clean(&app).await {
+            warn!(error = %error, "Clean-up failed; the next round tries again");
+        }
+    }
+}
+
+/// One round, in batches until one removes nothing.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn clean(app: &App) -> store::error::Result<u64> {
+    let mut removed = 0;
+    loop {
+        let mut tx = app.store.control(app.clock.now()).await?;
+        let batch = expired::delete(&mut tx).await?;
+        tx.commit().await?;
+        removed += batch;
+        if batch == 0 {
+            return Ok(removed);
+        }
+    }
+}

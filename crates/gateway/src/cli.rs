@@ -1,0 +1,194 @@
+//! The command line: what an operator does, each in one command.
+
+mod application;
+mod connection;
+mod key;
+mod output;
+mod tenant;
+mod token;
+
+use crate::{app, clock::Clock, config::Config, serve};
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use domain::ids::{ConnectionId, TenantId};
+use output::Output;
+use std::{path::PathBuf, process::ExitCode};
+use store::{
+    control, migrate,
+    scope::{Actor, Scope},
+    store::Store,
+    tenant::TenantTx,
+};
+use time::OffsetDateTime;
+
+/// Gatehouse, a multi-tenant identity gateway: SAML and SCIM in, OpenID Connect out.
+#[derive(Debug, Parser)]
+#[command(name = "gatehouse", version, propagate_version = true)]
+pub struct Cli {
+    /// A settings file; without it the defaults and the environment (GATEHOUSE__SERVER__LISTEN, ...) are used.
+    #[arg(long, global = true, env = "GATEHOUSE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Format {
+    /// How to print the result.
+    #[arg(short = 'o', long = "output", global = true, value_enum, default_value_t = output::Kind::Text)]
+    output: output::Kind,
+    /// Print only this field of the result.
+    #[arg(long, global = true, value_name = "NAME")]
+    field: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve browsers, identity providers and applications until stopped.
+    Serve,
+    /// Bring the database up to this version (uses database.owner_url).
+    Migrate,
+    /// Check the settings, the database logins, the migrations and the root keys, and print the settings.
+    Check,
+    /// Ask a running gateway on this machine whether it is ready; for container health checks.
+    Healthcheck,
+    /// The vendor's products that users sign in to.
+    #[command(subcommand)]
+    Application(application::Command),
+    /// Customer organizations.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// A tenant's links to its identity provider.
+    #[command(subcommand)]
+    Connection(connection::Command),
+    /// Tokens with which an identity provider provisions over SCIM.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Root keys, which seal all other keys.
+    #[command(subcommand)]
+    Key(key::Command),
+}
+
+/// Runs one command; errors go to standard error, as sentences.
+pub fn run(cli: Cli) -> ExitCode {
+    let Cli { config, format, command } = cli;
+    let outcome = if let Command::Key(key::Command::Generate) = command {
+        key::generate();
+        Ok(())
+    } else {
+        load(config.as_deref()).and_then(|config| {
+            let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
+            runtime.block_on(carry_out(command, config, &Output::new(format.output, format.field)))
+        })
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gatehouse: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(file: Option<&std::path::Path>) -> anyhow::Result<Config> {
+    Config::load(file).map_err(|problems| {
+        let list: Vec<String> = problems.iter().map(|problem| format!("\n  - {problem}")).collect();
+        anyhow::anyhow!("the settings have {} mistake(s):{}", list.len(), list.concat())
+    })
+}
+
+async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow::Result<()> {
+    match command {
+        Command::Serve => serve::run(config).await,
+        Command::Migrate => migrate(&config, output).await,
+        Command::Check => check(config, output).await,
+        Command::Healthcheck => healthcheck(&config).await,
+        Command::Application(command) => application::run(command, &Desk::open(config)?, output).await,
+        Command::Tenant(command) => tenant::run(command, &Desk::open(config)?, output).await,
+        Command::Connection(command) => connection::run(command, &Desk::open(config)?, output).await,
+        Command::Token(command) => token::run(command, &Desk::open(config)?, output).await,
+        Command::Key(command) => key::run(command, Desk::open(config)?, output).await,
+    }
+}
+
+async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
+    let url =
+        config.database.owner_url.as_ref().context("database.owner_url (or database.owner_url_file) is not set")?;
+    let count = migrate::run(&url.0).await.context("the database could not be migrated")?;
+    output.line(&format!("The database is up to date: {count} migration(s)."));
+    Ok(())
+}
+
+async fn check(config: Config, output: &Output) -> anyhow::Result<()> {
+    let settings: Vec<String> = config.printed().iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    for line in settings {
+        output.line(&line);
+    }
+    ::saml::self_test::self_test()?;
+    let app = app::App::start(config, Clock::System).await?;
+    let mut problems = app.store.unfit_logins().await?;
+    let mut tx = app.store.control(app.clock.now()).await?;
+    if migrate::schema(&mut tx).await? == migrate::Schema::Behind {
+        problems.push("migrations are missing; run `gatehouse migrate`".to_owned());
+    }
+    tx.rollback().await?;
+    if !problems.is_empty() {
+        bail!("{}", problems.join("; "));
+    }
+    output.line("Everything fits: settings, logins, migrations, root keys.");
+    Ok(())
+}
+
+async fn healthcheck(config: &Config) -> anyhow::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = config.operations_listen;
+    let mut stream =
+        tokio::net::TcpStream::connect(address).await.with_context(|| format!("nothing answers on {address}"))?;
+    stream.write_all(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.take(4_096).read_to_string(&mut answer).await?;
+    if answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200") {
+        return Ok(());
+    }
+    bail!("{}", answer.lines().last().unwrap_or("no answer"))
+}
+
+/// What a command works with.
+struct Desk {
+    config: Config,
+    store: Store,
+    clock: Clock,
+}
+
+impl Desk {
+    fn open(config: Config) -> anyhow::Result<Self> {
+        Ok(Self { store: app::open_store(&config)?, config, clock: Clock::System })
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    async fn tenant(&self, tenant: TenantId) -> anyhow::Result<TenantTx> {
+        let scope = Scope { tenant, actor: Actor::Operator, now: self.now() };
+        Ok(self.store.tenant(scope).await?)
+    }
+
+    async fn tenant_by_slug(&self, slug: &str) -> anyhow::Result<store::tenants::Tenant> {
+        let mut tx = self.store.control(self.now()).await?;
+        let tenant = store::tenants::by_slug(&mut tx, slug).await?;
+        tx.rollback().await?;
+        tenant.with_context(|| format!("there is no tenant \"{slug}\"; `gatehouse tenant list` shows them"))
+    }
+
+    async fn tenant_of(&self, connection: ConnectionId) -> anyhow::Result<TenantId> {
+        let mut tx = self.store.control(self.now()).await?;
+        let tenant = control::tenant_of_connection(&mut tx, connection).await?;
+        tx.rollback().await?;
+        tenant.with_context(|| {
+            format!("there is no connection {connection}; `gatehouse connection list --tenant NAME` shows them")
+        })
+    }
+}

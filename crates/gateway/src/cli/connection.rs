@@ -1,0 +1,202 @@
+//! `gatehouse connection …`: the values that go into Okta, and those that come from there.
+
+use super::{Desk, application, output::Output};
+use crate::vault::Purpose;
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use domain::{
+    event::{Event, EventKind, Subject},
+    ids::ConnectionId,
+    refusal::Refusal,
+};
+use saml::{
+    idp::{IdentityProvider, IdpCertificate},
+    sp::SpKey,
+};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use store::{
+    connections::{self, Connection, StoredIdp},
+    error::{Constraint, Error as StoreError},
+    events, sp_keys,
+    sp_keys::SealedSpKey,
+};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// How long the self-signed certificate of a connection's key lasts; it is replaced by hand before.
+const CERTIFICATE_LIFETIME: Duration = Duration::days(10 * 365);
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Link a tenant to an application, and get the values to paste into the identity provider.
+    Create {
+        /// The tenant's short name.
+        #[arg(long)]
+        tenant: String,
+        /// The application's short name.
+        #[arg(long)]
+        application: String,
+        /// What to call it, such as Okta.
+        #[arg(long, default_value = "Okta")]
+        name: String,
+    },
+    /// Tell what the identity provider is: by its metadata, or by three fields.
+    Idp(Idp),
+    /// Show every value to paste, under the label that Okta gives its field.
+    Show {
+        /// The connection's id.
+        id: ConnectionId,
+    },
+    /// List a tenant's connections.
+    List {
+        /// The tenant's short name.
+        #[arg(long)]
+        tenant: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Idp {
+    /// The connection's id.
+    id: ConnectionId,
+    /// The metadata that the identity provider offers for download (Okta: "Identity Provider metadata").
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sso_url", "issuer", "certificate_file"], required_unless_present = "sso_url")]
+    metadata_file: Option<PathBuf>,
+    /// Okta: "Identity Provider Single Sign-On URL".
+    #[arg(long, value_name = "URL", requires_all = ["issuer", "certificate_file"])]
+    sso_url: Option<String>,
+    /// Okta: "Identity Provider Issuer".
+    #[arg(long, value_name = "ID")]
+    issuer: Option<String>,
+    /// Okta: "X.509 Certificate".
+    #[arg(long, value_name = "FILE")]
+    certificate_file: Option<PathBuf>,
+}
+
+pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
+    match command {
+        Command::Create { tenant, application, name } => create(desk, &tenant, &application, name, output).await,
+        Command::Idp(idp) => set_idp(desk, idp, output).await,
+        Command::Show { id } => show(desk, id, output).await,
+        Command::List { tenant } => {
+            let tenant = desk.tenant_by_slug(&tenant).await?;
+            let mut tx = desk.tenant(tenant.id).await?;
+            let all = connections::list(&mut tx).await?;
+            tx.rollback().await?;
+            output.list(&all.iter().map(|connection| fields(desk, connection)).collect::<Vec<_>>())
+        }
+    }
+}
+
+async fn create(desk: &Desk, tenant: &str, application: &str, name: String, output: &Output) -> anyhow::Result<()> {
+    let vault = desk
+        .config
+        .vault
+        .as_ref()
+        .context("keys.root or keys.root_file is not set; the connection's key must be sealed")?;
+    let tenant = desk.tenant_by_slug(tenant).await?;
+    let application = application::find(desk, application).await?;
+    // Before the transaction: a key takes a moment.
+    let now = desk.now();
+    let key = SpKey::generate("Gatehouse", now - Duration::DAY, now + CERTIFICATE_LIFETIME)?;
+    let mut tx = desk.tenant(tenant.id).await?;
+    let (id, key_id) = (ConnectionId(tx.new_id()), tx.new_id());
+    match connections::insert(&mut tx, id, application.id, &name).await {
+        Ok(()) => {}
+        Err(StoreError::Conflict(Constraint::ConnectionName)) => bail!(Refusal::NameTaken { name }),
+        Err(error) => return Err(error.into()),
+    }
+    let sealed = vault.seal(Purpose::SpKey, key_id, key.pkcs8_der())?;
+    let stored = SealedSpKey {
+        id: key_id,
+        root_key_id: sealed.root_key_id,
+        sealed: sealed.bytes,
+        certificate: key.certificate_der().to_vec(),
+    };
+    sp_keys::insert(&mut tx, id, &stored).await?;
+    let event = Event::new(EventKind::ConnectionCreated, Subject::Connection(id));
+    events::append(&mut tx, Some(id), &[event]).await?;
+    tx.commit().await?;
+    show(desk, id, output).await
+}
+
+async fn set_idp(desk: &Desk, idp: Idp, output: &Output) -> anyhow::Result<()> {
+    let Idp { id, metadata_file, sso_url, issuer, certificate_file } = idp;
+    let read =
+        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()));
+    let provider = match (metadata_file, sso_url, issuer, certificate_file) {
+        (Some(file), ..) => IdentityProvider::from_metadata(&read(&file)?)?,
+        (None, Some(sso_url), Some(issuer), Some(file)) => {
+            IdentityProvider::from_fields(&sso_url, &issuer, &read(&file)?)?
+        }
+        _ => bail!("give --metadata-file, or --sso-url with --issuer and --certificate-file"),
+    };
+    let tenant = desk.tenant_of(id).await?;
+    let mut tx = desk.tenant(tenant).await?;
+    let certificates = provider.certificates.iter().map(|certificate| certificate.der().to_vec()).collect();
+    let stored = StoredIdp { entity_id: provider.entity_id, sso_url: provider.sso_url.to_string(), certificates };
+    connections::set_idp(&mut tx, id, &stored).await?;
+    let event =
+        Event::with(EventKind::ConnectionUpdated, Subject::Connection(id), json!({ "changed": "identity provider" }));
+    events::append(&mut tx, Some(id), &[event]).await?;
+    tx.commit().await?;
+    for certificate in &provider.certificates {
+        warn_of_expiry(certificate, desk.now());
+    }
+    show(desk, id, output).await
+}
+
+fn warn_of_expiry(certificate: &IdpCertificate, now: OffsetDateTime) {
+    let days = (certificate.not_after() - now).whole_days();
+    if days < 30 {
+        let subject = certificate.subject();
+        eprintln!(
+            "gatehouse: the signing certificate {subject} ends in {days} day(s); ask the IT admin for the next one"
+        );
+    }
+}
+
+async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<()> {
+    let tenant = desk.tenant_of(id).await?;
+    let mut tx = desk.tenant(tenant).await?;
+    let connection = connections::by_id(&mut tx, id).await?.context("the connection is gone")?;
+    tx.rollback().await?;
+    if let Some(idp) = &connection.idp {
+        output.line(&format!("Paste into {}; it is already known here as {}:", connection.display_name, idp.entity_id));
+    } else {
+        output.line("Paste into Okta, then tell what Okta shows with `gatehouse connection idp`:");
+    }
+    output.record(&fields(desk, &connection))
+}
+
+/// Programs get field names, people get Okta's labels.
+fn fields(desk: &Desk, connection: &Connection) -> Vec<(&'static str, Value)> {
+    let base = format!("{}/c/{}", desk.config.server.public_url, connection.id);
+    let certificates: Vec<String> =
+        connection.idp.iter().flat_map(|idp| &idp.certificates).map(|der| describe(der)).collect();
+    vec![
+        ("id", json!(connection.id)),
+        ("name", json!(connection.display_name)),
+        ("acs_url", json!(format!("{base}/saml/acs"))),
+        ("entity_id", json!(base)),
+        ("name_id_format", json!("EmailAddress")),
+        ("application_username", json!("Email")),
+        ("metadata_url", json!(format!("{base}/saml/metadata"))),
+        ("scim_base_url", json!(format!("{base}/scim/v2"))),
+        ("scim_unique_identifier", json!("userName")),
+        ("login_url", json!(format!("{base}/saml/login"))),
+        ("idp_issuer", json!(connection.idp.as_ref().map(|idp| &idp.entity_id))),
+        ("idp_sso_url", json!(connection.idp.as_ref().map(|idp| &idp.sso_url))),
+        ("idp_certificates", json!(certificates)),
+    ]
+}
+
+fn describe(der: &[u8]) -> String {
+    match IdpCertificate::from_der(der) {
+        Ok(certificate) => {
+            let until = certificate.not_after().format(&Rfc3339).unwrap_or_default();
+            format!("SHA-256 {} until {until}", certificate.fingerprint())
+        }
+        Err(_) => "unreadable".to_owned(),
+    }
+}

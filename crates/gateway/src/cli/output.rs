@@ -1,0 +1,85 @@
+//! Results as text for people, or as JSON for programs.
+
+use serde_json::Value;
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    Text,
+    Json,
+}
+
+/// Where results go.
+pub struct Output {
+    kind: Kind,
+    field: Option<String>,
+}
+
+impl Output {
+    pub fn new(kind: Kind, field: Option<String>) -> Self {
+        Self { kind, field }
+    }
+
+    /// A sentence for people; programs get none.
+    pub fn line(&self, text: &str) {
+        if self.kind == Kind::Text && self.field.is_none() {
+            println!("{text}");
+        }
+    }
+
+    /// One thing, with its fields in order.
+    ///
+    /// # Errors
+    /// When the wanted field is not one of them.
+    pub fn record(&self, fields: &[(&str, Value)]) -> anyhow::Result<()> {
+        if let Some(wanted) = &self.field {
+            let found = fields.iter().find(|(name, _)| name == wanted);
+            let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+            let (_, value) =
+                found.ok_or_else(|| anyhow::anyhow!("there is no field {wanted}; there are: {}", names.join(", ")))?;
+            println!("{}", plain(value));
+            return Ok(());
+        }
+        match self.kind {
+            Kind::Json => println!("{:#}", object(fields)),
+            Kind::Text => {
+                let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+                for (name, value) in fields {
+                    println!("{name:width$}  {}", plain(value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Several things of one kind.
+    ///
+    /// # Errors
+    /// As [`Output::record`].
+    pub fn list(&self, records: &[Vec<(&str, Value)>]) -> anyhow::Result<()> {
+        if self.kind == Kind::Json && self.field.is_none() {
+            println!("{:#}", Value::Array(records.iter().map(|fields| object(fields)).collect()));
+            return Ok(());
+        }
+        for (index, fields) in records.iter().enumerate() {
+            if index > 0 && self.field.is_none() {
+                println!();
+            }
+            self.record(fields)?;
+        }
+        Ok(())
+    }
+}
+
+fn object(fields: &[(&str, Value)]) -> Value {
+    Value::Object(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,131 @@
+//! Configuration: built-in defaults, then a file, then the environment. Every mistake is told at once.
+
+mod reader;
+
+use crate::vault::Vault;
+use reader::Reader;
+use std::{net::SocketAddr, path::Path, time::Duration};
+use url::Url;
+
+/// The defaults, which are also the reference: `config/gatehouse.toml`.
+pub const DEFAULTS: &str = include_str!("../../../config/gatehouse.toml");
+
+/// Everything that an operator may set.
+#[derive(Debug)]
+pub struct Config {
+    pub server: Server,
+    /// Where health and metrics are served; not for the public.
+    pub operations_listen: SocketAddr,
+    pub database: Database,
+    pub vault: Option<Vault>,
+    pub log: Log,
+    pub limits: Limits,
+    /// How far a clock of an identity provider may be off.
+    pub saml_clock_skew: time::Duration,
+    printed: Vec<(String, String)>,
+}
+
+/// The public side.
+#[derive(Debug)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// The origin that browsers and identity providers see; no path, no trailing slash.
+    pub public_url: String,
+    pub request_timeout: Duration,
+    pub shutdown_grace: Duration,
+}
+
+/// How to reach Postgres. A URL is absent when the command at hand may not need it.
+#[derive(Debug)]
+pub struct Database {
+    pub url: Option<Hidden>,
+    pub control_url: Option<Hidden>,
+    pub owner_url: Option<Hidden>,
+    pub max_connections: u32,
+    pub acquire_timeout: Duration,
+}
+
+/// A value that is not printed.
+#[derive(Clone)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A filter such as `info` or `info,gateway=debug`.
+    pub filter: String,
+    pub json: bool,
+}
+
+/// What one client may ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a SCIM request body.
+    pub scim_body: usize,
+    /// SAML responses per second and connection.
+    pub saml_responses: u32,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Every mistake, one sentence each.
+    pub fn load(file: Option<&Path>) -> Result<Self, Vec<String>> {
+        let mut reader = Reader::load(file)?;
+        let config = Self {
+            server: Server {
+                listen: reader.parsed("server.listen", "an address and port like 0.0.0.0:8080"),
+                public_url: reader.origin("server.public_url"),
+                request_timeout: reader.seconds("server.request_timeout_seconds"),
+                shutdown_grace: reader.seconds("server.shutdown_grace_seconds"),
+            },
+            operations_listen: reader.parsed("operations.listen", "an address and port like 127.0.0.1:8081"),
+            database: Database {
+                url: reader.secret("database.url").map(Hidden),
+                control_url: reader.secret("database.control_url").map(Hidden),
+                owner_url: reader.secret("database.owner_url").map(Hidden),
+                max_connections: reader.number("database.max_connections", 1..=1000),
+                acquire_timeout: reader.seconds("database.acquire_timeout_seconds"),
+            },
+            vault: reader.secret("keys.root").and_then(|text| reader.checked("keys.root", Vault::parse(&text))),
+            log: Log {
+                filter: reader.text("log.filter"),
+                json: reader.one_of("log.format", &["json", "text"]) == "json",
+            },
+            limits: Limits {
+                scim_body: reader.number::<usize>("limits.scim_body_bytes", 1_024..=104_857_600),
+                saml_responses: reader.number("limits.saml_responses_per_second", 1..=100_000),
+            },
+            saml_clock_skew: time::Duration::seconds(reader.number("saml.clock_skew_seconds", 0..=600)),
+            printed: Vec::new(),
+        };
+        let printed = reader.finish()?;
+        Ok(Self { printed, ..config })
+    }
+
+    /// The configuration in force, secrets hidden, a line each.
+    pub fn printed(&self) -> &[(String, String)] {
+        &self.printed
+    }
+}
+
+/// Whether `text` is an origin: scheme, host and port only.
+pub(crate) fn origin(text: &str) -> Result<String, &'static str> {
+    let url = Url::parse(text).map_err(|_| "is not a URL")?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !bare || url.password().is_some() {
+        return Err("must be scheme, host and port only, like https://sso.example.com");
+    }
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() == "http" && !local {
+        return Err("must start with https:// (http is for localhost only): identity providers and cookies need it");
+    }
+    Ok(url.origin().ascii_serialization())
+}

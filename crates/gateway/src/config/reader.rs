@@ -1,0 +1,155 @@
+//! Takes settings one by one and remembers every mistake, so that an operator mends all of them in one go.
+
+use super::{DEFAULTS, origin};
+use config::{Environment, File, FileFormat, Source, Value, ValueKind};
+use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::Path, str::FromStr, time::Duration};
+
+/// Settings that must not be printed, and may stand in a file of their own as `<key>_file`.
+const SECRETS: [&str; 4] = ["database.url", "database.control_url", "database.owner_url", "keys.root"];
+
+pub(super) struct Reader {
+    values: BTreeMap<String, String>,
+    known: Vec<String>,
+    problems: Vec<String>,
+    printed: Vec<(String, String)>,
+}
+
+impl Reader {
+    pub(super) fn load(file: Option<&Path>) -> Result<Self, Vec<String>> {
+        let mut sources = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(file) = file {
+            sources = sources.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        let environment = Environment::with_prefix("GATEHOUSE").prefix_separator("__").separator("__");
+        let config = sources.add_source(environment).build().map_err(|error| vec![error.to_string()])?;
+        let mut values = BTreeMap::new();
+        let table = config.collect().map_err(|error| vec![error.to_string()])?;
+        for (key, value) in table {
+            flatten(key, value, &mut values);
+        }
+        let known = SECRETS.iter().flat_map(|key| [(*key).to_owned(), format!("{key}_file")]).collect();
+        Ok(Self { values, known, problems: Vec::new(), printed: Vec::new() })
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> String {
+        self.known.push(key.to_owned());
+        let value = self.values.remove(key).unwrap_or_default();
+        self.printed.push((key.to_owned(), value.clone()));
+        value
+    }
+
+    /// A setting of a type that parses; its default in the reference does, so a stand-in is never used.
+    pub(super) fn parsed<T: FromStr>(&mut self, key: &str, like: &str) -> T
+    where
+        T: Fallback,
+    {
+        let text = self.text(key);
+        text.parse().unwrap_or_else(|_| {
+            self.problems.push(format!("{key} = \"{text}\" is not {like}"));
+            T::fallback()
+        })
+    }
+
+    pub(super) fn number<T: FromStr + PartialOrd + Display + Copy>(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<T>,
+    ) -> T {
+        let text = self.text(key);
+        match text.parse() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                let (low, high) = (range.start(), range.end());
+                self.problems.push(format!("{key} = \"{text}\" is not a whole number from {low} to {high}"));
+                *range.start()
+            }
+        }
+    }
+
+    pub(super) fn seconds(&mut self, key: &str) -> Duration {
+        Duration::from_secs(self.number(key, 1..=3_600))
+    }
+
+    pub(super) fn one_of(&mut self, key: &str, choices: &[&str]) -> String {
+        let text = self.text(key);
+        if !choices.contains(&text.as_str()) {
+            self.problems.push(format!("{key} = \"{text}\" is not one of: {}", choices.join(", ")));
+        }
+        text
+    }
+
+    pub(super) fn origin(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        origin(&text).unwrap_or_else(|what| {
+            self.problems.push(format!("{key} = \"{text}\" {what}"));
+            String::new()
+        })
+    }
+
+    /// A secret, from its own key or from the file that `<key>_file` names. Empty means not set.
+    pub(super) fn secret(&mut self, key: &str) -> Option<String> {
+        let file_key = format!("{key}_file");
+        let take =
+            |values: &mut BTreeMap<String, String>, key: &str| values.remove(key).filter(|text| !text.is_empty());
+        let (value, file) = (take(&mut self.values, key), take(&mut self.values, &file_key));
+        let shown = match (&value, &file) {
+            (None, None) => "(not set)".to_owned(),
+            (_, Some(file)) => format!("[secret, from {file}]"),
+            _ => "[secret]".to_owned(),
+        };
+        self.printed.push((key.to_owned(), shown));
+        match (value, file) {
+            (Some(_), Some(_)) => {
+                self.problems.push(format!("{key} and {file_key} are both set; keep one"));
+                None
+            }
+            (value, None) => value,
+            (None, Some(file)) => match std::fs::read_to_string(&file) {
+                Ok(text) => Some(text.trim().to_owned()),
+                Err(error) => {
+                    self.problems.push(format!("{file_key} = \"{file}\" cannot be read: {error}"));
+                    None
+                }
+            },
+        }
+    }
+
+    pub(super) fn checked<T>(&mut self, key: &str, result: anyhow::Result<T>) -> Option<T> {
+        result.map_err(|error| self.problems.push(format!("{key}: {error}"))).ok()
+    }
+
+    /// What to print, or all mistakes, unknown keys included.
+    pub(super) fn finish(mut self) -> Result<Vec<(String, String)>, Vec<String>> {
+        for key in self.values.keys() {
+            let near = self.known.iter().find(|known| known.rsplit('.').next() == key.rsplit('.').next());
+            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            self.problems.push(format!("{key} is not a setting{hint}"));
+        }
+        self.printed.sort();
+        if self.problems.is_empty() { Ok(self.printed) } else { Err(self.problems) }
+    }
+}
+
+/// What stands for a value that did not parse, until the mistakes are told.
+pub(super) trait Fallback {
+    fn fallback() -> Self;
+}
+
+impl Fallback for std::net::SocketAddr {
+    fn fallback() -> Self {
+        Self::from(([127, 0, 0, 1], 0))
+    }
+}
+
+fn flatten(key: String, value: Value, into: &mut BTreeMap<String, String>) {
+    match value.kind {
+        ValueKind::Table(table) => {
+            for (inner, value) in table {
+                flatten(format!("{key}.{inner}"), value, into);
+            }
+        }
+        _ => {
+            into.insert(key, value.to_string());
+        }
+    }
+}

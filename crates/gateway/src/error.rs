@@ -1,0 +1,95 @@
+//! One error for the whole gateway; the handler's return type picks how it is dressed.
+
+mod oauth;
+mod page;
+mod scim;
+
+pub use self::{
+    oauth::OAuthFailure,
+    page::PageFailure,
+    scim::{ScimFailure, json as scim_json},
+};
+
+use ::oidc::error::OAuthError;
+use ::saml::code::Rejection;
+use ::scim::error::ScimError;
+use domain::refusal::Refusal;
+use thiserror::Error;
+
+/// Why a request did not succeed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A business "no".
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// SCIM's own errors.
+    #[error("{}", .0.detail)]
+    Scim(#[from] ScimError),
+    /// OAuth's own errors.
+    #[error("{}", .0.description)]
+    OAuth(#[from] OAuthError),
+    /// A SAML response that was not accepted.
+    #[error(transparent)]
+    Saml(#[from] Box<Rejection>),
+    /// A credential is missing or wrong.
+    #[error("the credential is missing or not valid")]
+    Unauthorized,
+    /// There is nothing of that name, or not for this caller.
+    #[error("not found")]
+    NotFound,
+    /// The connection has no identity provider yet.
+    #[error("the connection has no identity provider yet")]
+    NotSetUp,
+    /// No organization of that name that this application can be signed in to.
+    #[error("no such organization")]
+    OrganizationUnknown,
+    /// The database cannot be reached right now.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] store::error::Error),
+    /// Ours to mend.
+    #[error("internal error")]
+    Internal(#[source] anyhow::Error),
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        Self::Saml(Box::new(rejection))
+    }
+}
+
+impl From<store::error::Error> for Error {
+    fn from(error: store::error::Error) -> Self {
+        match error {
+            store::error::Error::Unavailable(_) => Self::Unavailable(error),
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
+/// Logs what is ours to mend; what a caller did wrong is told to the caller.
+fn log(error: &Error) {
+    match error {
+        Error::Internal(source) => tracing::error!(error = format!("{source:#}"), "A request failed"),
+        Error::Unavailable(source) => tracing::error!(error = chain(source), "The database cannot be reached"),
+        Error::Saml(rejection) => tracing::info!(code = rejection.code.id(), "Refused a SAML response: {rejection}"),
+        Error::Refusal(refusal) => tracing::info!(code = refusal.code(), "Refused a request"),
+        _ => {}
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

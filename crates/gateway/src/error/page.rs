@@ -1,0 +1,99 @@
+//! Errors as pages: what happened, what to do, and a code that the IT admin can look up.
+
+use super::{Error, log};
+use crate::pages::{self, ErrorPage};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use domain::refusal::Refusal;
+
+/// An error on its way to a person.
+#[derive(Debug)]
+pub struct PageFailure(Error);
+
+impl<E: Into<Error>> From<E> for PageFailure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for PageFailure {
+    fn into_response(self) -> Response {
+        log(&self.0);
+        let (status, page) = dressed(&self.0);
+        pages::html(status, &page)
+    }
+}
+
+fn page(title: &str, next: &str, code: &str) -> ErrorPage {
+    ErrorPage::new(title, next, code)
+}
+
+fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
+    match error {
+        Error::Saml(rejection) => {
+            let code = rejection.code;
+            let shown = page(
+                code.title(),
+                "Try again from your application. If it happens again, send this page to your IT admin.",
+                code.id(),
+            );
+            (
+                StatusCode::FORBIDDEN,
+                shown.for_admin(code.fix(), rejection.expected.as_deref(), rejection.received.as_deref()),
+            )
+        }
+        Error::Refusal(refusal) => (StatusCode::FORBIDDEN, refused(refusal)),
+        Error::OAuth(error) => (
+            StatusCode::BAD_REQUEST,
+            page(
+                "The application sent a sign-in request that cannot be used.",
+                "Go back and try again. If it happens again, send this page to the people who run the application.",
+                "GH-OIDC-001",
+            )
+            .for_admin(&error.description, None, Some(error.code.as_str())),
+        ),
+        Error::NotSetUp => (
+            StatusCode::NOT_FOUND,
+            page(
+                "Single sign-on is not set up yet.",
+                "Ask your IT admin to finish the set-up: the identity provider's metadata is still missing here.",
+                "GH-CON-001",
+            ),
+        ),
+        Error::Unavailable(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            page("Sign-in is not available right now.", "Wait a few seconds and try again.", "GH-SYS-001"),
+        ),
+        Error::Internal(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            page(
+                "Something went wrong on our side.",
+                "Try again. If it happens again, send this page to the people who run the application.",
+                "GH-SYS-002",
+            ),
+        ),
+        _ => (
+            StatusCode::NOT_FOUND,
+            page(
+                "There is nothing at this address.",
+                "Check the address, or start from your application.",
+                "GH-SYS-003",
+            ),
+        ),
+    }
+}
+
+fn refused(refusal: &Refusal) -> ErrorPage {
+    let title = match refusal {
+        Refusal::UserUnknown => "You have no access to this application yet.",
+        Refusal::UserDeactivated => "Your access to this application has ended.",
+        _ => "You cannot be signed in.",
+    };
+    let mut sentence = refusal.to_string();
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    page(title, &format!("{sentence}."), refusal.code())
+}

@@ -1,0 +1,22 @@
+//! The gateway: binds the protocols to the database. Routers, use cases, configuration, pages and the command line.
+
+pub mod app;
+pub mod browser;
+pub mod cleaner;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod entropy;
+pub mod error;
+pub mod keys;
+pub mod oauth;
+pub mod operations;
+pub mod pages;
+pub mod provisioning;
+pub mod router;
+pub mod saml;
+pub mod scim;
+pub mod secret;
+pub mod serve;
+pub mod telemetry;
+pub mod vault;

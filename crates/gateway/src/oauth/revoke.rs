@@ -1,0 +1,43 @@
+//! An application gives its tokens back (RFC 7009). Either token ends the whole grant.
+
+use super::{client, token::read_form};
+use crate::{
+    app::App,
+    error::OAuthFailure,
+    secret::{self, Kind},
+};
+use ::oidc::{claims, form::Form, token_request};
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use domain::ids::{GrantId, TenantId};
+use store::{
+    grants::{self, Consumed},
+    scope::Actor,
+};
+
+/// `POST /oauth2/revoke`; an unknown token is as good as revoked (RFC 7009 2.2).
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, OAuthFailure> {
+    let now = app.clock.now();
+    let form = Form::parse(read_form(&body)?)?;
+    let client = client::authenticate(&app, &headers, &form, now).await?;
+    let (token, application) = (token_request::named_token(&form)?, client.0.id);
+    if let Some(tenant) = secret::claimed_tenant(Kind::Refresh, token) {
+        let mut tx = app.tenant(tenant, Actor::Application(application), now).await?;
+        if let Some(Consumed::Fresh(grant) | Consumed::Again(grant)) =
+            grants::by_refresh_token(&mut tx, application, &secret::hash(token)).await?
+        {
+            grants::revoke(&mut tx, grant.id, application).await?;
+        }
+        tx.commit().await?;
+    } else if let Ok(claims) = claims::read_access_token(token, app.keys.all(), app.issuer(), now)
+        && let Ok(grant) = claims.grant_id.parse::<GrantId>()
+    {
+        let mut tx = app.tenant(TenantId(claims.tenant_id), Actor::Application(application), now).await?;
+        grants::revoke(&mut tx, grant, application).await?;
+        tx.commit().await?;
+    }
+    Ok(StatusCode::OK)
+}

@@ -1,0 +1,184 @@
+//! The token endpoint (RFC 6749 3.2): a code, or a refresh token, becomes tokens. Each works once.
+
+use super::{
+    client::{self, Client},
+    subject,
+};
+use crate::{
+    app::{App, Inner},
+    error::{Error, OAuthFailure},
+    secret::{self, Kind, Secret},
+};
+use ::oidc::{
+    authorize::AuthorizeRequest,
+    claims,
+    error::{ErrorCode, OAuthError},
+    form::Form,
+    keys::Algorithm,
+    pkce,
+    scope::{Scope, Scopes},
+    token_request::TokenRequest,
+};
+use anyhow::Context;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use domain::ids::GrantId;
+use metrics::counter;
+use serde_json::{Value, json};
+use store::{
+    grants::{self, Consumed, Grant},
+    scope::Actor,
+    sessions::{self, LiveSession},
+    tenant::TenantTx,
+};
+use time::{Duration, OffsetDateTime};
+
+/// How long an access or ID token lives. One that nobody introspects works this long after its user is out.
+pub const TOKEN_LIFETIME: Duration = Duration::minutes(5);
+
+/// `POST /oauth2/token`
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, OAuthFailure> {
+    let now = app.clock.now();
+    let form = read_form(&body)?;
+    let form = Form::parse(form)?;
+    let client = client::authenticate(&app, &headers, &form, now).await?;
+    let answer = match TokenRequest::parse(&form)? {
+        TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            counter!("gatehouse_token_requests_total", "grant" => "authorization_code").increment(1);
+            by_code(&app, &client, &code, &redirect_uri, &code_verifier, now).await?
+        }
+        TokenRequest::RefreshToken { refresh_token, scope } => {
+            counter!("gatehouse_token_requests_total", "grant" => "refresh_token").increment(1);
+            by_refresh_token(&app, &client, &refresh_token, scope, now).await?
+        }
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// A form body as text.
+pub(super) fn read_form(body: &[u8]) -> Result<&str, Error> {
+    let wrong = || OAuthError::new(ErrorCode::InvalidRequest, "The form is not UTF-8.");
+    Ok(std::str::from_utf8(body).map_err(|_| wrong())?)
+}
+
+async fn by_code(
+    app: &Inner,
+    client: &Client,
+    code: &str,
+    redirect_uri: &str,
+    verifier: &str,
+    now: OffsetDateTime,
+) -> Result<Value, Error> {
+    let tenant = secret::claimed_tenant(Kind::Code, code).ok_or_else(invalid_code)?;
+    let mut tx = app.tenant(tenant, Actor::Application(client.0.id), now).await?;
+    let consumed = grants::consume_code(&mut tx, client.0.id, &secret::hash(code)).await?;
+    let Some(grant) = first_use(&mut tx, client, consumed).await? else {
+        tx.commit().await?;
+        return Err(invalid_code().into());
+    };
+    let request: AuthorizeRequest = serde_json::from_value(grant.request.clone()).context("a kept request reads")?;
+    let good = request.redirect_uri == redirect_uri
+        && grant.code_expires_at > now
+        && pkce::verify_s256(&request.code_challenge, verifier);
+    let session = if good { sessions::live(&mut tx, grant.session).await? } else { None };
+    let Some(session) = session else {
+        // A code that was tried wrongly is used up.
+        tx.commit().await?;
+        return Err(invalid_code().into());
+    };
+    let answer = tokens(app, &mut tx, client, grant.id, &session, &request, request.scope).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+async fn by_refresh_token(
+    app: &Inner,
+    client: &Client,
+    token: &str,
+    scope: Option<Scopes>,
+    now: OffsetDateTime,
+) -> Result<Value, Error> {
+    let tenant = secret::claimed_tenant(Kind::Refresh, token).ok_or_else(invalid_refresh_token)?;
+    let mut tx = app.tenant(tenant, Actor::Application(client.0.id), now).await?;
+    let consumed = grants::consume_refresh_token(&mut tx, client.0.id, &secret::hash(token)).await?;
+    let Some(grant) = first_use(&mut tx, client, consumed).await? else {
+        tx.commit().await?;
+        return Err(invalid_refresh_token().into());
+    };
+    let request: AuthorizeRequest = serde_json::from_value(grant.request.clone()).context("a kept request reads")?;
+    let scope = scope.unwrap_or(request.scope);
+    if !scope.is_within(request.scope) {
+        tx.rollback().await?;
+        let sentence = "A refresh cannot ask for more than was granted. Leave the parameter scope out.";
+        return Err(OAuthError::new(ErrorCode::InvalidScope, sentence).into());
+    }
+    let Some(session) = sessions::live(&mut tx, grant.session).await? else {
+        tx.commit().await?;
+        return Err(invalid_refresh_token().into());
+    };
+    let answer = tokens(app, &mut tx, client, grant.id, &session, &request, scope).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// The grant, if this is its secret's first use and it stands. A second use ends the grant: somebody else holds the
+/// secret too (RFC 6749 10.5, RFC 9700 4.14.2).
+async fn first_use(tx: &mut TenantTx, client: &Client, consumed: Option<Consumed>) -> Result<Option<Grant>, Error> {
+    match consumed {
+        Some(Consumed::Fresh(grant)) => Ok((!grant.revoked).then_some(grant)),
+        Some(Consumed::Again(grant)) => {
+            grants::revoke(tx, grant.id, client.0.id).await?;
+            Ok(None)
+        }
+        None => Ok(None),
+    }
+}
+
+async fn tokens(
+    app: &Inner,
+    tx: &mut TenantTx,
+    client: &Client,
+    grant: GrantId,
+    session: &LiveSession,
+    request: &AuthorizeRequest,
+    scope: Scopes,
+) -> Result<Value, Error> {
+    let algorithm: Algorithm = client.0.id_token_alg.parse().ok().context("a stored algorithm is known")?;
+    let key = app.keys.signer(algorithm).context("there is a key of every algorithm")?;
+    let (issuer, client_id, now) = (app.issuer(), client.0.id.to_string(), tx.now());
+    let subject = subject(tx, session);
+    let (jti, grant_id) = (tx.new_id().to_string(), grant.to_string());
+    let access = claims::access_token(key, issuer, &client_id, &subject, &scope, &jti, &grant_id, now, TOKEN_LIFETIME)
+        .context("an access token is signed")?;
+    let nonce = request.nonce.as_deref();
+    let id_token = claims::id_token(key, issuer, &client_id, &subject, nonce, Some(&access), now, TOKEN_LIFETIME)
+        .context("an ID token is signed")?;
+    let mut answer = json!({
+        "access_token": access,
+        "token_type": "Bearer",
+        "expires_in": TOKEN_LIFETIME.whole_seconds(),
+        "id_token": id_token,
+        "scope": scope.to_string(),
+    });
+    if request.scope.contains(Scope::OfflineAccess) {
+        let refresh = Secret::of_tenant(Kind::Refresh, tx.tenant());
+        grants::insert_refresh_token(tx, grant, &refresh.hash()).await?;
+        answer["refresh_token"] = json!(refresh.reveal());
+    }
+    Ok(answer)
+}
+
+fn invalid_code() -> OAuthError {
+    let sentence = "The code is unknown, used, older than a minute, or was issued for another client, redirect_uri or code_verifier. Start the sign-in again.";
+    OAuthError::new(ErrorCode::InvalidGrant, sentence)
+}
+
+fn invalid_refresh_token() -> OAuthError {
+    let sentence = "The refresh token is unknown or used, or its user's session has ended. Start the sign-in again.";
+    OAuthError::new(ErrorCode::InvalidGrant, sentence)
+}

@@ -1,0 +1,93 @@
+//! Pages for people: small, without scripts, safe to show anywhere.
+
+use crate::entropy;
+use askama::Template;
+use aws_lc_rs::digest;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+/// The one style sheet, written into each page and named by its digest in the content security policy.
+pub const STYLE: &str = include_str!("../templates/style.css");
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let digest = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
+    let policy = format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'");
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
+
+/// The start page.
+#[derive(Template)]
+#[template(path = "start.html")]
+pub struct StartPage<'a> {
+    pub issuer: &'a str,
+}
+
+/// Asks which organization somebody belongs to; everything asked so far goes along.
+#[derive(Template)]
+#[template(path = "organization.html")]
+pub struct OrganizationPage {
+    pub asked: Vec<(String, String)>,
+    /// Set after a name that leads nowhere.
+    pub unknown: bool,
+}
+
+/// The end of a sign-in for an application that has no page to begin at.
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+pub struct SignedInPage<'a> {
+    pub application: &'a str,
+}
+
+/// Something did not work.
+#[derive(Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage {
+    title: String,
+    next: String,
+    code: String,
+    /// Ties what the person sees to the log line.
+    reference: String,
+    admin: Option<Diagnosis>,
+}
+
+struct Diagnosis {
+    fix: String,
+    expected: Option<String>,
+    received: Option<String>,
+}
+
+impl ErrorPage {
+    /// What happened, what to do next, and the code.
+    pub fn new(title: &str, next: &str, code: &str) -> Self {
+        let reference = Uuid::from_bytes(entropy::bytes()).simple().to_string();
+        let reference: String = reference.chars().take(12).collect();
+        tracing::info!(reference, code, "Showed an error page");
+        Self { title: title.to_owned(), next: next.to_owned(), code: code.to_owned(), reference, admin: None }
+    }
+
+    /// Adds what the IT admin needs to mend it.
+    #[must_use]
+    pub fn for_admin(self, fix: &str, expected: Option<&str>, received: Option<&str>) -> Self {
+        let (expected, received) = (expected.map(str::to_owned), received.map(str::to_owned));
+        Self { admin: Some(Diagnosis { fix: fix.to_owned(), expected, received }), ..self }
+    }
+}
+
+/// A page as an answer, with the headers that every page has.
+pub fn html(status: StatusCode, page: &impl Template) -> Response {
+    let Ok(body) = page.render() else {
+        tracing::error!("A page could not be rendered");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
+    ];
+    (status, headers, body).into_response()
+}

@@ -1,0 +1,182 @@
+//! The one table of routes: what answers where, and what it takes to be answered.
+//! The tests walk it, so a new route cannot be forgotten.
+
+use crate::{
+    app::App,
+    error::{Error, PageFailure, ScimFailure},
+    oauth::{authorize, discovery as openid, introspect, revoke, token, userinfo},
+    pages::{self, StartPage},
+    saml::{acs, finish, login, metadata},
+    scim::{self, discovery, groups, users},
+    telemetry,
+};
+use ::scim::error::ScimError;
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, delete, get, patch, post, put},
+};
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer, csrf::CsrfLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
+    set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
+};
+
+/// The largest body outside SCIM: a SAML response of 256 KB, form-encoded.
+const MAX_BODY: usize = 1_048_576;
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Answers anybody.
+    Public,
+    /// Answers anybody, and other sites may post to it: it proves what it accepts by other means than cookies.
+    PublicCrossSite,
+    /// Answers only the browser that started a sign-in in this connection.
+    Browser,
+    /// A SCIM token of the connection in the path.
+    ScimToken,
+    /// An application's client credentials.
+    Client,
+    /// An access token.
+    AccessToken,
+}
+
+/// A route as it is listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub access: Access,
+}
+
+type Entry = (Route, MethodRouter<App>);
+
+macro_rules! route {
+    ($method:ident $path:literal $access:ident => $handler:expr) => {
+        (Route { method: stringify!($method), path: $path, access: Access::$access }, $method($handler))
+    };
+}
+
+fn table() -> Vec<Entry> {
+    let mut table = vec![
+        route!(get "/" Public => start),
+        route!(get "/t/{slug}" Public => login::tenant),
+        route!(get "/c/{cid}" Public => metadata::get),
+        route!(get "/c/{cid}/saml/metadata" Public => metadata::get),
+        route!(get "/c/{cid}/saml/login" Public => login::get),
+        route!(post "/c/{cid}/saml/acs" PublicCrossSite => acs::post),
+        route!(get "/c/{cid}/saml/finish" Browser => finish::get),
+        route!(get "/.well-known/openid-configuration" Public => openid::configuration),
+        route!(get "/.well-known/oauth-authorization-server" Public => openid::configuration),
+        route!(get "/oauth2/jwks" Public => openid::jwks),
+        route!(get "/oauth2/authorize" Public => authorize::get),
+        route!(post "/oauth2/authorize" PublicCrossSite => authorize::post),
+        route!(post "/oauth2/token" Client => token::post),
+        route!(post "/oauth2/introspect" Client => introspect::post),
+        route!(post "/oauth2/revoke" Client => revoke::post),
+        route!(get "/oauth2/userInfo" AccessToken => userinfo::get),
+        route!(post "/oauth2/userInfo" AccessToken => userinfo::get),
+    ];
+    table.extend(scim_table());
+    table
+}
+
+fn scim_table() -> Vec<Entry> {
+    vec![
+        route!(get "/c/{cid}/scim/v2/ServiceProviderConfig" ScimToken => discovery::service_provider_config),
+        route!(get "/c/{cid}/scim/v2/ResourceTypes" ScimToken => discovery::resource_types),
+        route!(get "/c/{cid}/scim/v2/ResourceTypes/{id}" ScimToken => discovery::resource_type),
+        route!(get "/c/{cid}/scim/v2/Schemas" ScimToken => discovery::schemas),
+        route!(get "/c/{cid}/scim/v2/Schemas/{id}" ScimToken => discovery::schema),
+        route!(get "/c/{cid}/scim/v2/Me" ScimToken => scim::me),
+        route!(get "/c/{cid}/scim/v2/Users" ScimToken => users::list),
+        route!(post "/c/{cid}/scim/v2/Users" ScimToken => users::create),
+        route!(get "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::get),
+        route!(put "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::replace),
+        route!(patch "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::patch),
+        route!(delete "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::delete),
+        route!(get "/c/{cid}/scim/v2/Groups" ScimToken => groups::list),
+        route!(post "/c/{cid}/scim/v2/Groups" ScimToken => groups::create),
+        route!(get "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::get),
+        route!(put "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::replace),
+        route!(patch "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::patch),
+        route!(delete "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::delete),
+    ]
+}
+
+/// Every route, for those who check them.
+pub fn routes() -> Vec<Route> {
+    table().into_iter().map(|(route, _)| route).collect()
+}
+
+/// The public side of the gateway.
+pub fn router(app: App) -> Router {
+    let timeout = app.config.server.request_timeout;
+    let hsts = app.is_https().then_some("max-age=31536000");
+    let set = |name: HeaderName, value: Option<&'static str>| {
+        SetResponseHeaderLayer::if_not_present(name, value.map(HeaderValue::from_static))
+    };
+    let table = table().into_iter().fold(Router::new(), |router, (route, handler)| {
+        let guarded = if route.access == Access::PublicCrossSite { handler } else { handler.layer(CsrfLayer::new()) };
+        router.route(route.path, guarded)
+    });
+    let routed = table
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(telemetry::observe))
+        .layer(
+            ServiceBuilder::new()
+                .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
+                .layer(CatchPanicLayer::new())
+                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
+                .layer(set(header::X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
+                .layer(set(header::REFERRER_POLICY, Some("no-referrer")))
+                .layer(set(header::STRICT_TRANSPORT_SECURITY, hsts)),
+        )
+        .with_state(app);
+    // Before routing, so that it sees the path first: a layer of a Router would run after it.
+    Router::new().fallback_service(ServiceBuilder::new().map_request(tidy_scim_path).service(routed))
+}
+
+async fn start(State(app): State<App>) -> Response {
+    pages::html(StatusCode::OK, &StartPage { issuer: app.issuer() })
+}
+
+/// Identity providers join base URL and path carelessly: `//Users`, `/Users/`.
+fn tidy_scim_path<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
+    let path = request.uri().path();
+    if !is_scim(path) || !(path.contains("//") || path.ends_with('/')) {
+        return request;
+    }
+    let tidy: String = path.split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect();
+    let whole = request.uri().query().map_or_else(|| tidy.clone(), |query| format!("{tidy}?{query}"));
+    if let Ok(uri) = whole.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn is_scim(path: &str) -> bool {
+    path.starts_with("/c/") && path.contains("/scim/v2")
+}
+
+async fn nothing_here(request: Request) -> Response {
+    if is_scim(request.uri().path()) {
+        let detail = "There is no such endpoint. The base URL ends with /scim/v2; users are under /Users and groups under /Groups.";
+        return ScimFailure::from(ScimError::not_found(detail)).into_response();
+    }
+    PageFailure::from(Error::NotFound).into_response()
+}
+
+async fn wrong_method(method: Method, request: Request) -> Response {
+    if is_scim(request.uri().path()) {
+        let detail = format!("{method} is not possible here.");
+        return ScimFailure::from(ScimError::method_not_allowed(detail)).into_response();
+    }
+    StatusCode::METHOD_NOT_ALLOWED.into_response()
+}

@@ -1,0 +1,185 @@
+//! The browser collects its sign-in: only the one that started it, only once. Here the session begins.
+
+use super::identity::Identity;
+use crate::{
+    app::{App, Inner},
+    browser,
+    error::{Error, PageFailure},
+    oauth, provisioning,
+    secret::{self, Secret},
+};
+use ::oidc::authorize::AuthorizeRequest;
+use ::saml::code::{Code, Rejection};
+use anyhow::Context;
+use axum::{
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::{
+    account::Account,
+    email::Email,
+    event::{Event, EventKind, Subject},
+    ids::ConnectionId,
+    matching::{self, Candidates},
+    names::fold,
+    provisioning as rules,
+    refusal::Refusal,
+    session::{self, EndReason},
+};
+use metrics::counter;
+use serde::Deserialize;
+use serde_json::json;
+use store::{
+    accounts, applications, connections, domains, events,
+    scope::Actor,
+    sessions::{self, NewSession},
+    sign_in_requests::{self, AnsweredRequest},
+    tenant::TenantTx,
+    tenants,
+};
+use subtle::ConstantTimeEq;
+
+/// The query of the redirect from the assertion consumer service.
+#[derive(Deserialize)]
+pub struct Collect {
+    #[serde(default)]
+    ticket: String,
+}
+
+/// `GET /c/{cid}/saml/finish`
+pub async fn get(
+    State(app): State<App>,
+    Path(connection): Path<ConnectionId>,
+    Query(Collect { ticket }): Query<Collect>,
+    headers: HeaderMap,
+) -> Result<Response, PageFailure> {
+    let now = app.clock.now();
+    let tenant = app.tenant_of(connection, now).await?;
+    let jar = browser::jar(&headers);
+    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
+    let answered = sign_in_requests::collect(&mut tx, connection, &secret::hash(&ticket)).await?;
+    let answered = answered.ok_or_else(|| Rejection::new(Code::TicketUnknown))?;
+    let refused = if answered.expires_at <= now {
+        Some(Code::RequestExpired)
+    } else if is_same_browser(&answered, browser::binding(&app, &jar).as_deref()) {
+        None
+    } else {
+        Some(Code::RequestOtherBrowser)
+    };
+    if let Some(code) = refused {
+        let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), json!({ "code": code.id() }));
+        events::append(&mut tx, Some(connection), &[event]).await?;
+        // The ticket stays used up.
+        tx.commit().await?;
+        return Err(Rejection::new(code).into());
+    }
+    let identity: Identity = serde_json::from_value(answered.identity).context("a kept identity reads")?;
+    let account = match sign_in(&mut tx, connection, &identity).await {
+        Ok(account) => account,
+        Err(error) => return Err(refuse(tx, connection, error).await?.into()),
+    };
+    if let Some(old) = browser::session(&app, &jar, connection) {
+        end_replaced(&mut tx, connection, &old).await?;
+    }
+    let secret = Secret::plain();
+    let session = begin(&mut tx, &account, &identity, &secret).await?;
+    let response = match answered.authorize {
+        Some(request) => {
+            let request: AuthorizeRequest =
+                serde_json::from_value(request).context("a kept authorize request reads")?;
+            let url = oauth::authorize::grant(&app, &mut tx, session, &request).await?;
+            Redirect::to(&url).into_response()
+        }
+        None => enter(&app, &mut tx, connection).await?,
+    };
+    tx.commit().await?;
+    counter!("gatehouse_sign_ins_total").increment(1);
+    Ok((browser::keep_session(&app, jar, connection, &secret), response).into_response())
+}
+
+fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
+    binding.is_some_and(|binding| secret::hash(binding).ct_eq(&answered.browser_hash).into())
+}
+
+/// The account that the identity means, bound to it from now on.
+async fn sign_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Account, Error> {
+    let lasting = !identity.transient;
+    let name_id = identity.name_id.as_str();
+    let mut candidates = Candidates::default();
+    if lasting {
+        candidates.bound = accounts::by_name_id(tx, connection, name_id).await?;
+        candidates.user_name = accounts::by_user_name(tx, connection, &fold(name_id)).await?;
+        candidates.external_id = only(accounts::by_external_id(tx, connection, name_id, 2).await?);
+    }
+    if let Some(email) = identity.email.as_deref().and_then(|email| Email::parse(email).ok())
+        && domains::is_verified(tx, email.domain()).await?
+    {
+        candidates.verified_email = only(accounts::by_email(tx, connection, email.key(), 2).await?);
+    }
+    let matched = matching::sign_in(candidates, lasting)?;
+    if !matched.binds {
+        return Ok(matched.account);
+    }
+    let plan = rules::bind(&matched.account, name_id);
+    provisioning::carry_out(tx, matched.account, plan).await
+}
+
+/// The one that was meant; two are none.
+fn only(mut accounts: Vec<Account>) -> Option<Account> {
+    if accounts.len() == 1 { accounts.pop() } else { None }
+}
+
+/// Records a business "no" with the ticket used up; other errors leave nothing behind.
+async fn refuse(mut tx: TenantTx, connection: ConnectionId, error: Error) -> Result<Error, Error> {
+    let Error::Refusal(refusal) = error else { return Ok(error) };
+    let (code, error) = match refusal {
+        Refusal::UserUnknown => (Code::UserUnknown.id(), Rejection::new(Code::UserUnknown).into()),
+        Refusal::UserDeactivated => (Code::UserDeactivated.id(), Rejection::new(Code::UserDeactivated).into()),
+        refusal => (refusal.code(), refusal.into()),
+    };
+    let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), json!({ "code": code }));
+    events::append(&mut tx, Some(connection), &[event]).await?;
+    tx.commit().await?;
+    Ok(error)
+}
+
+async fn end_replaced(tx: &mut TenantTx, connection: ConnectionId, old: &str) -> Result<(), Error> {
+    let reason = EndReason::Replaced;
+    if let Some(ended) = sessions::end_by_token(tx, connection, &secret::hash(old), reason).await? {
+        let data = json!({ "reason": reason.as_str() });
+        let event = Event::with(EventKind::SessionRevoked, Subject::Session(ended), data);
+        events::append(tx, Some(connection), &[event]).await?;
+    }
+    Ok(())
+}
+
+async fn begin(
+    tx: &mut TenantTx,
+    account: &Account,
+    identity: &Identity,
+    secret: &Secret,
+) -> Result<sessions::LiveSession, Error> {
+    let new = NewSession {
+        token_hash: &secret.hash(),
+        connection: account.connection_id,
+        account: account.id,
+        user: account.user_id,
+        name_id: &identity.name_id,
+        session_index: identity.session_index.as_deref(),
+        auth_time: identity.auth_time,
+        expires_at: session::expires_at(tx.now(), identity.session_not_on_or_after),
+    };
+    let id = sessions::insert(tx, &new).await?;
+    let data = json!({ "user_id": account.user_id, "account_id": account.id });
+    let event = Event::with(EventKind::SessionCreated, Subject::Session(id), data);
+    events::append(tx, Some(account.connection_id), &[event]).await?;
+    Ok(sessions::live(tx, id).await?.context("a session that just began is live")?)
+}
+
+async fn enter(app: &Inner, tx: &mut TenantTx, connection: ConnectionId) -> Result<Response, Error> {
+    let connection = connections::by_id(tx, connection).await?.ok_or(Error::NotFound)?;
+    let application = applications::by_id(tx, connection.application_id).await?.ok_or(Error::NotFound)?;
+    let tenant = tenants::current(tx).await?.ok_or(Error::NotFound)?;
+    Ok(oauth::enter(app, &application, &tenant.slug))
+}

@@ -1,0 +1,28 @@
+//! What the IT admin or the identity provider downloads to know this connection.
+
+use super::service_provider;
+use crate::{app::App, error::Error, error::PageFailure};
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use domain::ids::ConnectionId;
+use store::{connections, scope::Actor, sp_keys};
+
+/// `GET /c/{cid}` and `GET /c/{cid}/saml/metadata` (SAML 2.0 Metadata 2.4.4)
+pub async fn get(State(app): State<App>, Path(connection): Path<ConnectionId>) -> Result<Response, PageFailure> {
+    let now = app.clock.now();
+    let tenant = app.tenant_of(connection, now).await?;
+    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
+    let connection = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let keys = sp_keys::list(&mut tx, connection.id).await?;
+    tx.rollback().await?;
+    let certificates: Vec<&[u8]> = keys.iter().map(|key| key.certificate.as_slice()).collect();
+    let xml = ::saml::sp::metadata(&service_provider(&app, connection.id), &certificates);
+    let headers = [
+        (header::CONTENT_TYPE, "application/samlmetadata+xml"),
+        (header::CONTENT_DISPOSITION, "inline; filename=\"gatehouse-metadata.xml\""),
+    ];
+    Ok((headers, xml).into_response())
+}

@@ -1,0 +1,93 @@
+//! `gatehouse serve`: checks that it is fit to serve, serves, and stops without cutting anybody off.
+
+use crate::{app::App, cleaner, clock::Clock, config::Config, operations, router, telemetry};
+use anyhow::{Context, bail};
+use axum::Router;
+use std::{net::SocketAddr, time::Duration};
+use store::migrate::{self, Schema};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing::{info, warn};
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps it from serving, in the operator's words.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::start_logging(&config.log)?;
+    telemetry::metrics()?;
+    ::saml::self_test::self_test()
+        .context("the SAML verifier accepts what it must refuse; this build must not serve")?;
+    let (listen, operations_listen) = (config.server.listen, config.operations_listen);
+    let grace = config.server.shutdown_grace;
+    let app = App::start(config, Clock::System).await?;
+    refuse_unfit(&app).await?;
+
+    let (stop, stopped) = watch::channel(false);
+    let public = serve(bind("server.listen", listen).await?, router::router(app.clone()), stopped.clone());
+    let operations =
+        serve(bind("operations.listen", operations_listen).await?, operations::router(app.clone()), stopped);
+    let servers = tokio::spawn(async move { tokio::try_join!(public, operations) });
+    let cleaner = tokio::spawn(cleaner::run(app.clone()));
+    info!(listen = %listen, operations = %operations_listen, public_url = app.issuer(), "Gatehouse serves");
+
+    wait_for_signal().await?;
+    info!("Stopping: no new connections, running requests may finish");
+    stop.send_replace(true);
+    cleaner.abort();
+    finish(servers, grace).await?;
+    app.store.close().await;
+    info!("Stopped");
+    Ok(())
+}
+
+async fn refuse_unfit(app: &App) -> anyhow::Result<()> {
+    let problems = app.store.unfit_logins().await.context("the database cannot be reached")?;
+    if !problems.is_empty() {
+        bail!("{}", problems.join("; "));
+    }
+    let mut tx = app.store.control(app.clock.now()).await?;
+    let schema = migrate::schema(&mut tx).await?;
+    tx.rollback().await?;
+    if schema == Schema::Behind {
+        bail!("the database lacks migrations of this version; run `gatehouse migrate`");
+    }
+    Ok(())
+}
+
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{key} = \"{address}\" cannot be listened on"))
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let until_stopped = async move {
+        // An error means that the sender is gone, which is a stop as well.
+        if stopped.wait_for(|stop| *stop).await.is_err() {
+            warn!("The stop channel closed");
+        }
+    };
+    axum::serve(listener, router).with_graceful_shutdown(until_stopped).await.context("a listener failed")
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn finish(servers: tokio::task::JoinHandle<anyhow::Result<((), ())>>, grace: Duration) -> anyhow::Result<()> {
+    match tokio::time::timeout(grace, servers).await {
+        Ok(served) => served.context("a server task failed")?.map(|_| ()),
+        Err(_) => {
+            warn!("Some requests did not finish in time and were cut off");
+            Ok(())
+        }
+    }
+}

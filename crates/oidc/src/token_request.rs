@@ -1,0 +1,102 @@
+//! What is asked of the token endpoint. Client authentication is read in `client`.
+
+use crate::error::{ErrorCode, OAuthError, invalid_request};
+use crate::form::Form;
+use crate::scope::Scopes;
+
+/// A request for tokens (RFC 6749 4.1.3 and 6, RFC 7636 4.5).
+#[derive(Debug, PartialEq, Eq)]
+pub enum TokenRequest {
+    /// A code is exchanged.
+    AuthorizationCode {
+        /// The code as it stood in the redirect.
+        code: String,
+        /// Must be the same as in the authorization request.
+        redirect_uri: String,
+        /// Proves that the one who asks is the one who started.
+        code_verifier: String,
+    },
+    /// A refresh token is exchanged.
+    RefreshToken {
+        /// The token of the last answer.
+        refresh_token: String,
+        /// Fewer scopes than were granted, if the client wants fewer.
+        scope: Option<Scopes>,
+    },
+}
+
+impl TokenRequest {
+    /// Reads the form of `POST /oauth2/token`.
+    pub fn parse(form: &Form<'_>) -> Result<Self, OAuthError> {
+        match form.require("grant_type")? {
+            "authorization_code" => Ok(Self::AuthorizationCode {
+                code: form.require("code")?.to_owned(),
+                redirect_uri: form.require("redirect_uri")?.to_owned(),
+                code_verifier: form.require("code_verifier")?.to_owned(),
+            }),
+            "refresh_token" => Ok(Self::RefreshToken {
+                refresh_token: form.require("refresh_token")?.to_owned(),
+                scope: form.get("scope")?.map(Scopes::parse),
+            }),
+            _ => Err(OAuthError::new(
+                ErrorCode::UnsupportedGrantType,
+                "Use grant_type authorization_code or refresh_token.",
+            )),
+        }
+    }
+}
+
+/// The token that `POST /oauth2/revoke` and `POST /oauth2/introspect` are about (RFC 7009 2.1, RFC 7662 2.1).
+///
+/// `token_type_hint` is not read: the two kinds of token cannot be mistaken for each other.
+pub fn named_token<'a>(form: &'a Form<'_>) -> Result<&'a str, OAuthError> {
+    // Its own error, because a missing token is the mistake that everybody makes first.
+    form.get("token")?.ok_or_else(|| invalid_request("Send the token in the form parameter token."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<TokenRequest, OAuthError> {
+        TokenRequest::parse(&Form::parse(body)?)
+    }
+
+    #[test]
+    fn both_grants_are_read() {
+        let code = parse("grant_type=authorization_code&code=c1&redirect_uri=https%3A%2F%2Fapp%2Fcb&code_verifier=v1");
+        assert_eq!(
+            code,
+            Ok(TokenRequest::AuthorizationCode {
+                code: "c1".into(),
+                redirect_uri: "https://app/cb".into(),
+                code_verifier: "v1".into(),
+            })
+        );
+        let refresh = parse("grant_type=refresh_token&refresh_token=r1&scope=openid+email");
+        assert_eq!(
+            refresh,
+            Ok(TokenRequest::RefreshToken { refresh_token: "r1".into(), scope: Some(Scopes::parse("openid email")) })
+        );
+        let unscoped = parse("grant_type=refresh_token&refresh_token=r1&scope=");
+        assert_eq!(unscoped, Ok(TokenRequest::RefreshToken { refresh_token: "r1".into(), scope: None }));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let cases = [
+            ("", ErrorCode::InvalidRequest),
+            ("grant_type=", ErrorCode::InvalidRequest),
+            ("grant_type=password&username=a&password=b", ErrorCode::UnsupportedGrantType),
+            ("grant_type=client_credentials", ErrorCode::UnsupportedGrantType),
+            ("grant_type=authorization_code&redirect_uri=x&code_verifier=v", ErrorCode::InvalidRequest),
+            ("grant_type=authorization_code&code=c&code_verifier=v", ErrorCode::InvalidRequest),
+            ("grant_type=authorization_code&code=c&redirect_uri=x", ErrorCode::InvalidRequest),
+            ("grant_type=authorization_code&code=c&code=d&redirect_uri=x&code_verifier=v", ErrorCode::InvalidRequest),
+            ("grant_type=refresh_token", ErrorCode::InvalidRequest),
+        ];
+        for (body, code) in cases {
+            assert_eq!(parse(body).expect_err(body).code, code, "{body}");
+        }
+    }
+}

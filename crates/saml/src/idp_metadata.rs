@@ -1,0 +1,67 @@
+//! Reads an identity provider's metadata with samael's types, after the same look at bytes and structure that a
+//! response gets. Its signature is not verified: the IT admin who pastes it is the one who vouches for it.
+
+use crate::idp::{IdentityProvider, IdpCertificate, SetupError};
+use crate::xml::PROTOCOL;
+use crate::{bytes, structure};
+use samael::metadata::{EntityDescriptor, EntityDescriptorType, HTTP_REDIRECT_BINDING, IdpSsoDescriptor};
+
+/// Entra's tenant-wide document has about 100 KB.
+const MAX_METADATA_BYTES: usize = 1024 * 1024;
+
+pub(crate) fn read(xml: &str) -> Result<IdentityProvider, SetupError> {
+    if xml.len() > MAX_METADATA_BYTES {
+        return Err(SetupError::MetadataTooLarge);
+    }
+    let text = bytes::plain(xml.trim()).map_err(SetupError::MetadataXml)?;
+    structure::scan(text).map_err(SetupError::MetadataXml)?;
+    let root: EntityDescriptorType = text.parse().map_err(|error| SetupError::MetadataUnreadable(Box::new(error)))?;
+    let mut found = Vec::new();
+    collect(&root, &mut found);
+    match found.as_slice() {
+        [(entity, role)] => identity_provider(entity, role),
+        [] => Err(SetupError::NoIdentityProvider),
+        several => Err(SetupError::SeveralIdentityProviders { count: several.len() }),
+    }
+}
+
+/// Every SAML 2.0 identity provider role in the document.
+fn collect<'a>(descriptor: &'a EntityDescriptorType, found: &mut Vec<(&'a EntityDescriptor, &'a IdpSsoDescriptor)>) {
+    match descriptor {
+        EntityDescriptorType::EntitiesDescriptor(group) => {
+            for descriptor in &group.descriptors {
+                collect(descriptor, found);
+            }
+        }
+        EntityDescriptorType::EntityDescriptor(entity) => {
+            let roles = entity.idp_sso_descriptors.iter().flatten();
+            found.extend(roles.filter(|role| speaks_saml2(role)).map(|role| (entity, role)));
+        }
+    }
+}
+
+/// metadata 2.4.1: `protocolSupportEnumeration` is required; where it is left out, we assume SAML 2.0.
+fn speaks_saml2(role: &IdpSsoDescriptor) -> bool {
+    let protocols = role.protocol_support_enumeration.as_deref();
+    protocols.is_none_or(|protocols| protocols.split_ascii_whitespace().any(|protocol| protocol == PROTOCOL))
+}
+
+fn identity_provider(entity: &EntityDescriptor, role: &IdpSsoDescriptor) -> Result<IdentityProvider, SetupError> {
+    let redirect = role.single_sign_on_services.iter().find(|service| service.binding == HTTP_REDIRECT_BINDING);
+    let redirect = redirect.ok_or(SetupError::RedirectMissing)?;
+    // metadata 2.4.1.1: a key without `use` serves both purposes; an encryption key must never verify.
+    let signing = role.key_descriptors.iter().filter(|key| matches!(key.key_use.as_deref(), None | Some("signing")));
+    let mut certificates = Vec::new();
+    for text in signing.filter_map(|key| key.key_info.x509_data.as_ref()).flat_map(|data| &data.certificates) {
+        let certificate = IdpCertificate::from_pem_or_base64(text)?;
+        if !certificates.contains(&certificate) {
+            certificates.push(certificate);
+        }
+    }
+    IdentityProvider::checked(
+        entity.entity_id.as_deref().unwrap_or_default(),
+        &redirect.location,
+        certificates,
+        role.want_authn_requests_signed.unwrap_or(false),
+    )
+}

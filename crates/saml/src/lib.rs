@@ -1,0 +1,31 @@
+//! The SAML 2.0 service provider protocol: requests out, responses verified, identity providers set up.
+//! It knows no tenant, no SQL and no HTTP; the clock and all entropy except key generation are arguments.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+// A hostile response must never panic the process, so nothing outside tests may slice or index unchecked.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice, clippy::panic, clippy::expect_used))]
+
+pub mod code;
+pub mod idp;
+pub mod request;
+pub mod response;
+pub mod self_test;
+pub mod sp;
+
+mod algorithm;
+mod bytes;
+mod idp_metadata;
+mod instant;
+mod meaning;
+mod read;
+mod shape;
+mod signature;
+mod signature_shape;
+mod structure;
+mod text;
+mod transport;
+mod xml;
+
+#[cfg(test)]
+mod tests;

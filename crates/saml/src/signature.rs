@@ -1,0 +1,143 @@
+//! Step 5: verifies every signature with the connection's certificates, then gives back exactly the verified bytes.
+//! samael's crypto is never called: built without `xmlsec` it accepts anything.
+
+use crate::code::{Code, Rejection};
+use crate::idp::{self, IdentityProvider, IdpCertificate};
+use crate::shape::Shape;
+use crate::signature_shape::Signed;
+use crate::xml::{self, SIGNATURE};
+use bergshamra_c14n::C14nMode;
+use bergshamra_dsig::DsigContext;
+use bergshamra_dsig::verify::{VerifyResult, verify_all_document_with_source};
+use bergshamra_keys::KeysManager;
+use bergshamra_xml::NodeSet;
+use uppsala::{Document, NodeId};
+
+/// The canonical bytes of the outermost signed element; only these are read afterwards.
+pub(crate) struct VerifiedText {
+    /// The canonical form, without comments and without the enveloped signature.
+    pub(crate) text: String,
+    /// Whether the element is the whole Response.
+    pub(crate) is_response: bool,
+}
+
+/// Verifies each signature that is there; all must be good.
+pub(crate) fn verify(
+    document: &Document<'_>,
+    source: &str,
+    shape: &Shape,
+    idp: &IdentityProvider,
+) -> Result<VerifiedText, Rejection> {
+    if idp.certificates.is_empty() {
+        return Err(Code::CertificateMissing.into());
+    }
+    let mut signatures: Vec<&Signed> = shape.signatures().collect();
+    // The library reports in document order, which is the order of the node numbers of a parsed tree.
+    signatures.sort_by_key(|signed| signed.signature.index());
+
+    let mut attempts = Vec::new();
+    for certificate in &idp.certificates {
+        // One certificate at a time and only for its own kind of signature: a key of the wrong type is an error of
+        // the library, not a mismatch.
+        if signatures.iter().any(|signed| signed.key_family == certificate.family()) {
+            attempts.push(Attempt { certificate, results: results(document, source, certificate)? });
+        }
+        if signatures.iter().all(|signed| is_verified(&attempts, signed)) {
+            return canonical(document, shape);
+        }
+    }
+    let failed = signatures.iter().enumerate().find(|(_, signed)| !is_verified(&attempts, signed));
+    Err(match failed {
+        Some((index, signed)) => explain(document, &attempts, index, signed, idp),
+        None => Code::Unsigned.into(),
+    })
+}
+
+/// What one certificate says about the signatures of the document, in document order.
+struct Attempt<'a> {
+    certificate: &'a IdpCertificate,
+    results: Vec<VerifyResult>,
+}
+
+fn results(
+    document: &Document<'_>,
+    source: &str,
+    certificate: &IdpCertificate,
+) -> Result<Vec<VerifyResult>, Rejection> {
+    let unprocessable = || Rejection::new(Code::SignatureUnprocessable);
+    let mut keys = KeysManager::new();
+    keys.add_key(certificate.verification_key().ok_or_else(unprocessable)?);
+    // The defaults of `new`: only these keys, references in strict position, every digest computed here.
+    verify_all_document_with_source(&DsigContext::new(keys), document, Some(source)).map_err(|_| unprocessable())
+}
+
+fn is_verified(attempts: &[Attempt<'_>], signed: &Signed) -> bool {
+    attempts
+        .iter()
+        .filter(|attempt| attempt.certificate.family() == signed.key_family)
+        .any(|attempt| attempt.results.iter().any(|result| covers(result, signed)))
+}
+
+/// Whether the result is about this signature and proves the element that holds it, and nothing else.
+fn covers(result: &VerifyResult, signed: &Signed) -> bool {
+    let VerifyResult::Valid { signature_node, references, key_info: _ } = result else { return false };
+    let [reference] = references.as_slice() else { return false };
+    *signature_node == signed.signature && reference.resolved_node == Some(signed.parent) && reference.digest_verified
+}
+
+/// Why no certificate verified the signature.
+fn explain(
+    document: &Document<'_>,
+    attempts: &[Attempt<'_>],
+    index: usize,
+    signed: &Signed,
+    idp: &IdentityProvider,
+) -> Rejection {
+    let tried: Vec<&Attempt<'_>> =
+        attempts.iter().filter(|attempt| attempt.certificate.family() == signed.key_family).collect();
+    if tried.is_empty() {
+        let kinds: Vec<String> = idp.certificates.iter().map(|known| known.key_kind().to_string()).collect();
+        return Rejection::new(Code::KeyType)
+            .expected(&format!("a signature by {}", kinds.join(" or ")))
+            .received(&format!("a signature by {}", signed.key_family));
+    }
+    let reason = |attempt: &&Attempt<'_>| match attempt.results.get(index) {
+        Some(VerifyResult::Invalid { reason }) => reason.clone(),
+        _ => String::new(),
+    };
+    let reasons: Vec<String> = tried.iter().map(reason).collect();
+    if reasons.iter().any(|reason| reason.starts_with("Reference digest failed")) {
+        return Code::DigestMismatch.into();
+    }
+    if reasons.iter().all(|reason| !reason.starts_with("signature value verification failed")) {
+        return Code::SignatureUnprocessable.into();
+    }
+    let known: Vec<&str> = tried.iter().map(|attempt| attempt.certificate.fingerprint()).collect();
+    let rejection = Rejection::new(Code::SignatureMismatch).expected(&format!("certificate {}", known.join(" or ")));
+    match claimed_fingerprint(document, signed.signature) {
+        Some(claimed) => rejection.received(&format!("certificate {claimed}")),
+        None => rejection,
+    }
+}
+
+/// The fingerprint of the certificate that the message says it was signed with: shown to the admin, never used.
+fn claimed_fingerprint(document: &Document<'_>, signature: NodeId) -> Option<String> {
+    let key_info = xml::named(document, signature, SIGNATURE, "KeyInfo").next()?;
+    let data = xml::named(document, key_info, SIGNATURE, "X509Data").next()?;
+    let certificate = xml::named(document, data, SIGNATURE, "X509Certificate").next()?;
+    idp::decode(document.element_text(certificate)?).ok().map(|der| idp::fingerprint(&der))
+}
+
+/// Exclusive canonical form of the outermost signed element: the same nodes that were digested, so no comments and
+/// not the enveloped signature.
+fn canonical(document: &Document<'_>, shape: &Shape) -> Result<VerifiedText, Rejection> {
+    let outer = shape.signatures().next().ok_or(Code::Unsigned)?;
+    let mut nodes = NodeSet::tree_without_comments(outer.parent, document);
+    nodes.remove_id(outer.signature);
+    for node in document.descendants(outer.signature) {
+        nodes.remove_id(node);
+    }
+    let bytes = bergshamra_c14n::canonicalize_doc::<&str>(document, C14nMode::Exclusive, Some(&nodes), &[]);
+    let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(Code::SignatureUnprocessable)?;
+    Ok(VerifiedText { text, is_response: outer.parent == shape.response })
+}

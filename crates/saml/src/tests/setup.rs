@@ -1,0 +1,179 @@
+//! What IT admins paste, right and wrong.
+
+use super::kit::{ec, rsa, stranger};
+use crate::idp::{IdentityProvider, IdpCertificate, KeyKind, SetupError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use time::macros::datetime;
+
+const SSO: &str = "https://idp.test/sso";
+const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+
+fn base64(certificate: &IdpCertificate) -> String {
+    STANDARD.encode(certificate.der())
+}
+
+fn pem(certificate: &IdpCertificate) -> String {
+    let text = base64(certificate);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("ascii")).collect();
+    format!("-----BEGIN CERTIFICATE-----\r\n{}\r\n-----END CERTIFICATE-----\r\n", lines.join("\r\n"))
+}
+
+fn key_descriptor(usage: &str, certificate: &IdpCertificate) -> String {
+    format!(
+        "<md:KeyDescriptor{usage}><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
+         <ds:X509Certificate>\n{}\n</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
+        base64(certificate)
+    )
+}
+
+fn entity(entity_id: &str, keys: &str, binding: &str, location: &str) -> String {
+    format!(
+        "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{entity_id}\">\
+         <md:IDPSSODescriptor WantAuthnRequestsSigned=\"true\" \
+         protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">{keys}\
+         <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified</md:NameIDFormat>\
+         <md:SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" \
+         Location=\"https://idp.test/post\"/><md:SingleSignOnService Binding=\"{binding}\" Location=\"{location}\"/>\
+         </md:IDPSSODescriptor></md:EntityDescriptor>"
+    )
+}
+
+fn signing() -> String {
+    key_descriptor(" use=\"signing\"", &rsa().certificate)
+}
+
+#[test]
+fn metadata_is_read() {
+    let keys = [
+        signing(),
+        signing(),
+        key_descriptor("", &ec().certificate),
+        key_descriptor(" use=\"encryption\"", &stranger().certificate),
+    ]
+    .concat();
+    let xml = format!("<?xml version=\"1.0\"?>\n{}", entity("urn:idp", &keys, REDIRECT, SSO));
+    let idp = IdentityProvider::from_metadata(&xml).expect("idp");
+    assert_eq!(idp.entity_id, "urn:idp");
+    assert_eq!(idp.sso_url.as_str(), SSO);
+    assert!(idp.want_authn_requests_signed);
+    assert_eq!(idp.certificates, [rsa().certificate.clone(), ec().certificate.clone()]);
+}
+
+#[test]
+fn a_group_with_one_identity_provider_is_read() {
+    let group = |content: &str| {
+        format!(
+            "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{content}</md:EntitiesDescriptor>"
+        )
+    };
+    let one = entity("urn:one", &signing(), REDIRECT, SSO);
+    let two = entity("urn:two", &signing(), REDIRECT, SSO);
+    assert_eq!(IdentityProvider::from_metadata(&group(&one)).expect("idp").entity_id, "urn:one");
+    let error = IdentityProvider::from_metadata(&group(&format!("{one}{two}"))).expect_err("two");
+    assert!(matches!(error, SetupError::SeveralIdentityProviders { count: 2 }), "{error}");
+}
+
+#[test]
+fn metadata_that_cannot_be_used_says_why() {
+    use SetupError as E;
+    let good = entity("urn:idp", &signing(), REDIRECT, SSO);
+    let encryption = key_descriptor(" use=\"encryption\"", &rsa().certificate);
+    let sp = "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"x\"/>";
+    type Right = fn(&SetupError) -> bool;
+    let cases: [(String, Right); 12] = [
+        (entity("urn:idp", "", REDIRECT, SSO), |e| matches!(e, E::CertificateMissing)),
+        (entity("urn:idp", &encryption, REDIRECT, SSO), |e| matches!(e, E::CertificateMissing)),
+        (entity("urn:idp", &signing(), "urn:other", SSO), |e| matches!(e, E::RedirectMissing)),
+        (entity("urn:idp", &signing(), REDIRECT, "http://idp.test/sso"), |e| matches!(e, E::SsoUrlInsecure)),
+        (entity("urn:idp", &signing(), REDIRECT, "sso"), |e| matches!(e, E::SsoUrlInvalid(_))),
+        (entity(" ", &signing(), REDIRECT, SSO), |e| matches!(e, E::IssuerMissing)),
+        (good.replace("SAML:2.0:protocol\"", "SAML:1.1:protocol\""), |e| matches!(e, E::NoIdentityProvider)),
+        (sp.to_owned(), |e| matches!(e, E::NoIdentityProvider)),
+        ("<html></html>".to_owned(), |e| matches!(e, E::MetadataUnreadable(_))),
+        (format!("<!DOCTYPE x>{good}"), |e| matches!(e, E::MetadataXml(_))),
+        ("https://idp.test/metadata".to_owned(), |e| matches!(e, E::MetadataXml(_))),
+        (" ".repeat(1024 * 1024) + &good, |e| matches!(e, E::MetadataTooLarge)),
+    ];
+    IdentityProvider::from_metadata(&good).expect("control");
+    for (xml, right) in cases {
+        let error = IdentityProvider::from_metadata(&xml).expect_err("refused");
+        assert!(right(&error), "{error:?} for {}", xml.trim_start());
+    }
+}
+
+#[test]
+fn certificates_are_read_as_they_are_shown() {
+    let known = &rsa().certificate;
+    for text in [pem(known), base64(known), format!("\n {} \n", pem(known)), base64(known).replace('M', "M\n ")] {
+        assert_eq!(&IdpCertificate::from_pem_or_base64(&text).expect("certificate"), known);
+    }
+    assert_eq!(known.key_kind(), KeyKind::Rsa(2048));
+    assert_eq!(ec().certificate.key_kind(), KeyKind::Ec(256));
+    assert_eq!(known.fingerprint().len(), 64);
+    assert_eq!(known.subject(), "CN=rcgen self signed cert");
+    assert_eq!(known.not_after(), datetime!(4096-01-01 0:00 UTC));
+    assert_eq!(&IdpCertificate::from_der(known.der()).expect("certificate"), known);
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_refused() {
+    let known = &rsa().certificate;
+    let read = IdpCertificate::from_pem_or_base64;
+    assert!(matches!(read(""), Err(SetupError::CertificateMissing)));
+    for text in ["x", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----\nAAAA"]
+    {
+        assert!(matches!(read(text), Err(SetupError::CertificateUnreadable)), "{text}");
+    }
+    assert!(matches!(read(known.fingerprint()), Err(SetupError::CertificateUnreadable)));
+    let two = format!("{}{}", pem(known), pem(&ec().certificate));
+    assert!(matches!(read(&two), Err(SetupError::SeveralCertificates { count: 2 })));
+    let trailing = [known.der(), b"x"].concat();
+    assert!(matches!(IdpCertificate::from_der(&trailing), Err(SetupError::CertificateUnreadable)));
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("key");
+    let ed25519 = rcgen::CertificateParams::default().self_signed(&pair).expect("certificate");
+    assert!(matches!(IdpCertificate::from_der(ed25519.der()), Err(SetupError::KeyUnsupported)));
+}
+
+#[test]
+fn p384_and_p521_certificates_are_read() {
+    for (algorithm, kind) in
+        [(&rcgen::PKCS_ECDSA_P384_SHA384, KeyKind::Ec(384)), (&rcgen::PKCS_ECDSA_P521_SHA512, KeyKind::Ec(521))]
+    {
+        let pair = rcgen::KeyPair::generate_for(algorithm).expect("key");
+        let certificate = rcgen::CertificateParams::default().self_signed(&pair).expect("certificate");
+        assert_eq!(IdpCertificate::from_der(certificate.der()).expect("certificate").key_kind(), kind);
+    }
+}
+
+#[test]
+fn three_fields_make_an_identity_provider() {
+    let two = format!("{}{}", pem(&rsa().certificate), pem(&ec().certificate));
+    let idp = IdentityProvider::from_fields(" https://idp.test/sso?idpid=1 ", " urn:idp\n", &two).expect("idp");
+    assert_eq!((idp.entity_id.as_str(), idp.certificates.len()), ("urn:idp", 2));
+    let with = |url: &str| IdentityProvider::from_fields(url, "urn:idp", &pem(&rsa().certificate));
+    for url in ["http://localhost:8090/sso", "http://127.0.0.1:8090/sso", "http://[::1]/sso", SSO] {
+        with(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+    for url in [
+        "http://idp.test/sso",
+        "http://localhost.evil.test/",
+        "http://127.0.0.2/",
+        "ftp://idp.test/",
+        "javascript:alert(1)",
+    ] {
+        assert!(matches!(with(url), Err(SetupError::SsoUrlInsecure)), "{url}");
+    }
+    assert!(matches!(with("idp.test/sso"), Err(SetupError::SsoUrlInvalid(_))));
+    assert!(matches!(IdentityProvider::from_fields(SSO, "urn:idp", " "), Err(SetupError::CertificateMissing)));
+    assert!(matches!(IdentityProvider::from_parts("urn:idp", SSO, &[], true), Err(SetupError::CertificateMissing)));
+}
+
+#[test]
+fn setup_errors_tell_what_to_paste() {
+    let errors = [SetupError::CertificateMissing, SetupError::IssuerMissing, SetupError::RedirectMissing];
+    for error in errors {
+        let text = error.to_string();
+        assert!(text.contains("paste") || text.contains("fill in"), "{text}");
+    }
+}

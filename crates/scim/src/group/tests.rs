@@ -1,0 +1,168 @@
+//! Reading groups and what a PATCH does to one.
+
+use serde_json::json;
+use time::macros::datetime;
+
+use super::*;
+
+fn member(value: &str) -> MemberRef {
+    MemberRef { value: value.to_owned(), kind: None }
+}
+
+fn parse(body: Value) -> Result<GroupDocument, ScimError> {
+    GroupDocument::parse(body.to_string().as_bytes())
+}
+
+fn changes_of(operations: Value) -> Result<Vec<GroupChange>, ScimError> {
+    changes(&Patch::parse(json!({"Operations": operations}).to_string().as_bytes())?)
+}
+
+#[test]
+fn a_group_is_read() {
+    let group = parse(json!({
+        "DisplayName": "G",
+        "externalId": "",
+        "id": "ignored",
+        "members": [{"value": "1", "display": "a@x", "type": "user"}, "2", {"Value": "3", "type": "Group"}, {"value": "1"}],
+    }))
+    .unwrap();
+    assert_eq!((group.display_name.as_str(), group.external_id), ("G", None));
+    let kind = |value: &str, kind| MemberRef { value: value.to_owned(), kind: Some(kind) };
+    assert_eq!(group.members.unwrap(), [kind("1", MemberKind::User), member("2"), kind("3", MemberKind::Group)]);
+
+    assert_eq!(parse(json!({"displayName": "G", "members": null})).unwrap().members, None);
+    assert_eq!(parse(json!({"displayName": "G", "members": []})).unwrap().members, Some(Vec::new()));
+    assert_eq!(parse(json!({"displayName": "G", "externalId": "x"})).unwrap().external_id.as_deref(), Some("x"));
+}
+
+#[test]
+fn what_is_not_a_group_is_refused() {
+    let table = [
+        (json!({}), "The group has no displayName"),
+        (json!({"displayName": " "}), "The group has no displayName"),
+        (json!({"displayName": 5}), "displayName must be a text, but the request has a number"),
+        (json!({"displayName": "x".repeat(257)}), "displayName is longer than 256 characters"),
+        (json!({"displayName": "a\u{0}"}), "displayName contains control characters"),
+        (json!({"displayName": "G", "externalId": {}}), "externalId must be a text"),
+        (json!({"displayName": "G", "members": 5}), "members.value must be a text"),
+        (json!({"displayName": "G", "members": [{"display": "a"}]}), "A member has no id"),
+        (json!({"displayName": "G", "members": [{"value": "\u{0}"}]}), "members.value contains control characters"),
+    ];
+    for (body, expected) in table {
+        let error = parse(body.clone()).unwrap_err();
+        assert_eq!(error.scim_type, Some(ScimType::InvalidValue), "{body}");
+        assert!(error.detail.contains(expected), "{body}: {error}");
+    }
+}
+
+#[test]
+fn operations_become_sets() {
+    use GroupChange::{AddMembers, RemoveAllMembers, RemoveMembers, Rename, ReplaceMembers, SetExternalId};
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let members = |ids: &[&str]| ids.iter().map(|id| member(id)).collect::<Vec<_>>();
+    let table = [
+        (json!([{"op": "replace", "path": "displayName", "value": "N"}]), vec![Rename("N".to_owned())]),
+        (json!([{"op": "replace", "path": "displayName", "value": [{"value": "N"}]}]), vec![Rename("N".to_owned())]),
+        (json!([{"op": "Add", "path": "externalId", "value": "x"}]), vec![SetExternalId(Some("x".to_owned()))]),
+        (json!([{"op": "remove", "path": "externalId"}]), vec![SetExternalId(None)]),
+        (json!([{"op": "replace", "value": {"externalId": null}}]), vec![SetExternalId(None)]),
+        (
+            json!([{"op": "add", "path": "members", "value": [{"value": "1"}, {"value": "2"}]}, {"op": "Add", "path": "MEMBERS", "value": {"value": "2"}}, {"op": "add", "value": {"members": ["3"]}}]),
+            vec![AddMembers(members(&["1", "2", "3"]))],
+        ),
+        (
+            json!([{"op": "remove", "path": "members[value eq \"1\"]"}, {"op": "remove", "path": "members", "value": [{"$ref": null, "value": "2"}, {"value": "1"}]}]),
+            vec![RemoveMembers(ids(&["1", "2"]))],
+        ),
+        (
+            json!([{"op": "remove", "path": "members[value eq \"1\" or (Value Eq \"2\" or value eq \"3\")]"}]),
+            vec![RemoveMembers(ids(&["1", "2", "3"]))],
+        ),
+        (json!([{"op": "remove", "path": "members[value eq \"1\"].value"}]), vec![RemoveMembers(ids(&["1"]))]),
+        (json!([{"op": "remove", "path": "members", "value": []}]), vec![RemoveMembers(Vec::new())]),
+        (json!([{"op": "remove", "path": "members"}]), vec![RemoveAllMembers]),
+        (json!([{"op": "remove", "path": "members", "value": null}]), vec![RemoveAllMembers]),
+        (
+            json!([{"op": "replace", "path": "members", "value": [{"value": "1", "display": "d"}, {"value": "1"}]}]),
+            vec![ReplaceMembers(members(&["1"]))],
+        ),
+        (json!([{"op": "replace", "path": "members", "value": null}]), vec![ReplaceMembers(Vec::new())]),
+        (
+            json!([{"op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:Group:members", "value": []}]),
+            vec![ReplaceMembers(Vec::new())],
+        ),
+        (
+            json!([{"op": "replace", "value": {"members": null, "id": "x", "schemas": [], "displayName": "N"}}]),
+            vec![Rename("N".to_owned())],
+        ),
+        (
+            json!([{"op": "replace", "value": {"urn:ietf:params:scim:schemas:core:2.0:Group": {"displayName": "N"}}}]),
+            vec![Rename("N".to_owned())],
+        ),
+        (
+            json!([{"op": "add", "path": "members", "value": ["1"]}, {"op": "remove", "path": "members", "value": ["1"]}, {"op": "add", "path": "members", "value": ["1"]}]),
+            vec![AddMembers(members(&["1"])), RemoveMembers(ids(&["1"])), AddMembers(members(&["1"]))],
+        ),
+        (
+            json!([{"op": "replace", "path": "id", "value": "x"}, {"op": "add", "path": "nonsense", "value": 1}, {"op": "remove", "path": "nonsense"}]),
+            vec![],
+        ),
+        (
+            json!([{"op": "replace", "path": "members[value eq \"1\"].display", "value": "d"}, {"op": "remove", "path": "members.display"}]),
+            vec![],
+        ),
+    ];
+    for (operations, expected) in table {
+        assert_eq!(changes_of(operations.clone()).unwrap(), expected, "{operations}");
+    }
+}
+
+#[test]
+fn what_a_group_cannot_do_is_refused() {
+    let table = [
+        (json!({"op": "remove", "path": "displayName"}), ScimType::Mutability),
+        (json!({"op": "replace", "path": "displayName", "value": null}), ScimType::InvalidValue),
+        (json!({"op": "replace", "path": "displayName", "value": ["a", "b"]}), ScimType::InvalidValue),
+        (json!({"op": "replace", "path": "members[value eq \"1\"].value", "value": "2"}), ScimType::Mutability),
+        (json!({"op": "add", "path": "members[value eq \"1\"]", "value": {"value": "2"}}), ScimType::Mutability),
+        (json!({"op": "remove", "path": "members[type eq \"User\"]"}), ScimType::InvalidFilter),
+        (json!({"op": "remove", "path": "members[value eq 5]"}), ScimType::InvalidFilter),
+        (json!({"op": "remove", "path": "members[not (value eq \"1\")]"}), ScimType::InvalidFilter),
+        (json!({"op": "remove", "path": "members.value"}), ScimType::InvalidFilter),
+        (json!({"op": "add", "path": "members", "value": [5]}), ScimType::InvalidValue),
+        (json!({"op": "remove", "path": "members", "value": [{"display": "x"}]}), ScimType::InvalidValue),
+    ];
+    for (operation, expected) in table {
+        let error = changes_of(json!([operation])).unwrap_err();
+        assert_eq!((error.status, error.scim_type), (400, Some(expected)), "{operation}: {error}");
+        assert!(error.detail.starts_with("Operation 1 of the PATCH request: "), "{error}");
+    }
+}
+
+#[test]
+fn a_large_set_is_read_quickly() {
+    let members: Vec<Value> = (0..100_000).map(|id| json!({"value": id.to_string()})).collect();
+    let changes = changes_of(json!([{"op": "add", "path": "members", "value": members}])).unwrap();
+    assert!(matches!(changes.as_slice(), [GroupChange::AddMembers(members)] if members.len() == 100_000));
+}
+
+#[test]
+fn a_group_is_shown() {
+    let at = datetime!(2026-11-01 12:00 UTC);
+    let meta = Meta { created: at, last_modified: at, version: 1, location: "L/Groups/1".to_owned() };
+    let members = [MemberView { value: "2".to_owned(), kind: MemberKind::User, location: "L/Users/2".to_owned() }];
+    let shown = render("1", "G", Some("x"), Some(&members), &meta);
+    assert_eq!(
+        shown,
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+            "id": "1",
+            "externalId": "x",
+            "displayName": "G",
+            "members": [{"value": "2", "$ref": "L/Users/2", "type": "User"}],
+            "meta": {"resourceType": "Group", "created": "2026-11-01T12:00:00.000Z", "lastModified": "2026-11-01T12:00:00.000Z", "location": "L/Groups/1", "version": "W/\"1\""},
+        })
+    );
+    let bare = render("1", "G", None, None, &meta);
+    assert!(bare.get("members").is_none() && bare.get("externalId").is_none());
+}

@@ -1,0 +1,193 @@
+//! The user resource (RFC 7643 4.1): read from a body, kept as a normalized document, shown to clients.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::document::{self, Write};
+use crate::error::{ScimError, invalid_value};
+use crate::json;
+use crate::schema::{self, Catalogue};
+
+/// What a user's document says about the role: the name that the identity provider sent, or nothing.
+pub type RoleInput<'d> = Option<Cow<'d, str>>;
+
+/// A user's attributes as the identity provider sent them, in the schema's spelling: only those that clients
+/// may write, so without `id`, `meta`, `groups` and `password`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserDocument(Value);
+
+/// A group of a user (RFC 7643 4.1.2, `groups`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRef {
+    pub value: String,
+    pub display: String,
+}
+
+/// Where a resource lives, and since when (RFC 7643 3.1, `meta`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    pub created: OffsetDateTime,
+    pub last_modified: OffsetDateTime,
+    /// Counts the changes; becomes a weak entity tag.
+    pub version: i64,
+    pub location: String,
+}
+
+impl UserDocument {
+    /// Reads the body of a POST or PUT (RFC 7644 3.3, 3.5.1). Read-only and unknown attributes are ignored.
+    pub fn parse(body: &[u8], catalogue: &Catalogue) -> Result<Self, ScimError> {
+        let body = json::object(body)?;
+        document::check_cost(document::cost_of_members(&body))?;
+        let mut document = Map::new();
+        document::merge(&mut document, catalogue.user(), Write::Add, body)?;
+        document::settle(&mut document, catalogue.user())?;
+        Self::checked(document)
+    }
+
+    /// Takes back a document that `into_value` gave to the store.
+    pub fn from_stored(document: Value) -> Self {
+        Self(document)
+    }
+
+    /// A document with a user name that can identify somebody (RFC 7643 4.1.1).
+    pub(crate) fn checked(document: Map<String, Value>) -> Result<Self, ScimError> {
+        let document = Self(Value::Object(document));
+        if document.user_name().trim().is_empty() {
+            return Err(invalid_value(
+                "The user has no userName. In Okta, open the application's Sign On tab and choose an Application username \
+                 format that is not empty for this user.",
+            ));
+        }
+        Ok(document)
+    }
+
+    /// The document for the store.
+    pub fn into_value(self) -> Value {
+        self.0
+    }
+
+    /// The document as JSON.
+    pub fn as_value(&self) -> &Value {
+        &self.0
+    }
+
+    /// `userName` as it was sent (RFC 7643 4.1.1).
+    pub fn user_name(&self) -> &str {
+        self.text("userName").unwrap_or_default()
+    }
+
+    /// `externalId` (RFC 7643 3.1).
+    pub fn external_id(&self) -> Option<&str> {
+        self.text("externalId").filter(|id| !id.is_empty())
+    }
+
+    /// `active`, if it was sent (RFC 7643 4.1.1).
+    pub fn active(&self) -> Option<bool> {
+        self.0.get("active").and_then(Value::as_bool)
+    }
+
+    /// What to call the user: `displayName`, else the formatted name, else given and family name.
+    pub fn display_name(&self) -> Option<String> {
+        let part = |name: &str| self.0.get("name").and_then(|parts| filled(parts.get(name)));
+        if let Some(name) = filled(self.0.get("displayName")).or_else(|| part("formatted")) {
+            return Some(name.to_owned());
+        }
+        match (part("givenName"), part("familyName")) {
+            (Some(given), Some(family)) => Some(format!("{given} {family}")),
+            (given, family) => given.or(family).map(str::to_owned),
+        }
+    }
+
+    /// The primary e-mail address, else the first (RFC 7643 4.1.2).
+    pub fn email(&self) -> Option<&str> {
+        self.main_value("emails")
+    }
+
+    /// The role: the attribute `role`, else the primary value of `roles`, else its first value.
+    pub fn role(&self) -> RoleInput<'_> {
+        let sent = filled(self.0.get("role")).or_else(|| self.main_value("roles"))?;
+        Some(app_role(sent).map_or(Cow::Borrowed(sent), Cow::Owned))
+    }
+
+    /// The document after a PUT of `put` (RFC 7644 3.5.1), which replaces all but one thing: leaving `active` out
+    /// does not deactivate anybody and does not reactivate anybody.
+    pub fn replaced_by(&self, put: UserDocument) -> UserDocument {
+        let mut put = put.0;
+        if let (Value::Object(members), Some(active)) = (&mut put, self.0.get("active")) {
+            members.entry("active").or_insert_with(|| active.clone());
+        }
+        UserDocument(put)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    fn main_value(&self, name: &str) -> Option<&str> {
+        let items = self.0.get(name)?.as_array()?;
+        let primary = items.iter().filter(|item| crate::value::is_primary(item));
+        primary.chain(items).find_map(|item| filled(item.get("value")))
+    }
+}
+
+/// Shows a user (RFC 7643 4.1): the document with what the server knows about it.
+pub fn render(id: &str, document: &Value, groups: &[GroupRef], meta: &Meta) -> Value {
+    let mut resource = document.as_object().cloned().unwrap_or_default();
+    let extensions = resource.keys().filter(|name| name.contains(':')).map(String::as_str);
+    let schemas: Value = std::iter::once(schema::USER).chain(extensions).collect();
+    resource.insert("schemas".to_owned(), schemas);
+    resource.insert("id".to_owned(), json!(id));
+    if !groups.is_empty() {
+        let groups = groups.iter().map(|group| json!({"value": group.value, "display": group.display})).collect();
+        resource.insert("groups".to_owned(), groups);
+    }
+    resource.insert("meta".to_owned(), meta.to_json("User"));
+    Value::Object(resource)
+}
+
+impl Meta {
+    /// The version as a weak entity tag (RFC 7644 3.14).
+    pub fn etag(&self) -> String {
+        format!("W/\"{}\"", self.version)
+    }
+
+    pub(crate) fn to_json(&self, resource_type: &str) -> Value {
+        json!({
+            "resourceType": resource_type,
+            "created": timestamp(self.created),
+            "lastModified": timestamp(self.last_modified),
+            "location": self.location,
+            "version": self.etag(),
+        })
+    }
+}
+
+/// RFC 7643 2.3.5: a date and time as RFC 3339 writes it, in UTC and with milliseconds.
+fn timestamp(time: OffsetDateTime) -> String {
+    let time = time.to_offset(UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        time.year(),
+        u8::from(time.month()),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.millisecond()
+    )
+}
+
+/// Entra sends an app role as JSON inside the text: `{"id":"…","value":"Admin","displayName":"Admin"}`.
+fn app_role(text: &str) -> Option<String> {
+    let role = text.starts_with('{').then(|| serde_json::from_str::<Value>(text).ok()).flatten()?;
+    filled(role.get("value")).map(str::to_owned)
+}
+
+fn filled(value: Option<&Value>) -> Option<&str> {
+    value.and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! Accounts: users in one connection, the SCIM Users.
+
+use crate::{
+    error::{Error, Result},
+    pooled::one_row,
+    tenant::TenantTx,
+};
+use domain::{
+    account::{Account, Profile},
+    email::Email,
+    ids::{AccountId, ConnectionId, UserId},
+    names::UserName,
+};
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+struct Row {
+    id: Uuid,
+    connection_id: Uuid,
+    user_id: Uuid,
+    user_name: String,
+    external_id: Option<String>,
+    email: Option<String>,
+    display_name: Option<String>,
+    active: bool,
+    role: String,
+    role_reason: String,
+    name_id: Option<String>,
+    document: Value,
+    version: i64,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl TryFrom<Row> for Account {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let user_name = UserName::parse(&row.user_name).map_err(|_| Error::Damaged("accounts.user_name"))?;
+        let email = row.email.as_deref().map(Email::parse).transpose().map_err(|_| Error::Damaged("accounts.email"))?;
+        let Row { external_id, display_name, active, role, role_reason, name_id, document, .. } = row;
+        let profile =
+            Profile { user_name, external_id, email, display_name, active, role, role_reason, name_id, document };
+        Ok(Self {
+            id: AccountId(row.id),
+            user_id: UserId(row.user_id),
+            connection_id: ConnectionId(row.connection_id),
+            profile,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Selects accounts; the columns are named once, here.
+macro_rules! accounts {
+    ($name:literal, $tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            "-- accounts::" + $name + "
+             SELECT id, connection_id, user_id, user_name, external_id, email, display_name, active, role, role_reason,
+                    name_id, document, version, created_at, updated_at
+             FROM accounts WHERE " + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// Stores a new account and answers how it reads from now on.
+pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, user: UserId, profile: Profile) -> Result<Account> {
+    let (id, now) = (AccountId(tx.new_id()), tx.now());
+    sqlx::query!(
+        "-- accounts::insert
+         INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
+             display_name, active, role, role_reason, name_id, document, version, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15)",
+        id.0,
+        connection.0,
+        user.0,
+        profile.user_name.as_str(),
+        profile.user_name.key(),
+        profile.external_id,
+        profile.email.as_ref().map(Email::as_str),
+        profile.email.as_ref().map(Email::key),
+        profile.display_name,
+        profile.active,
+        profile.role,
+        profile.role_reason,
+        profile.name_id,
+        profile.document,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(Account { id, user_id: user, connection_id: connection, profile, version: 1, created_at: now, updated_at: now })
+}
+
+/// Stores a changed account.
+pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- accounts::update
+         UPDATE accounts SET user_name = $2, user_name_key = $3, external_id = $4, email = $5, email_key = $6,
+             display_name = $7, active = $8, role = $9, role_reason = $10, name_id = $11, document = $12,
+             version = version + 1, updated_at = $13
+         WHERE id = $1",
+        id.0,
+        profile.user_name.as_str(),
+        profile.user_name.key(),
+        profile.external_id,
+        profile.email.as_ref().map(Email::as_str),
+        profile.email.as_ref().map(Email::key),
+        profile.display_name,
+        profile.active,
+        profile.role,
+        profile.role_reason,
+        profile.name_id,
+        profile.document,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
+/// Removes an account with its memberships and sessions.
+pub async fn delete(tx: &mut TenantTx, id: AccountId) -> Result<()> {
+    let done =
+        sqlx::query!("-- accounts::delete\n DELETE FROM accounts WHERE id = $1", id.0).execute(tx.conn()).await?;
+    one_row(&done)
+}
+
+/// The connection's account with that id.
+pub async fn by_id(tx: &mut TenantTx, connection: ConnectionId, id: AccountId) -> Result<Option<Account>> {
+    let row =
+        accounts!("by_id", "id = $1 AND connection_id = $2", id.0, connection.0).fetch_optional(tx.conn()).await?;
+    row.map(Account::try_from).transpose()
+}
+
+/// The same, kept from others until this transaction ends.
+pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: AccountId) -> Result<Option<Account>> {
+    let row = accounts!("for_update", "id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(Account::try_from).transpose()
+}
+
+/// The connection's account with that userName, whatever its case.
+pub async fn by_user_name(tx: &mut TenantTx, connection: ConnectionId, key: &str) -> Result<Option<Account>> {
+    let row = accounts!("by_user_name", "connection_id = $1 AND user_name_key = $2", connection.0, key)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(Account::try_from).transpose()
+}
+
+/// The connection's account bound to that NameID.
+pub async fn by_name_id(tx: &mut TenantTx, connection: ConnectionId, name_id: &str) -> Result<Option<Account>> {
+    let row = accounts!("by_name_id", "connection_id = $1 AND name_id = $2", connection.0, name_id)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(Account::try_from).transpose()
+}
+
+/// The connection's accounts with that externalId, oldest first, `limit` at most.
+pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &str, limit: i64) -> Result<Vec<Account>> {
+    let rows = accounts!(
+        "by_external_id",
+        "connection_id = $1 AND external_id = $2 ORDER BY created_at, id LIMIT $3",
+        connection.0,
+        id,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// The connection's accounts with that address, oldest first, `limit` at most.
+pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, limit: i64) -> Result<Vec<Account>> {
+    let rows = accounts!(
+        "by_email",
+        "connection_id = $1 AND email_key = $2 ORDER BY created_at, id LIMIT $3",
+        connection.0,
+        key,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// One page of the connection's accounts, oldest first.
+pub async fn page(tx: &mut TenantTx, connection: ConnectionId, offset: i64, limit: i64) -> Result<Vec<Account>> {
+    let rows =
+        accounts!("page", "connection_id = $1 ORDER BY created_at, id OFFSET $2 LIMIT $3", connection.0, offset, limit)
+            .fetch_all(tx.conn())
+            .await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// How many accounts the connection has.
+pub async fn count(tx: &mut TenantTx, connection: ConnectionId) -> Result<i64> {
+    let count = sqlx::query_scalar!(
+        r#"-- accounts::count
+        SELECT count(*) AS "count!" FROM accounts WHERE connection_id = $1"#,
+        connection.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}

@@ -1,0 +1,122 @@
+//! Connections: a tenant's link between one application and one identity provider.
+
+use crate::{error::Result, pooled::one_row, tenant::TenantTx};
+use domain::ids::{ApplicationId, ConnectionId};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A connection as stored.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub id: ConnectionId,
+    pub application_id: ApplicationId,
+    pub display_name: String,
+    pub idp: Option<StoredIdp>,
+    pub allow_sha1: bool,
+    pub created_at: OffsetDateTime,
+}
+
+/// The identity provider's side as stored; there is no connection with half of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredIdp {
+    pub entity_id: String,
+    pub sso_url: String,
+    /// X.509 DER, one at least.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+struct Row {
+    id: Uuid,
+    application_id: Uuid,
+    display_name: String,
+    idp_entity_id: Option<String>,
+    idp_sso_url: Option<String>,
+    idp_certificates: Option<Vec<Vec<u8>>>,
+    allow_sha1: bool,
+    created_at: OffsetDateTime,
+}
+
+impl From<Row> for Connection {
+    fn from(row: Row) -> Self {
+        let Row {
+            id,
+            application_id,
+            display_name,
+            idp_entity_id,
+            idp_sso_url,
+            idp_certificates,
+            allow_sha1,
+            created_at,
+        } = row;
+        let idp = match (idp_entity_id, idp_sso_url, idp_certificates) {
+            (Some(entity_id), Some(sso_url), Some(certificates)) => {
+                Some(StoredIdp { entity_id, sso_url, certificates })
+            }
+            _ => None,
+        };
+        let (id, application_id) = (ConnectionId(id), ApplicationId(application_id));
+        Self { id, application_id, display_name, idp, allow_sha1, created_at }
+    }
+}
+
+/// Stores a new connection, still without an identity provider.
+pub async fn insert(tx: &mut TenantTx, id: ConnectionId, application: ApplicationId, display_name: &str) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- connections::insert
+         INSERT INTO connections (id, application_id, display_name, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $4)",
+        id.0,
+        application.0,
+        display_name,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Stores what the IT admin gave of the identity provider.
+pub async fn set_idp(tx: &mut TenantTx, id: ConnectionId, idp: &StoredIdp) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- connections::set_idp
+         UPDATE connections SET idp_entity_id = $2, idp_sso_url = $3, idp_certificates = $4, updated_at = $5
+         WHERE id = $1",
+        id.0,
+        idp.entity_id,
+        idp.sso_url,
+        &idp.certificates,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
+/// The connection with that id, if it is this tenant's.
+pub async fn by_id(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connection>> {
+    let row = sqlx::query_as!(
+        Row,
+        "-- connections::by_id
+         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1, created_at
+         FROM connections WHERE id = $1",
+        id.0
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(Connection::from))
+}
+
+/// The tenant's connections, oldest first.
+pub async fn list(tx: &mut TenantTx) -> Result<Vec<Connection>> {
+    let rows = sqlx::query_as!(
+        Row,
+        "-- connections::list
+         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1, created_at
+         FROM connections ORDER BY created_at, id LIMIT 1000"
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(Connection::from).collect())
+}

@@ -1,0 +1,72 @@
+//! What can go wrong in the database, by kind.
+
+use thiserror::Error;
+
+/// The result of everything here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failed piece of work; its transaction is over.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A unique constraint spoke: somebody else has it already.
+    #[error("conflict on {0:?}")]
+    Conflict(Constraint),
+    /// No connection could be had in time, or it broke.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] sqlx::Error),
+    /// Everything else.
+    #[error("a database statement failed")]
+    Database(#[source] sqlx::Error),
+    /// A migration failed.
+    #[error("a migration failed")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// A stored value does not parse; somebody changed it by hand.
+    #[error("a stored value is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+/// The unique constraints that a caller can meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constraint {
+    UserName,
+    NameId,
+    GroupName,
+    TenantSlug,
+    ApplicationSlug,
+    ConnectionName,
+    DomainOwner,
+    Assertion,
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let constraint = error.as_database_error().filter(|e| e.is_unique_violation()).and_then(|e| e.constraint());
+        if let Some(constraint) = constraint.and_then(by_name) {
+            return Self::Conflict(constraint);
+        }
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
+                Self::Unavailable(error)
+            }
+            // Class 57: the server is shutting down, or an administrator ended the connection; 08: connection lost.
+            sqlx::Error::Database(ref e) if e.code().is_some_and(|c| c.starts_with("57P") || c.starts_with("08")) => {
+                Self::Unavailable(error)
+            }
+            _ => Self::Database(error),
+        }
+    }
+}
+
+fn by_name(constraint: &str) -> Option<Constraint> {
+    Some(match constraint {
+        "accounts_user_name_key" => Constraint::UserName,
+        "accounts_name_id_key" => Constraint::NameId,
+        "groups_display_name_key" => Constraint::GroupName,
+        "tenants_slug_key" => Constraint::TenantSlug,
+        "applications_slug_key" => Constraint::ApplicationSlug,
+        "connections_name_key" => Constraint::ConnectionName,
+        "domains_owner_key" | "domains_pkey" => Constraint::DomainOwner,
+        "assertions_pkey" => Constraint::Assertion,
+        _ => return None,
+    })
+}

@@ -1,0 +1,44 @@
+//! Clean-up: what has run out goes, a bounded number of rows at a time.
+
+use crate::{control::ControlTx, error::Result};
+use time::Duration;
+
+/// Rows of one kind that one call removes at most.
+const BATCH: i64 = 1_000;
+
+/// How long a session is kept after its end.
+const SESSION_RETENTION: Duration = Duration::days(1);
+
+/// Removes expired sign-in requests, remembered assertions and old sessions; answers how many rows went.
+pub async fn delete(tx: &mut ControlTx) -> Result<u64> {
+    let now = tx.now();
+    let requests = sqlx::query!(
+        "-- expired::delete_sign_in_requests
+         DELETE FROM sign_in_requests WHERE (tenant_id, id) IN
+             (SELECT tenant_id, id FROM sign_in_requests WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        now,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    let assertions = sqlx::query!(
+        "-- expired::delete_assertions
+         DELETE FROM assertions WHERE (tenant_id, connection_id, assertion_id) IN
+             (SELECT tenant_id, connection_id, assertion_id FROM assertions WHERE expires_at < $1
+              ORDER BY expires_at LIMIT $2)",
+        now,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    let sessions = sqlx::query!(
+        "-- expired::delete_sessions
+         DELETE FROM sessions WHERE (tenant_id, id) IN
+             (SELECT tenant_id, id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        now - SESSION_RETENTION,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(requests.rows_affected() + assertions.rows_affected() + sessions.rows_affected())
+}

@@ -1,0 +1,155 @@
+//! SCIM groups of one connection; their members are rows of their own.
+
+use crate::{error::Result, pooled::one_row, tenant::TenantTx};
+use domain::{
+    ids::{ConnectionId, GroupId},
+    names::fold,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A group as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub id: GroupId,
+    pub display_name: String,
+    pub external_id: Option<String>,
+    /// Counts changes; the SCIM ETag.
+    pub version: i64,
+    pub created_at: OffsetDateTime,
+    pub updated_at: OffsetDateTime,
+}
+
+struct Row {
+    id: Uuid,
+    display_name: String,
+    external_id: Option<String>,
+    version: i64,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl From<Row> for Group {
+    fn from(row: Row) -> Self {
+        let Row { id, display_name, external_id, version, created_at, updated_at } = row;
+        Self { id: GroupId(id), display_name, external_id, version, created_at, updated_at }
+    }
+}
+
+/// Selects groups; the columns are named once, here.
+macro_rules! groups {
+    ($name:literal, $tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            "-- groups::" + $name + "
+             SELECT id, display_name, external_id, version, created_at, updated_at FROM groups WHERE " + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// Stores a new group.
+pub async fn insert(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    display_name: &str,
+    external_id: Option<&str>,
+) -> Result<Group> {
+    let (id, now) = (GroupId(tx.new_id()), tx.now());
+    sqlx::query!(
+        "-- groups::insert
+         INSERT INTO groups (id, connection_id, display_name, display_name_key, external_id, version, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, 1, $6, $6)",
+        id.0,
+        connection.0,
+        display_name,
+        fold(display_name),
+        external_id,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    let (display_name, external_id) = (display_name.to_owned(), external_id.map(str::to_owned));
+    Ok(Group { id, display_name, external_id, version: 1, created_at: now, updated_at: now })
+}
+
+/// Stores a changed group, or only that its members changed.
+pub async fn update(tx: &mut TenantTx, group: &Group) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- groups::update
+         UPDATE groups SET display_name = $2, display_name_key = $3, external_id = $4, version = version + 1, updated_at = $5
+         WHERE id = $1",
+        group.id.0,
+        group.display_name,
+        fold(&group.display_name),
+        group.external_id,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
+/// Removes a group with its memberships.
+pub async fn delete(tx: &mut TenantTx, id: GroupId) -> Result<()> {
+    let done = sqlx::query!("-- groups::delete\n DELETE FROM groups WHERE id = $1", id.0).execute(tx.conn()).await?;
+    one_row(&done)
+}
+
+/// The connection's group with that id.
+pub async fn by_id(tx: &mut TenantTx, connection: ConnectionId, id: GroupId) -> Result<Option<Group>> {
+    let row = groups!("by_id", "id = $1 AND connection_id = $2", id.0, connection.0).fetch_optional(tx.conn()).await?;
+    Ok(row.map(Group::from))
+}
+
+/// The same, kept from others until this transaction ends.
+pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: GroupId) -> Result<Option<Group>> {
+    let row = groups!("for_update", "id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.map(Group::from))
+}
+
+/// The connection's group with that name, whatever its case.
+pub async fn by_display_name(tx: &mut TenantTx, connection: ConnectionId, name: &str) -> Result<Option<Group>> {
+    let row = groups!("by_display_name", "connection_id = $1 AND display_name_key = $2", connection.0, fold(name))
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.map(Group::from))
+}
+
+/// The connection's groups with that externalId, oldest first, `limit` at most.
+pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &str, limit: i64) -> Result<Vec<Group>> {
+    let rows = groups!(
+        "by_external_id",
+        "connection_id = $1 AND external_id = $2 ORDER BY created_at, id LIMIT $3",
+        connection.0,
+        id,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(Group::from).collect())
+}
+
+/// One page of the connection's groups, oldest first.
+pub async fn page(tx: &mut TenantTx, connection: ConnectionId, offset: i64, limit: i64) -> Result<Vec<Group>> {
+    let rows =
+        groups!("page", "connection_id = $1 ORDER BY created_at, id OFFSET $2 LIMIT $3", connection.0, offset, limit)
+            .fetch_all(tx.conn())
+            .await?;
+    Ok(rows.into_iter().map(Group::from).collect())
+}
+
+/// How many groups the connection has.
+pub async fn count(tx: &mut TenantTx, connection: ConnectionId) -> Result<i64> {
+    let count = sqlx::query_scalar!(
+        r#"-- groups::count
+        SELECT count(*) AS "count!" FROM groups WHERE connection_id = $1"#,
+        connection.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}

@@ -1,0 +1,51 @@
+//! Forward-only migrations, run as the owner; `serve` only checks.
+
+use crate::{
+    control::ControlTx,
+    error::{Error, Result},
+};
+use sqlx::{Connection, PgConnection, migrate::Migrator};
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// Whether the database fits this binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// Everything this binary knows is applied.
+    Current,
+    /// Migrations are missing: run `gatehouse migrate`.
+    Behind,
+}
+
+/// Applies what is missing and says how many migrations there are.
+///
+/// # Errors
+/// When the owner's login cannot be used or a migration fails; a failed one leaves nothing behind.
+pub async fn run(owner_url: &str) -> Result<usize> {
+    let mut connection = PgConnection::connect(owner_url).await?;
+    MIGRATOR.run(&mut connection).await.map_err(Error::Migration)?;
+    connection.close().await?;
+    Ok(MIGRATOR.iter().count())
+}
+
+/// Compares the newest applied migration with the newest this binary knows.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn schema(tx: &mut ControlTx) -> Result<Schema> {
+    let exists = sqlx::query_scalar!(
+        r#"-- migrate::schema_exists
+        SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS "exists!""#
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if !exists {
+        return Ok(Schema::Behind);
+    }
+    // Not checked at build time: the table is sqlx's own.
+    let applied: Option<i64> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(tx.conn()).await?;
+    let known = MIGRATOR.iter().map(|migration| migration.version).max();
+    // A newer schema is fine: migrations stay compatible with the version before.
+    Ok(if applied >= known { Schema::Current } else { Schema::Behind })
+}

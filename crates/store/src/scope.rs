@@ -1,0 +1,37 @@
+//! Whose transaction it is, who acts in it, and when.
+
+use domain::ids::{ApplicationId, TenantId, TokenId};
+use std::fmt;
+use time::OffsetDateTime;
+
+/// One tenant, one actor, one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
+    pub tenant: TenantId,
+    pub actor: Actor,
+    pub now: OffsetDateTime,
+}
+
+/// Who acts; written on every event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody with a shell on the gateway.
+    Operator,
+    /// A SCIM client, by its token.
+    Scim(TokenId),
+    /// A browser that is signing in.
+    Browser,
+    /// The vendor's application.
+    Application(ApplicationId),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("operator"),
+            Self::Scim(token) => write!(f, "scim:{token}"),
+            Self::Browser => f.write_str("browser"),
+            Self::Application(application) => write!(f, "application:{application}"),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! AuthnRequests on their way, and assertions that came back: each is used once.
+
+use crate::{error::Result, pooled::one_row, tenant::TenantTx};
+use domain::ids::ConnectionId;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+/// A request to be stored.
+#[derive(Debug)]
+pub struct NewSignInRequest<'a> {
+    /// The ID of the AuthnRequest.
+    pub id: &'a str,
+    pub connection: ConnectionId,
+    /// SHA-256 of the browser's cookie.
+    pub browser_hash: &'a [u8],
+    /// The OpenID Connect request to answer in the end.
+    pub authorize: Option<Value>,
+    pub expires_at: OffsetDateTime,
+}
+
+/// A request as a response meets it.
+#[derive(Debug)]
+pub struct PendingRequest {
+    pub connection: ConnectionId,
+    pub expires_at: OffsetDateTime,
+    pub answered_at: Option<OffsetDateTime>,
+}
+
+/// A request whose answer a browser collects.
+#[derive(Debug)]
+pub struct AnsweredRequest {
+    pub id: String,
+    pub browser_hash: Vec<u8>,
+    pub authorize: Option<Value>,
+    pub identity: Value,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Stores a request that is about to leave.
+pub async fn insert(tx: &mut TenantTx, new: &NewSignInRequest<'_>) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- sign_in_requests::insert
+         INSERT INTO sign_in_requests (id, connection_id, browser_hash, authorize, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        new.id,
+        new.connection.0,
+        new.browser_hash,
+        new.authorize,
+        now,
+        new.expires_at
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The tenant's request with that ID, kept from others until this transaction ends.
+pub async fn for_update(tx: &mut TenantTx, id: &str) -> Result<Option<PendingRequest>> {
+    let row = sqlx::query!(
+        "-- sign_in_requests::for_update
+         SELECT connection_id, expires_at, answered_at FROM sign_in_requests WHERE id = $1 FOR UPDATE",
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| PendingRequest {
+        connection: ConnectionId(row.connection_id),
+        expires_at: row.expires_at,
+        answered_at: row.answered_at,
+    }))
+}
+
+/// Stores the verified identity that answers a request, for the browser with the ticket.
+pub async fn answer(tx: &mut TenantTx, id: &str, ticket_hash: &[u8], identity: &Value) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- sign_in_requests::answer
+         UPDATE sign_in_requests SET answered_at = $2, ticket_hash = $3, identity = $4 WHERE id = $1",
+        id,
+        now,
+        ticket_hash,
+        identity
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
+/// Takes the answer out: a ticket works once, whoever holds it.
+pub async fn collect(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    ticket_hash: &[u8],
+) -> Result<Option<AnsweredRequest>> {
+    let row = sqlx::query!(
+        r#"-- sign_in_requests::collect
+        WITH found AS (
+            SELECT id, identity FROM sign_in_requests
+            WHERE ticket_hash = $1 AND connection_id = $2 AND identity IS NOT NULL FOR UPDATE
+        )
+        UPDATE sign_in_requests r SET identity = NULL, ticket_hash = NULL FROM found WHERE r.id = found.id
+        RETURNING r.id, r.browser_hash, r.authorize, r.expires_at, found.identity AS "identity!""#,
+        ticket_hash,
+        connection.0
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| AnsweredRequest {
+        id: row.id,
+        browser_hash: row.browser_hash,
+        authorize: row.authorize,
+        identity: row.identity,
+        expires_at: row.expires_at,
+    }))
+}
+
+/// Remembers an assertion until it is too old; the second time is a [`Conflict`](crate::error::Error::Conflict).
+pub async fn remember_assertion(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    assertion_id: &str,
+    expires_at: OffsetDateTime,
+) -> Result<()> {
+    sqlx::query!(
+        "-- sign_in_requests::remember_assertion
+         INSERT INTO assertions (connection_id, assertion_id, expires_at) VALUES ($1, $2, $3)",
+        connection.0,
+        assertion_id,
+        expires_at
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Keys with which the gateway signs AuthnRequests, sealed under the root key.
+
+use crate::{control::ControlTx, error::Result, pooled::one_row, tenant::TenantTx};
+use domain::ids::{ConnectionId, TenantId};
+use uuid::Uuid;
+
+/// A key as stored.
+#[derive(Debug, Clone)]
+pub struct SealedSpKey {
+    pub id: Uuid,
+    pub root_key_id: String,
+    pub sealed: Vec<u8>,
+    /// X.509 DER.
+    pub certificate: Vec<u8>,
+}
+
+/// Stores a new key.
+pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, key: &SealedSpKey) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- sp_keys::insert
+         INSERT INTO sp_keys (id, connection_id, root_key_id, sealed, certificate, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        key.id,
+        connection.0,
+        key.root_key_id,
+        key.sealed,
+        key.certificate,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The connection's keys, newest first.
+pub async fn list(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<SealedSpKey>> {
+    let keys = sqlx::query_as!(
+        SealedSpKey,
+        "-- sp_keys::list
+         SELECT id, root_key_id, sealed, certificate FROM sp_keys
+         WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT 10",
+        connection.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(keys)
+}
+
+/// Keys of all tenants that are not sealed under `root_key_id`, to be sealed again.
+pub async fn sealed_otherwise(tx: &mut ControlTx, root_key_id: &str) -> Result<Vec<(TenantId, SealedSpKey)>> {
+    let rows = sqlx::query!(
+        "-- sp_keys::sealed_otherwise
+         SELECT tenant_id, id, root_key_id, sealed, certificate FROM sp_keys
+         WHERE root_key_id <> $1 ORDER BY tenant_id, id LIMIT 500",
+        root_key_id
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let key = SealedSpKey {
+                id: row.id,
+                root_key_id: row.root_key_id,
+                sealed: row.sealed,
+                certificate: row.certificate,
+            };
+            (TenantId(row.tenant_id), key)
+        })
+        .collect())
+}
+
+/// Stores a key sealed again.
+pub async fn reseal(tx: &mut ControlTx, tenant: TenantId, key: &SealedSpKey) -> Result<()> {
+    let done = sqlx::query!(
+        "-- sp_keys::reseal
+         UPDATE sp_keys SET root_key_id = $3, sealed = $4 WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        key.id,
+        key.root_key_id,
+        key.sealed
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
+/// The root keys that stored keys are sealed under.
+pub async fn root_key_ids(tx: &mut ControlTx) -> Result<Vec<String>> {
+    let ids = sqlx::query_scalar!(
+        r#"-- sp_keys::root_key_ids
+        SELECT DISTINCT root_key_id AS "id!" FROM
+            (SELECT root_key_id FROM sp_keys UNION ALL SELECT root_key_id FROM signing_keys) AS keys
+        ORDER BY 1 LIMIT 100"#
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ids)
+}

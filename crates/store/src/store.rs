@@ -1,0 +1,129 @@
+//! The pools, behind doors: a tenant's transaction, a control transaction, and the questions of an operator.
+
+use crate::{
+    control::ControlTx,
+    error::{Error, Result},
+    scope::Scope,
+    tenant::TenantTx,
+};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use std::{str::FromStr, time::Duration};
+use time::OffsetDateTime;
+
+/// How to reach Postgres.
+#[derive(Debug, Clone)]
+pub struct StoreConfig<'a> {
+    /// Login `gate_app`.
+    pub url: &'a str,
+    /// Login `gate_control`.
+    pub control_url: &'a str,
+    /// Connections of one process for tenants' work.
+    pub max_connections: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+}
+
+/// Connections of one process for work across tenants.
+const CONTROL_CONNECTIONS: u32 = 4;
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    tenants: PgPool,
+    control: PgPool,
+}
+
+impl Store {
+    /// Prepares the pools; nothing is dialed before the first transaction.
+    ///
+    /// # Errors
+    /// When a URL does not parse.
+    pub fn new(config: &StoreConfig<'_>) -> Result<Self> {
+        let pool = |url: &str, max: u32| -> Result<PgPool> {
+            let options = PgConnectOptions::from_str(url)?.application_name("gatehouse");
+            Ok(PgPoolOptions::new()
+                .max_connections(max)
+                .acquire_timeout(config.acquire_timeout)
+                // Every transaction starts with a statement of its own, which is test enough.
+                .test_before_acquire(false)
+                .connect_lazy_with(options))
+        };
+        Ok(Self {
+            tenants: pool(config.url, config.max_connections)?,
+            control: pool(config.control_url, CONTROL_CONNECTIONS)?,
+        })
+    }
+
+    /// Opens a tenant's transaction.
+    pub async fn tenant(&self, scope: Scope) -> Result<TenantTx> {
+        retried(|| TenantTx::begin(&self.tenants, scope)).await
+    }
+
+    /// Opens a transaction across tenants.
+    pub async fn control(&self, now: OffsetDateTime) -> Result<ControlTx> {
+        retried(|| ControlTx::begin(&self.control, now)).await
+    }
+
+    /// Connections in use and idle, tenants' and control pool together.
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = |pool: &PgPool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        let all = self.tenants.size() + self.control.size();
+        let idle = idle(&self.tenants) + idle(&self.control);
+        (all.saturating_sub(idle), idle)
+    }
+
+    /// Closes the pools after the last request.
+    pub async fn close(&self) {
+        self.tenants.close().await;
+        self.control.close().await;
+    }
+
+    /// What makes the application's login unfit to serve: each in a sentence for the operator.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn unfit_logins(&self) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        for (pool, expected) in [(&self.tenants, "gate_app"), (&self.control, "gate_control")] {
+            let mut pooled = crate::pooled::Pooled::begin(pool, "BEGIN".to_owned()).await?;
+            problems.extend(unfit(pooled.connection(), expected).await?);
+            pooled.rollback().await?;
+        }
+        Ok(problems)
+    }
+}
+
+/// A connection that died while it lay in the pool is noticed by the opening statement; the second try gets a fresh one.
+async fn retried<T, F: Future<Output = Result<T>>>(begin: impl Fn() -> F) -> Result<T> {
+    match begin().await {
+        Err(Error::Unavailable(error)) if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
+            begin().await
+        }
+        other => other,
+    }
+}
+
+async fn unfit(connection: &mut sqlx::PgConnection, expected: &str) -> Result<Vec<String>> {
+    let row = sqlx::query!(
+        r#"-- store::unfit
+        SELECT r.rolname AS "name!", r.rolsuper AS "superuser!", r.rolbypassrls AS "bypasses!",
+               r.rolinherit AS "inherits!",
+               EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid AND c.relkind = 'r') AS "owns!"
+        FROM pg_roles r WHERE r.rolname = session_user"#
+    )
+    .fetch_one(connection)
+    .await?;
+    let checks = [
+        (row.superuser, "is a superuser"),
+        (row.bypasses, "has BYPASSRLS"),
+        (row.inherits, "is INHERIT"),
+        (row.owns, "owns tables"),
+    ];
+    let sentence = |what: &str| {
+        format!("the login \"{}\" {what}, so tenants would not be kept apart; use the login {expected}", row.name)
+    };
+    Ok(checks.into_iter().filter(|(unfit, _)| *unfit).map(|(_, what)| sentence(what)).collect())
+}
