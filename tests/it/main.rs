@@ -1,1 +1,12 @@
-fn main(){}
+//! One integration binary: the gateway through its front door, on a real Postgres.
+
+mod cli;
+mod deactivation;
+mod groups;
+mod isolation;
+mod oidc;
+mod operations;
+mod saml;
+mod scim;
+mod tidy;
+mod transactions;

@@ -33,6 +33,8 @@ pub enum Refusal {
         "an application needs at least one role, each of 1 to 64 characters and named once; the last one is the default"
     )]
     RolesInvalid,
+    #[error("{what}: {problem}")]
+    UriInvalid { what: &'static str, problem: String },
     #[error("nobody with this identity has been assigned to the application; ask your IT admin to assign you")]
     UserUnknown,
     #[error("this account is deactivated; ask your IT admin to assign you to the application again")]
@@ -65,6 +67,7 @@ impl Refusal {
             Self::DomainInvalid { .. } => "GH-CFG-002",
             Self::NameTaken { .. } => "GH-CFG-003",
             Self::RolesInvalid => "GH-CFG-004",
+            Self::UriInvalid { .. } => "GH-CFG-005",
             Self::InvitationExpired => "GH-INV-001",
             Self::InvitationUsed => "GH-INV-002",
             Self::InvitationWithdrawn => "GH-INV-003",

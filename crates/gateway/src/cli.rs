@@ -7,14 +7,14 @@ mod output;
 mod tenant;
 mod token;
 
-use crate::{app, clock::Clock, config::Config, serve};
+use crate::{app, clock::Clock, config::Config, error::Error, serve, setup};
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use domain::ids::{ConnectionId, TenantId};
 use output::Output;
 use std::{path::PathBuf, process::ExitCode};
 use store::{
-    control, migrate,
+    migrate,
     scope::{Actor, Scope},
     store::Store,
     tenant::TenantTx,
@@ -184,11 +184,11 @@ impl Desk {
     }
 
     async fn tenant_of(&self, connection: ConnectionId) -> anyhow::Result<TenantId> {
-        let mut tx = self.store.control(self.now()).await?;
-        let tenant = control::tenant_of_connection(&mut tx, connection).await?;
-        tx.rollback().await?;
-        tenant.with_context(|| {
-            format!("there is no connection {connection}; `gatehouse connection list --tenant NAME` shows them")
-        })
+        match setup::tenant_of(&self.store, self.now(), connection).await {
+            Err(Error::NotFound) => {
+                bail!("there is no connection {connection}; `gatehouse connection list --tenant NAME` shows them")
+            }
+            found => Ok(found?),
+        }
     }
 }

@@ -18,5 +18,6 @@ pub mod saml;
 pub mod scim;
 pub mod secret;
 pub mod serve;
+pub mod setup;
 pub mod telemetry;
 pub mod vault;

@@ -80,11 +80,7 @@ pub async fn insert(
 }
 
 /// Uses up a code of the application; another application's is unknown to it and stays unused.
-pub async fn consume_code(
-    tx: &mut TenantTx,
-    application: ApplicationId,
-    code_hash: &[u8],
-) -> Result<Option<Consumed>> {
+pub async fn consume_code(tx: &mut TenantTx, application: ApplicationId, code_hash: &[u8]) -> Result<Option<Consumed>> {
     let now = tx.now();
     let row = sqlx::query_as!(
         Row,

@@ -1,16 +1,13 @@
 //! `gatehouse application …`
 
 use super::{Desk, output::Output};
-use crate::secret::{Kind, Secret};
-use anyhow::{Context, bail};
+use crate::setup::{self, ApplicationSpec};
+use anyhow::Context;
 use clap::{Args, Subcommand};
-use domain::{names::Slug, refusal::Refusal, role::RoleCatalogue};
-use oidc::{client, keys::Algorithm};
+use domain::names::Slug;
+use oidc::keys::Algorithm;
 use serde_json::{Value, json};
-use store::{
-    applications::{self, Application, NewApplication},
-    error::{Constraint, Error as StoreError},
-};
+use store::applications::{self, Application};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -73,30 +70,17 @@ pub async fn find(desk: &Desk, name: &str) -> anyhow::Result<Application> {
 async fn register(create: Create, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     let Create { name, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg, public } = create;
     let slug = Slug::parse(&name)?;
-    let catalogue = RoleCatalogue::new(roles)?;
-    client::check_redirect_uris(&redirect_uris).map_err(anyhow::Error::msg)?;
-    if let Some(uri) = &initiate_login_uri {
-        client::check_redirect_uris(std::slice::from_ref(uri))
-            .map_err(|problem| anyhow::anyhow!("--initiate-login-uri: {problem}"))?;
-    }
-    let secret = (!public).then(|| Secret::new(Kind::Client));
-    let hash = secret.as_ref().map(Secret::hash);
-    let new = NewApplication {
-        slug: slug.as_str(),
-        display_name: display_name.as_deref().unwrap_or(slug.as_str()),
-        client_secret_hash: hash.as_ref().map(<[u8; 32]>::as_slice),
-        redirect_uris: &redirect_uris,
-        initiate_login_uri: initiate_login_uri.as_deref(),
-        catalogue: &catalogue,
-        id_token_alg: id_token_alg.as_str(),
+    let spec = ApplicationSpec {
+        name: slug,
+        display_name: display_name.unwrap_or_else(|| name.clone()),
+        redirect_uris,
+        initiate_login_uri,
+        roles,
+        id_token_alg,
+        public,
     };
-    let mut tx = desk.store.control(desk.now()).await?;
-    match applications::insert(&mut tx, &new).await {
-        Ok(_) => tx.commit().await?,
-        Err(StoreError::Conflict(Constraint::ApplicationSlug)) => bail!(Refusal::NameTaken { name }),
-        Err(error) => return Err(error.into()),
-    }
-    let mut shown = fields(&find(desk, slug.as_str()).await?);
+    let (_, secret) = setup::create_application(&desk.store, desk.now(), spec).await?;
+    let mut shown = fields(&find(desk, &name).await?);
     if let Some(secret) = &secret {
         shown.push(("client_secret", json!(secret.reveal())));
         output.line("Keep the client secret now; it is not shown again.");

@@ -1,30 +1,15 @@
 //! `gatehouse connection …`: the values that go into Okta, and those that come from there.
 
 use super::{Desk, application, output::Output};
-use crate::vault::Purpose;
+use crate::setup;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use domain::{
-    event::{Event, EventKind, Subject},
-    ids::ConnectionId,
-    refusal::Refusal,
-};
-use saml::{
-    idp::{IdentityProvider, IdpCertificate},
-    sp::SpKey,
-};
+use domain::ids::ConnectionId;
+use saml::idp::{IdentityProvider, IdpCertificate};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use store::{
-    connections::{self, Connection, StoredIdp},
-    error::{Constraint, Error as StoreError},
-    events, sp_keys,
-    sp_keys::SealedSpKey,
-};
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
-
-/// How long the self-signed certificate of a connection's key lasts; it is replaced by hand before.
-const CERTIFICATE_LIFETIME: Duration = Duration::days(10 * 365);
+use store::connections::{self, Connection};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -75,7 +60,7 @@ pub struct Idp {
 
 pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     match command {
-        Command::Create { tenant, application, name } => create(desk, &tenant, &application, name, output).await,
+        Command::Create { tenant, application, name } => create(desk, &tenant, &application, &name, output).await,
         Command::Idp(idp) => set_idp(desk, idp, output).await,
         Command::Show { id } => show(desk, id, output).await,
         Command::List { tenant } => {
@@ -88,35 +73,13 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
     }
 }
 
-async fn create(desk: &Desk, tenant: &str, application: &str, name: String, output: &Output) -> anyhow::Result<()> {
-    let vault = desk
-        .config
-        .vault
-        .as_ref()
-        .context("keys.root or keys.root_file is not set; the connection's key must be sealed")?;
+async fn create(desk: &Desk, tenant: &str, application: &str, name: &str, output: &Output) -> anyhow::Result<()> {
+    let vault = desk.config.vault.as_ref();
+    let vault = vault.context("keys.root or keys.root_file is not set; the connection's key must be sealed")?;
     let tenant = desk.tenant_by_slug(tenant).await?;
     let application = application::find(desk, application).await?;
-    // Before the transaction: a key takes a moment.
-    let now = desk.now();
-    let key = SpKey::generate("Gatehouse", now - Duration::DAY, now + CERTIFICATE_LIFETIME)?;
-    let mut tx = desk.tenant(tenant.id).await?;
-    let (id, key_id) = (ConnectionId(tx.new_id()), tx.new_id());
-    match connections::insert(&mut tx, id, application.id, &name).await {
-        Ok(()) => {}
-        Err(StoreError::Conflict(Constraint::ConnectionName)) => bail!(Refusal::NameTaken { name }),
-        Err(error) => return Err(error.into()),
-    }
-    let sealed = vault.seal(Purpose::SpKey, key_id, key.pkcs8_der())?;
-    let stored = SealedSpKey {
-        id: key_id,
-        root_key_id: sealed.root_key_id,
-        sealed: sealed.bytes,
-        certificate: key.certificate_der().to_vec(),
-    };
-    sp_keys::insert(&mut tx, id, &stored).await?;
-    let event = Event::new(EventKind::ConnectionCreated, Subject::Connection(id));
-    events::append(&mut tx, Some(id), &[event]).await?;
-    tx.commit().await?;
+    let (store, now) = (&desk.store, desk.now());
+    let id = setup::create_connection(store, now, vault, tenant.id, application.id, name).await?;
     show(desk, id, output).await
 }
 
@@ -131,15 +94,8 @@ async fn set_idp(desk: &Desk, idp: Idp, output: &Output) -> anyhow::Result<()> {
         }
         _ => bail!("give --metadata-file, or --sso-url with --issuer and --certificate-file"),
     };
-    let tenant = desk.tenant_of(id).await?;
-    let mut tx = desk.tenant(tenant).await?;
-    let certificates = provider.certificates.iter().map(|certificate| certificate.der().to_vec()).collect();
-    let stored = StoredIdp { entity_id: provider.entity_id, sso_url: provider.sso_url.to_string(), certificates };
-    connections::set_idp(&mut tx, id, &stored).await?;
-    let event =
-        Event::with(EventKind::ConnectionUpdated, Subject::Connection(id), json!({ "changed": "identity provider" }));
-    events::append(&mut tx, Some(id), &[event]).await?;
-    tx.commit().await?;
+    desk.tenant_of(id).await?;
+    setup::set_idp(&desk.store, desk.now(), id, &provider).await?;
     for certificate in &provider.certificates {
         warn_of_expiry(certificate, desk.now());
     }

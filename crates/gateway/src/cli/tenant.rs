@@ -1,20 +1,12 @@
 //! `gatehouse tenant …`
 
 use super::{Desk, output::Output};
-use anyhow::bail;
+use crate::setup;
 use clap::{Args, Subcommand};
-use domain::{
-    email::is_domain,
-    event::{Event, EventKind, Subject},
-    ids::TenantId,
-    names::{Slug, fold},
-    refusal::Refusal,
-};
+use domain::names::Slug;
 use serde_json::{Value, json};
 use store::{
     domains,
-    error::{Constraint, Error as StoreError},
-    events,
     tenants::{self, Tenant},
 };
 
@@ -64,40 +56,11 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
 }
 
 async fn add(create: Create, desk: &Desk, output: &Output) -> anyhow::Result<()> {
-    let Create { name, display_name, domains: wanted } = create;
+    let Create { name, display_name, domains } = create;
     let slug = Slug::parse(&name)?;
-    let mut wanted: Vec<String> = wanted.iter().map(|domain| fold(domain)).collect();
-    wanted.sort();
-    wanted.dedup();
-    if let Some(domain) = wanted.iter().find(|domain| !is_domain(domain)) {
-        bail!(Refusal::DomainInvalid { domain: domain.clone() });
-    }
-    // The id is made outside, because the transaction needs to know whose it is.
-    let id = TenantId(uuid::Uuid::new_v7(timestamp(desk)));
-    let mut tx = desk.tenant(id).await?;
-    match tenants::insert(&mut tx, slug.as_str(), display_name.as_deref().unwrap_or(slug.as_str())).await {
-        Ok(()) => {}
-        Err(StoreError::Conflict(Constraint::TenantSlug)) => bail!(Refusal::NameTaken { name }),
-        Err(error) => return Err(error.into()),
-    }
-    let mut told = vec![Event::new(EventKind::TenantCreated, Subject::Tenant(id))];
-    for domain in &wanted {
-        match domains::insert_verified(&mut tx, domain).await {
-            Ok(()) => {
-                told.push(Event::with(EventKind::DomainVerified, Subject::Tenant(id), json!({ "domain": domain })))
-            }
-            Err(StoreError::Conflict(Constraint::DomainOwner)) => bail!(Refusal::NameTaken { name: domain.clone() }),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    events::append(&mut tx, None, &told).await?;
-    tx.commit().await?;
-    show(desk, slug.as_str(), output).await
-}
-
-fn timestamp(desk: &Desk) -> uuid::Timestamp {
-    let now = desk.now();
-    uuid::Timestamp::from_unix(uuid::NoContext, u64::try_from(now.unix_timestamp()).unwrap_or(0), now.nanosecond())
+    let display_name = display_name.as_deref().unwrap_or(&name);
+    setup::create_tenant(&desk.store, desk.now(), &slug, display_name, &domains).await?;
+    show(desk, &name, output).await
 }
 
 async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {

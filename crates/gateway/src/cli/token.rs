@@ -1,15 +1,12 @@
 //! `gatehouse token …`
 
 use super::{Desk, output::Output};
-use crate::secret::{Kind, Secret};
+use crate::{error::Error, setup};
 use anyhow::bail;
 use clap::Subcommand;
-use domain::{
-    event::{Event, EventKind, Subject},
-    ids::{ConnectionId, TokenId},
-};
+use domain::ids::{ConnectionId, TokenId};
 use serde_json::json;
-use store::{events, scim_tokens};
+use store::scim_tokens;
 use time::format_description::well_known::Rfc3339;
 
 #[derive(Debug, Subcommand)]
@@ -42,12 +39,8 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
 }
 
 async fn create(desk: &Desk, connection: ConnectionId, output: &Output) -> anyhow::Result<()> {
-    let mut tx = desk.tenant(desk.tenant_of(connection).await?).await?;
-    let token = Secret::new(Kind::Scim);
-    let id = scim_tokens::insert(&mut tx, connection, &token.hash()).await?;
-    let event = Event::new(EventKind::TokenCreated, Subject::Token(id));
-    events::append(&mut tx, Some(connection), &[event]).await?;
-    tx.commit().await?;
+    desk.tenant_of(connection).await?;
+    let (id, token) = setup::create_token(&desk.store, desk.now(), connection).await?;
     output.line("Keep the token now; it is not shown again. In Okta: Provisioning > Integration > Authorization.");
     output.record(&[("id", json!(id)), ("token", json!(token.reveal()))])
 }
@@ -68,13 +61,15 @@ async fn list(desk: &Desk, connection: ConnectionId, output: &Output) -> anyhow:
 }
 
 async fn revoke(desk: &Desk, connection: ConnectionId, id: TokenId, output: &Output) -> anyhow::Result<()> {
-    let mut tx = desk.tenant(desk.tenant_of(connection).await?).await?;
-    if !scim_tokens::revoke(&mut tx, connection, id).await? {
-        bail!("the connection has no live token {id}; `gatehouse token list {connection}` shows them");
+    desk.tenant_of(connection).await?;
+    match setup::revoke_token(&desk.store, desk.now(), connection, id).await {
+        Ok(()) => {
+            output.line("The token is revoked. Requests with it are refused from now on.");
+            Ok(())
+        }
+        Err(Error::NotFound) => {
+            bail!("the connection has no live token {id}; `gatehouse token list {connection}` shows them")
+        }
+        Err(error) => Err(error.into()),
     }
-    let event = Event::new(EventKind::TokenRevoked, Subject::Token(id));
-    events::append(&mut tx, Some(connection), &[event]).await?;
-    tx.commit().await?;
-    output.line("The token is revoked. Requests with it are refused from now on.");
-    Ok(())
 }

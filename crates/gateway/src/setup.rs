@@ -1,0 +1,210 @@
+//! What an operator sets up: applications, tenants, connections and their tokens. The command line and the tests end here.
+
+use crate::{
+    error::Error,
+    secret::{Kind, Secret},
+    vault::{Purpose, Vault},
+};
+use ::oidc::{client, keys::Algorithm};
+use ::saml::{idp::IdentityProvider, sp::SpKey};
+use anyhow::Context;
+use domain::{
+    email::is_domain,
+    event::{Event, EventKind, Subject},
+    ids::{ApplicationId, ConnectionId, TenantId, TokenId},
+    names::{Slug, fold},
+    refusal::Refusal,
+    role::RoleCatalogue,
+};
+use serde_json::json;
+use store::{
+    applications::{self, NewApplication},
+    connections::{self, StoredIdp},
+    control, domains,
+    error::{Constraint, Error as StoreError},
+    events, scim_tokens,
+    scope::{Actor, Scope},
+    sp_keys::{self, SealedSpKey},
+    store::Store,
+    tenant::TenantTx,
+    tenants,
+};
+use time::{Duration, OffsetDateTime};
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// How long the self-signed certificate of a connection's key lasts.
+const CERTIFICATE_LIFETIME: Duration = Duration::days(10 * 365);
+
+/// An application to be registered.
+#[derive(Debug)]
+pub struct ApplicationSpec {
+    pub name: Slug,
+    pub display_name: String,
+    pub redirect_uris: Vec<String>,
+    pub initiate_login_uri: Option<String>,
+    /// Highest first; the last is the default.
+    pub roles: Vec<String>,
+    pub id_token_alg: Algorithm,
+    /// A public client has no secret.
+    pub public: bool,
+}
+
+/// Registers an application; the secret of a confidential one is answered once.
+pub async fn create_application(
+    store: &Store,
+    now: OffsetDateTime,
+    spec: ApplicationSpec,
+) -> Result<(ApplicationId, Option<Secret>), Error> {
+    let ApplicationSpec { name, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg, public } = spec;
+    let catalogue = RoleCatalogue::new(roles)?;
+    check_uris("redirect URI", &redirect_uris)?;
+    if let Some(uri) = &initiate_login_uri {
+        check_uris("initiate_login_uri", std::slice::from_ref(uri))?;
+    }
+    let secret = (!public).then(|| Secret::new(Kind::Client));
+    let hash = secret.as_ref().map(Secret::hash);
+    let new = NewApplication {
+        slug: name.as_str(),
+        display_name: &display_name,
+        client_secret_hash: hash.as_ref().map(<[u8; 32]>::as_slice),
+        redirect_uris: &redirect_uris,
+        initiate_login_uri: initiate_login_uri.as_deref(),
+        catalogue: &catalogue,
+        id_token_alg: id_token_alg.as_str(),
+    };
+    let mut tx = store.control(now).await?;
+    let id = applications::insert(&mut tx, &new).await.map_err(|error| taken(error, name.as_str()))?;
+    tx.commit().await?;
+    Ok((id, secret))
+}
+
+fn check_uris(what: &'static str, uris: &[String]) -> Result<(), Refusal> {
+    client::check_redirect_uris(uris).map_err(|problem| Refusal::UriInvalid { what, problem })
+}
+
+/// Adds a customer organization; the operator vouches for its mail domains.
+pub async fn create_tenant(
+    store: &Store,
+    now: OffsetDateTime,
+    name: &Slug,
+    display_name: &str,
+    mail_domains: &[String],
+) -> Result<TenantId, Error> {
+    let mut owned: Vec<String> = mail_domains.iter().map(|domain| fold(domain)).collect();
+    owned.sort();
+    owned.dedup();
+    if let Some(domain) = owned.iter().find(|domain| !is_domain(domain)) {
+        return Err(Refusal::DomainInvalid { domain: domain.clone() }.into());
+    }
+    // Made before its transaction, which has to know whose it is.
+    let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
+    let id = TenantId(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond())));
+    let mut tx = operator(store, id, now).await?;
+    tenants::insert(&mut tx, name.as_str(), display_name).await.map_err(|error| taken(error, name.as_str()))?;
+    let mut told = vec![Event::new(EventKind::TenantCreated, Subject::Tenant(id))];
+    for domain in &owned {
+        domains::insert_verified(&mut tx, domain).await.map_err(|error| taken(error, domain))?;
+        told.push(Event::with(EventKind::DomainVerified, Subject::Tenant(id), json!({ "domain": domain })));
+    }
+    events::append(&mut tx, None, &told).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Links a tenant to an application; the connection gets a key of its own.
+pub async fn create_connection(
+    store: &Store,
+    now: OffsetDateTime,
+    vault: &Vault,
+    tenant: TenantId,
+    application: ApplicationId,
+    name: &str,
+) -> Result<ConnectionId, Error> {
+    // Before the transaction: a key takes a moment.
+    let key = SpKey::generate("Gatehouse", now - Duration::DAY, now + CERTIFICATE_LIFETIME).context("a key is made")?;
+    let mut tx = operator(store, tenant, now).await?;
+    let (id, key_id) = (ConnectionId(tx.new_id()), tx.new_id());
+    connections::insert(&mut tx, id, application, name).await.map_err(|error| taken(error, name))?;
+    let sealed = vault.seal(Purpose::SpKey, key_id, key.pkcs8_der())?;
+    let stored = SealedSpKey {
+        id: key_id,
+        root_key_id: sealed.root_key_id,
+        sealed: sealed.bytes,
+        certificate: key.certificate_der().to_vec(),
+    };
+    sp_keys::insert(&mut tx, id, &stored).await?;
+    let event = Event::new(EventKind::ConnectionCreated, Subject::Connection(id));
+    events::append(&mut tx, Some(id), &[event]).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Stores what the IT admin gave of the identity provider.
+pub async fn set_idp(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    provider: &IdentityProvider,
+) -> Result<(), Error> {
+    let certificates = provider.certificates.iter().map(|certificate| certificate.der().to_vec()).collect();
+    let (entity_id, sso_url) = (provider.entity_id.clone(), provider.sso_url.to_string());
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    connections::set_idp(&mut tx, connection, &StoredIdp { entity_id, sso_url, certificates }).await?;
+    let data = json!({ "changed": "identity provider" });
+    let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), data);
+    events::append(&mut tx, Some(connection), &[event]).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes a SCIM token, answered once; others of the connection stay valid.
+pub async fn create_token(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+) -> Result<(TokenId, Secret), Error> {
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    let token = Secret::new(Kind::Scim);
+    let id = scim_tokens::insert(&mut tx, connection, &token.hash()).await?;
+    let event = Event::new(EventKind::TokenCreated, Subject::Token(id));
+    events::append(&mut tx, Some(connection), &[event]).await?;
+    tx.commit().await?;
+    Ok((id, token))
+}
+
+/// Ends a SCIM token; an unknown or ended one is [`Error::NotFound`].
+pub async fn revoke_token(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    token: TokenId,
+) -> Result<(), Error> {
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    if !scim_tokens::revoke(&mut tx, connection, token).await? {
+        tx.rollback().await?;
+        return Err(Error::NotFound);
+    }
+    let event = Event::new(EventKind::TokenRevoked, Subject::Token(token));
+    events::append(&mut tx, Some(connection), &[event]).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The tenant that owns a connection; an unknown one is [`Error::NotFound`].
+pub async fn tenant_of(store: &Store, now: OffsetDateTime, connection: ConnectionId) -> Result<TenantId, Error> {
+    let mut tx = store.control(now).await?;
+    let tenant = control::tenant_of_connection(&mut tx, connection).await?;
+    tx.rollback().await?;
+    tenant.ok_or(Error::NotFound)
+}
+
+async fn operator(store: &Store, tenant: TenantId, now: OffsetDateTime) -> Result<TenantTx, Error> {
+    Ok(store.tenant(Scope { tenant, actor: Actor::Operator, now }).await?)
+}
+
+fn taken(error: StoreError, name: &str) -> Error {
+    match error {
+        StoreError::Conflict(
+            Constraint::ApplicationSlug | Constraint::TenantSlug | Constraint::ConnectionName | Constraint::DomainOwner,
+        ) => Refusal::NameTaken { name: name.to_owned() }.into(),
+        error => error.into(),
+    }
+}

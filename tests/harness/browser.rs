@@ -1,0 +1,58 @@
+//! A browser without a screen: cookies are kept, redirects are followed by hand.
+
+use reqwest::{Client, StatusCode, redirect::Policy};
+
+/// One browser with its cookie jar.
+pub struct Browser {
+    http: Client,
+}
+
+/// What a browser shows.
+#[derive(Debug)]
+pub struct Page {
+    pub status: StatusCode,
+    pub location: Option<String>,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Default for Browser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Browser {
+    pub fn new() -> Self {
+        Self { http: Client::builder().cookie_store(true).redirect(Policy::none()).build().unwrap() }
+    }
+
+    pub async fn get(&self, url: &str) -> Page {
+        Page::read(self.http.get(url).send().await.unwrap()).await
+    }
+
+    /// Posts a form as another site would make the browser do.
+    pub async fn post(&self, url: &str, form: &[(&str, &str)]) -> Page {
+        Page::read(self.http.post(url).form(form).send().await.unwrap()).await
+    }
+}
+
+impl Page {
+    async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let location = headers.get("location").map(|value| value.to_str().unwrap().to_owned());
+        Self { status, location, headers, text: response.text().await.unwrap() }
+    }
+
+    /// Where the page sends the browser.
+    pub fn redirect(&self) -> &str {
+        self.location.as_deref().unwrap_or_else(|| panic!("no redirect but {}: {}", self.status, self.text))
+    }
+
+    /// The first code of ours that the page shows.
+    pub fn code(&self) -> Option<&str> {
+        let start = self.text.find("<code>GH-")? + "<code>".len();
+        let rest = &self.text[start..];
+        rest.find('<').map(|end| &rest[..end])
+    }
+}

@@ -1,0 +1,152 @@
+//! A customer organization: tenant, connection, SCIM token, and an identity provider of its own.
+
+use crate::gateway_process::{Application, Gateway, unique};
+use domain::{
+    ids::{ConnectionId, TenantId, TokenId},
+    names::Slug,
+};
+use gateway::{clock::Clock, setup};
+use reqwest::{Method, StatusCode};
+use saml::idp::IdentityProvider;
+use serde_json::Value;
+use simulator::{
+    directory::DirectoryUser,
+    idp::{Idp, IdpOptions},
+    okta::{Okta, Style},
+};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// A customer of one gateway.
+pub struct Customer {
+    pub gateway: Arc<Gateway>,
+    pub application: Application,
+    pub tenant: TenantId,
+    pub slug: String,
+    /// The verified mail domain.
+    pub domain: String,
+    pub connection: ConnectionId,
+    pub token_id: TokenId,
+    pub token: String,
+    pub idp: Idp,
+    http: reqwest::Client,
+}
+
+/// An answer of the SCIM server.
+#[derive(Debug)]
+pub struct ScimAnswer {
+    pub status: StatusCode,
+    pub content_type: String,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Customer {
+    /// A new tenant in a gateway of its own.
+    pub async fn new() -> Self {
+        Self::of(&Gateway::start().await).await
+    }
+
+    /// A new tenant in that gateway, for its application.
+    pub async fn of(gateway: &Arc<Gateway>) -> Self {
+        Self::entering(gateway, gateway.application.clone()).await
+    }
+
+    /// A new tenant in that gateway, for that application.
+    pub async fn entering(gateway: &Arc<Gateway>, application: Application) -> Self {
+        let (app, now) = (&gateway.app, gateway.clock.now());
+        let slug = unique("acme");
+        let domain = format!("{slug}.test");
+        let name = Slug::parse(&slug).unwrap();
+        let tenant = setup::create_tenant(&app.store, now, &name, "Acme", std::slice::from_ref(&domain)).await.unwrap();
+        Self::connected(gateway, application, tenant, slug, domain, "Okta").await
+    }
+
+    /// One more connection of the same tenant, to that application.
+    pub async fn sibling(&self, application: &Application) -> Self {
+        let (tenant, slug, domain) = (self.tenant, self.slug.clone(), self.domain.clone());
+        Self::connected(&self.gateway, application.clone(), tenant, slug, domain, &unique("Okta")).await
+    }
+
+    async fn connected(
+        gateway: &Arc<Gateway>,
+        application: Application,
+        tenant: TenantId,
+        slug: String,
+        domain: String,
+        name: &str,
+    ) -> Self {
+        let (app, now) = (&gateway.app, gateway.clock.now());
+        let client = application.client_id.parse().unwrap();
+        let connection = setup::create_connection(&app.store, now, &app.vault, tenant, client, name).await.unwrap();
+        let idp = identity_provider(&gateway.clock).await;
+        let provider = IdentityProvider::from_metadata(&idp.metadata()).unwrap();
+        setup::set_idp(&app.store, now, connection, &provider).await.unwrap();
+        let (token_id, token) = setup::create_token(&app.store, now, connection).await.unwrap();
+        let token = token.reveal().to_owned();
+        let http = reqwest::Client::new();
+        let gateway = Arc::clone(gateway);
+        let customer = Self { gateway, application, tenant, slug, domain, connection, token_id, token, idp, http };
+        let metadata = customer.http.get(customer.url("/saml/metadata")).send().await.unwrap().text().await.unwrap();
+        customer.idp.trust(&metadata).unwrap();
+        customer
+    }
+
+    /// An address of this customer's connection.
+    pub fn url(&self, rest: &str) -> String {
+        format!("{}/c/{}{rest}", self.gateway.url, self.connection)
+    }
+
+    /// The base URL to paste into Okta.
+    pub fn scim_base(&self) -> String {
+        self.url("/scim/v2")
+    }
+
+    /// Okta's provisioning of this connection.
+    pub fn okta(&self, style: Style) -> Okta {
+        Okta::new(&self.scim_base(), &self.token, style).unwrap()
+    }
+
+    /// A user of this customer's directory; the address is in its domain.
+    pub fn user(&self, name: &str) -> DirectoryUser {
+        DirectoryUser::new(&format!("{name}@{}", self.domain), name, "Tester")
+    }
+
+    /// Puts a user into the identity provider and provisions it; answers the account's id.
+    pub async fn assign(&self, user: &DirectoryUser) -> String {
+        self.idp.add_user(user.clone());
+        self.okta(Style::Custom).push_user(user).await.unwrap()
+    }
+
+    /// A SCIM request with this customer's token.
+    pub async fn scim(&self, method: Method, path: &str, body: Option<Value>) -> ScimAnswer {
+        self.scim_as(&self.token, method, path, body).await
+    }
+
+    /// A SCIM request with another token.
+    pub async fn scim_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> ScimAnswer {
+        let mut request = self.http.request(method, format!("{}{path}", self.scim_base())).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/scim+json").body(body.to_string());
+        }
+        ScimAnswer::read(request.send().await.unwrap()).await
+    }
+}
+
+impl ScimAnswer {
+    pub async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let content_type = headers.get("content-type").map_or("", |value| value.to_str().unwrap()).to_owned();
+        let text = response.text().await.unwrap();
+        let body =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        Self { status, content_type, headers, body }
+    }
+}
+
+async fn identity_provider(clock: &Clock) -> Idp {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clock = clock.clone();
+    let options = IdpOptions { clock: Arc::new(move || clock.now()), ..IdpOptions::default() };
+    Idp::start(listener, options).await.unwrap()
+}

@@ -1,0 +1,117 @@
+//! A gateway that runs in this process, on a port of its own, on the shared database.
+
+use domain::names::Slug;
+use gateway::{
+    app::App,
+    clock::Clock,
+    config::{Config, Hidden},
+    router,
+    setup::{self, ApplicationSpec},
+    vault::Vault,
+};
+use oidc::keys::Algorithm;
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
+
+/// A root key that is no secret: the test database dies with the test run.
+const ROOT_KEY: &str = "ghroot_7e577e57_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+pub const ROLES: [&str; 6] = ["ADMINISTRATOR", "MANAGER", "DEVELOPER", "DESIGNER", "SUPPORT_SPECIALIST", "ANALYST"];
+
+/// A running gateway with one application.
+pub struct Gateway {
+    pub app: App,
+    /// `http://localhost:PORT`
+    pub url: String,
+    pub clock: Clock,
+    pub application: Application,
+    server: JoinHandle<()>,
+}
+
+/// An OAuth client.
+#[derive(Clone)]
+pub struct Application {
+    pub slug: String,
+    pub client_id: String,
+    pub client_secret: Option<String>,
+    pub redirect_uri: String,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A setting of the environment that `bin/test` makes.
+pub fn setting(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with bin/test"))
+}
+
+/// A name that no other test uses.
+pub fn unique(prefix: &str) -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    format!("{prefix}-{}", &id[..12])
+}
+
+/// The settings of a gateway on the test database.
+pub fn config(public_url: &str) -> Config {
+    let mut config = Config::load(None).expect("the test settings have no mistakes");
+    config.server.public_url = public_url.to_owned();
+    config.vault = Some(Vault::parse(ROOT_KEY).expect("the test root key is one"));
+    config.database.url = Some(Hidden(setting("GATEHOUSE__DATABASE__URL")));
+    config.database.control_url = Some(Hidden(setting("GATEHOUSE__DATABASE__CONTROL_URL")));
+    config.database.max_connections = 10;
+    config.database.acquire_timeout = Duration::from_secs(20);
+    config
+}
+
+/// Applies the migrations once per test program.
+pub async fn migrated() {
+    static ONCE: OnceCell<usize> = OnceCell::const_new();
+    let migrate = async { store::migrate::run(&setting("GATEHOUSE__DATABASE__OWNER_URL")).await.unwrap() };
+    ONCE.get_or_init(|| migrate).await;
+}
+
+impl Gateway {
+    /// Starts one with a clock that stands still until it is moved.
+    pub async fn start() -> Arc<Self> {
+        Self::start_with(Clock::manual(), |_| {}).await
+    }
+
+    /// Starts one with other settings.
+    pub async fn start_with(clock: Clock, change: impl FnOnce(&mut Config)) -> Arc<Self> {
+        migrated().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let mut config = config(&url);
+        change(&mut config);
+        let app = App::start(config, clock.clone()).await.unwrap();
+        let router = router::router(app.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let application = application(&app, "https://app.test/callback", |_| {}).await;
+        Arc::new(Self { app, url, clock, application, server })
+    }
+
+    /// Registers one more application.
+    pub async fn application(&self, redirect_uri: &str, change: impl FnOnce(&mut ApplicationSpec)) -> Application {
+        application(&self.app, redirect_uri, change).await
+    }
+}
+
+async fn application(app: &App, redirect_uri: &str, change: impl FnOnce(&mut ApplicationSpec)) -> Application {
+    let slug = unique("app");
+    let mut spec = ApplicationSpec {
+        name: Slug::parse(&slug).unwrap(),
+        display_name: "Test app".to_owned(),
+        redirect_uris: vec![redirect_uri.to_owned()],
+        initiate_login_uri: None,
+        roles: ROLES.map(str::to_owned).to_vec(),
+        id_token_alg: Algorithm::Rs256,
+        public: false,
+    };
+    change(&mut spec);
+    let (id, secret) = setup::create_application(&app.store, app.clock.now(), spec).await.unwrap();
+    let client_secret = secret.map(|secret| secret.reveal().to_owned());
+    Application { slug, client_id: id.to_string(), client_secret, redirect_uri: redirect_uri.to_owned() }
+}

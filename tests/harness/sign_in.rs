@@ -1,0 +1,142 @@
+//! The whole way of a sign-in, step by step, as application, browser and identity provider take it.
+
+use crate::{
+    browser::{Browser, Page},
+    customer::Customer,
+    gateway_process::Application,
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::StatusCode;
+use serde_json::Value;
+use simulator::idp::PostedResponse;
+use url::Url;
+
+/// A PKCE pair that every test may know (RFC 7636 appendix B).
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// What the token endpoint answered.
+#[derive(Debug)]
+pub struct TokenAnswer {
+    pub status: StatusCode,
+    pub body: Value,
+}
+
+impl TokenAnswer {
+    pub fn text(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body))
+    }
+
+    /// The claims of the ID token; its signature is judged by the tests that are about it.
+    pub fn id_claims(&self) -> Value {
+        let payload = self.text("id_token").split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+}
+
+impl Customer {
+    /// The authorize request of the customer's application, with changes: a new value, or `None` to leave one out.
+    pub fn authorize_url(&self, changes: &[(&str, Option<&str>)]) -> String {
+        let application = &self.application;
+        let base = [
+            ("response_type", "code"),
+            ("client_id", &application.client_id),
+            ("redirect_uri", &application.redirect_uri),
+            ("scope", "openid profile email roles offline_access"),
+            ("state", "the-state"),
+            ("nonce", "the-nonce"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+            ("tenant", &self.slug),
+        ];
+        let mut url = Url::parse(&format!("{}/oauth2/authorize", self.gateway.url)).unwrap();
+        for (name, value) in base {
+            if !changes.iter().any(|(changed, _)| *changed == name) {
+                url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        for (name, value) in changes {
+            if let Some(value) = value {
+                url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        url.into()
+    }
+
+    /// From the application to the identity provider and its answer; the browser still holds it.
+    pub async fn to_idp(&self, browser: &Browser, email: &str) -> PostedResponse {
+        let page = browser.get(&self.authorize_url(&[])).await;
+        self.idp.sign_in(page.redirect(), email).await.unwrap()
+    }
+
+    /// Posts a response as the identity provider's page does.
+    pub async fn post_response(&self, browser: &Browser, saml_response: &str) -> Page {
+        browser.post(&self.url("/saml/acs"), &[("SAMLResponse", saml_response)]).await
+    }
+
+    /// From the identity provider's answer to the code at the application's door.
+    pub async fn finish(&self, browser: &Browser, saml_response: &str) -> String {
+        let page = self.post_response(browser, saml_response).await;
+        let page = browser.get(page.redirect()).await;
+        code_of(page.redirect())
+    }
+
+    /// The whole way; answers the code.
+    pub async fn sign_in_for_code(&self, browser: &Browser, email: &str) -> String {
+        let posted = self.to_idp(browser, email).await;
+        self.finish(browser, &posted.saml_response).await
+    }
+
+    /// The whole way; answers the tokens.
+    pub async fn sign_in(&self, browser: &Browser, email: &str) -> TokenAnswer {
+        let code = self.sign_in_for_code(browser, email).await;
+        let answer = self.redeem(&code).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer
+    }
+
+    /// Trades a code for tokens.
+    pub async fn redeem(&self, code: &str) -> TokenAnswer {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", &self.application.redirect_uri),
+            ("code_verifier", VERIFIER),
+        ];
+        self.post_as(&self.application, "/oauth2/token", &form).await
+    }
+
+    /// Trades a refresh token for the next tokens.
+    pub async fn refresh(&self, refresh_token: &str) -> TokenAnswer {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
+        self.post_as(&self.application, "/oauth2/token", &form).await
+    }
+
+    /// Whether the gateway says that a token stands.
+    pub async fn is_active(&self, token: &str) -> bool {
+        let answer = self.post_as(&self.application, "/oauth2/introspect", &[("token", token)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body["active"].as_bool().unwrap()
+    }
+
+    /// A form post to an OAuth endpoint as that application.
+    pub async fn post_as(&self, application: &Application, path: &str, form: &[(&str, &str)]) -> TokenAnswer {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.gateway.url)).form(form);
+        let request = match &application.client_secret {
+            Some(secret) => request.basic_auth(&application.client_id, Some(secret)),
+            None => request.form(&[form, &[("client_id", application.client_id.as_str())]].concat()),
+        };
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        TokenAnswer { status, body }
+    }
+}
+
+/// The code in a redirect to the application.
+pub fn code_of(location: &str) -> String {
+    let url = Url::parse(location).unwrap();
+    let code = url.query_pairs().find(|(name, _)| name == "code");
+    code.unwrap_or_else(|| panic!("no code in {location}")).1.into_owned()
+}
