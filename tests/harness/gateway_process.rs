@@ -66,6 +66,14 @@ pub fn config(public_url: &str) -> Config {
     config
 }
 
+/// The test database with all rights, to look behind the curtain.
+pub async fn superuser() -> sqlx::PgConnection {
+    migrated().await;
+    let mut url = url::Url::parse(&setting("GATEHOUSE_TEST_SUPERUSER_URL")).unwrap();
+    url.set_path(url::Url::parse(&setting("GATEHOUSE__DATABASE__OWNER_URL")).unwrap().path());
+    <sqlx::PgConnection as sqlx::Connection>::connect(url.as_str()).await.unwrap()
+}
+
 /// Applies the migrations once per test program.
 pub async fn migrated() {
     static ONCE: OnceCell<usize> = OnceCell::const_new();

@@ -1,1 +1,177 @@
-//! (being written)
+//! The operator's command line, run as the operator runs it.
+
+use harness::gateway_process::{migrated, setting, unique};
+use serde_json::Value;
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+/// The built binary stands beside this test program's folder.
+fn program() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().unwrap().parent().unwrap().join("gatehouse");
+    assert!(path.exists(), "{} is not built; run `cargo build --workspace --bins` first", path.display());
+    path
+}
+
+struct Operator {
+    folder: PathBuf,
+}
+
+impl Operator {
+    async fn new() -> Self {
+        migrated().await;
+        let folder = std::env::temp_dir().join(unique("gatehouse-cli"));
+        std::fs::create_dir_all(&folder).unwrap();
+        // The database is shared with the other tests, and so is what seals its keys.
+        std::fs::write(folder.join("root.key"), "ghroot_7e577e57_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n")
+            .unwrap();
+        Self { folder }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program());
+        command.env_clear().env("PATH", setting("PATH")).env("HOME", &self.folder);
+        for name in ["URL", "CONTROL_URL", "OWNER_URL"] {
+            let name = format!("GATEHOUSE__DATABASE__{name}");
+            command.env(&name, setting(&name));
+        }
+        command.env("GATEHOUSE__KEYS__ROOT_FILE", self.folder.join("root.key"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["-o", "json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn refusal(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+#[tokio::test]
+async fn an_operator_sets_up_an_application_a_tenant_and_a_connection() {
+    let operator = Operator::new().await;
+    let (app, tenant) = (unique("app"), unique("ten"));
+    let domain = format!("{tenant}.test");
+    let uri = "https://app.test/callback";
+    let create = ["application", "create", &app, "--redirect-uri", uri, "--role", "ADMIN", "--role", "USER"];
+    let application = operator.json(&create);
+    assert_eq!(application["roles"], serde_json::json!(["ADMIN", "USER"]));
+    assert!(application["client_secret"].as_str().unwrap().starts_with("ghsec_"));
+    assert_eq!(operator.json(&["application", "show", &app])["client_secret"], Value::Null, "shown once");
+    let refused = operator.refusal(&create);
+    assert!(refused.contains(&format!("\"{app}\" is taken")), "{refused}");
+
+    operator.json(&["tenant", "create", &tenant, "--name", "Acme", "--domain", &domain]);
+    assert_eq!(operator.json(&["tenant", "show", &tenant])["domains"], serde_json::json!([domain]));
+    let other = operator.refusal(&["tenant", "create", &unique("ten"), "--domain", &domain]);
+    assert!(other.contains(&domain), "a domain has one owner: {other}");
+
+    let connection = operator.json(&["connection", "create", "--tenant", &tenant, "--application", &app]);
+    let id = connection["id"].as_str().unwrap();
+    assert_eq!(connection["acs_url"], format!("http://localhost:8080/c/{id}/saml/acs"));
+    assert_eq!(connection["scim_base_url"], format!("http://localhost:8080/c/{id}/scim/v2"));
+    let listed = operator.json(&["connection", "list", "--tenant", &tenant]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+
+    let token = operator.json(&["token", "create", id]);
+    let token_id = token["id"].as_str().unwrap();
+    assert!(token["token"].as_str().unwrap().starts_with("ghscim_"));
+    assert_eq!(operator.json(&["token", "list", id])[0]["revoked_at"], Value::Null);
+    operator.run(&["token", "revoke", id, token_id]);
+    assert_ne!(operator.json(&["token", "list", id])[0]["revoked_at"], Value::Null);
+    assert!(operator.refusal(&["token", "revoke", id, token_id]).contains("no live token"));
+    assert!(
+        operator.refusal(&["connection", "show", &uuid::Uuid::now_v7().to_string()]).contains("there is no connection")
+    );
+}
+
+#[tokio::test]
+async fn an_identity_provider_is_given_by_metadata_or_by_three_fields() {
+    let acme = harness::customer::Customer::new().await;
+    let operator = Operator::new().await;
+    let id = acme.connection.to_string();
+    let (metadata, certificate) = (operator.folder.join("idp.xml"), operator.folder.join("idp.pem"));
+    std::fs::write(&metadata, acme.idp.metadata()).unwrap();
+    std::fs::write(&certificate, acme.idp.key().certificate_pem()).unwrap();
+    let by_metadata = operator.json(&["connection", "idp", &id, "--metadata-file", metadata.to_str().unwrap()]);
+    let (sso, issuer) = (acme.idp.sso_url(), acme.idp.entity_id());
+    let fields = ["connection", "idp", &id, "--sso-url", &sso, "--issuer", &issuer, "--certificate-file"];
+    let by_fields = operator.json(&[&fields[..], &[certificate.to_str().unwrap()]].concat());
+    for field in ["idp_issuer", "idp_sso_url", "idp_certificates"] {
+        assert_eq!(by_metadata[field], by_fields[field], "{field}");
+    }
+    let wrong = operator.refusal(&[&fields[..], &[metadata.to_str().unwrap()]].concat());
+    assert!(wrong.contains("certificate"), "{wrong}");
+}
+
+#[tokio::test]
+async fn every_mistake_in_the_settings_is_told_at_once_and_no_secret_is_shown() {
+    let operator = Operator::new().await;
+    let mut command = operator.command();
+    command
+        .args(["check"])
+        .env("GATEHOUSE__SERVER__LISTEN", "everywhere")
+        .env("GATEHOUSE__SERVER__PUBLIC_URL", "http://sso.example.com/path")
+        .env("GATEHOUSE__DATABASE__MAX_CONNECTIONS", "0")
+        .env("GATEHOUSE__LOG__FORMAT", "xml")
+        .env("GATEHOUSE__SERVER__LISTN", "127.0.0.1:1")
+        .env("GATEHOUSE__KEYS__ROOT", "not-a-root-key-canary");
+    let output = command.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for part in
+        ["server.listen", "server.public_url", "database.max_connections", "log.format", "server.listn", "keys.root"]
+    {
+        assert!(error.contains(part), "{part} is missing in: {error}");
+    }
+    assert!(!error.contains("canary"), "{error}");
+}
+
+#[tokio::test]
+async fn check_prints_the_settings_without_secrets_and_finds_a_wrong_login() {
+    let operator = Operator::new().await;
+    let output = operator.run(&["check"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("server.public_url = http://localhost:8080") && text.contains("Everything fits"), "{text}");
+    let password = setting("GATEHOUSE__DATABASE__URL").split(['/', ':', '@']).nth(4).unwrap().to_owned();
+    assert!(password.len() > 8 && !text.contains(&password), "{text}");
+
+    let mut command = operator.command();
+    let owner = setting("GATEHOUSE__DATABASE__OWNER_URL");
+    let output = command.arg("check").env("GATEHOUSE__DATABASE__URL", owner).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("owns tables") && error.contains("gate_app"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_root_key_refuses_to_start() {
+    let operator = Operator::new().await;
+    let acme = harness::customer::Customer::new().await;
+    let other = operator.run(&["key", "generate"]);
+    let mut command = operator.command();
+    command
+        .env_remove("GATEHOUSE__KEYS__ROOT_FILE")
+        .env("GATEHOUSE__KEYS__ROOT", String::from_utf8(other.stdout).unwrap());
+    let output = command.args(["check"]).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("7e577e57"), "{error} {}", acme.connection);
+}

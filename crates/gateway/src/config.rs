@@ -31,6 +31,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The origin that browsers and identity providers see; no path, no trailing slash.
     pub public_url: String,
+    /// What the operator tells everybody on the start page.
+    pub notice: Option<String>,
     pub request_timeout: Duration,
     pub shutdown_grace: Duration,
 }
@@ -83,6 +85,7 @@ impl Config {
             server: Server {
                 listen: reader.parsed("server.listen", "an address and port like 0.0.0.0:8080"),
                 public_url: reader.origin("server.public_url"),
+                notice: reader.file("server.notice_file"),
                 request_timeout: reader.seconds("server.request_timeout_seconds"),
                 shutdown_grace: reader.seconds("server.shutdown_grace_seconds"),
             },

@@ -25,6 +25,25 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 #[template(path = "start.html")]
 pub struct StartPage<'a> {
     pub issuer: &'a str,
+    /// The operator's words.
+    pub notice: Vec<Word<'a>>,
+}
+
+/// A piece of the operator's words.
+pub enum Word<'a> {
+    Text(&'a str),
+    Link(&'a str),
+}
+
+/// Finds the links in a text.
+pub fn words(text: &str) -> Vec<Word<'_>> {
+    let is_link = |word: &str| word.starts_with("http://") || word.starts_with("https://");
+    text.split_inclusive(char::is_whitespace)
+        .flat_map(|piece| {
+            let (word, space) = piece.split_at(piece.trim_end().len());
+            [if is_link(word) { Word::Link(word) } else { Word::Text(word) }, Word::Text(space)]
+        })
+        .collect()
 }
 
 /// Asks which organization somebody belongs to; everything asked so far goes along.

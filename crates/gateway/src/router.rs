@@ -144,7 +144,8 @@ pub fn router(app: App) -> Router {
 }
 
 async fn start(State(app): State<App>) -> Response {
-    pages::html(StatusCode::OK, &StartPage { issuer: app.issuer() })
+    let notice = app.config.server.notice.as_deref().map(pages::words).unwrap_or_default();
+    pages::html(StatusCode::OK, &StartPage { issuer: app.issuer(), notice })
 }
 
 /// Identity providers join base URL and path carelessly: `//Users`, `/Users/`.

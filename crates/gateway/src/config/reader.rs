@@ -39,10 +39,7 @@ impl Reader {
     }
 
     /// A setting of a type that parses; its default in the reference does, so a stand-in is never used.
-    pub(super) fn parsed<T: FromStr>(&mut self, key: &str, like: &str) -> T
-    where
-        T: Fallback,
-    {
+    pub(super) fn parsed<T: FromStr + Fallback>(&mut self, key: &str, like: &str) -> T {
         let text = self.text(key);
         text.parse().unwrap_or_else(|_| {
             self.problems.push(format!("{key} = \"{text}\" is not {like}"));
@@ -104,13 +101,23 @@ impl Reader {
                 None
             }
             (value, None) => value,
-            (None, Some(file)) => match std::fs::read_to_string(&file) {
-                Ok(text) => Some(text.trim().to_owned()),
-                Err(error) => {
-                    self.problems.push(format!("{file_key} = \"{file}\" cannot be read: {error}"));
-                    None
-                }
-            },
+            (None, Some(file)) => self.read(&file_key, &file),
+        }
+    }
+
+    /// The text of a file that a setting names. Empty means none.
+    pub(super) fn file(&mut self, key: &str) -> Option<String> {
+        let file = self.text(key);
+        if file.is_empty() { None } else { self.read(key, &file) }
+    }
+
+    fn read(&mut self, key: &str, file: &str) -> Option<String> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => Some(text.trim().to_owned()),
+            Err(error) => {
+                self.problems.push(format!("{key} = \"{file}\" cannot be read: {error}"));
+                None
+            }
         }
     }
 
