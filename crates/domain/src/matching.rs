@@ -37,6 +37,18 @@ pub fn sign_in(candidates: Candidates, lasting: bool) -> Result<SignIn, Refusal>
     admit(account, lasting)
 }
 
+/// The same decision on the account as it reads once it is locked: what was committed meanwhile wins.
+///
+/// `name_id` is the lasting NameID of the assertion, `None` for a transient one.
+pub fn confirm(matched: &SignIn, locked: Account, name_id: Option<&str>) -> Result<SignIn, Refusal> {
+    let bound = locked.profile.name_id.as_deref();
+    if matched.binds && bound.is_some() && bound != name_id {
+        return Err(Refusal::AccountBound);
+    }
+    let binds = matched.binds && bound.is_none();
+    admit(locked, binds)
+}
+
 fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
     if account.profile.active { Ok(SignIn { account, binds }) } else { Err(Refusal::UserDeactivated) }
 }
@@ -90,6 +102,17 @@ mod tests {
         ] {
             assert_eq!(sign_in(candidates, true), Err(Refusal::UserDeactivated));
         }
+    }
+
+    #[test]
+    fn what_was_committed_before_the_lock_wins() {
+        let matched = |binds| SignIn { account: named("ann", None, true), binds };
+        let confirmed = |binds, locked| confirm(&matched(binds), locked, Some("n")).map(|sign_in| sign_in.binds);
+        assert_eq!(confirmed(false, named("ann", Some("n"), true)), Ok(false));
+        assert_eq!(confirmed(true, named("ann", None, true)), Ok(true));
+        assert_eq!(confirmed(true, named("ann", Some("n"), true)), Ok(false), "bound by a sign-in of the same person");
+        assert_eq!(confirmed(true, named("ann", Some("other"), true)), Err(Refusal::AccountBound));
+        assert_eq!(confirmed(false, named("ann", Some("n"), false)), Err(Refusal::UserDeactivated));
     }
 
     #[test]

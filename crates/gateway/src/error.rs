@@ -7,7 +7,7 @@ mod scim;
 pub use self::{
     oauth::OAuthFailure,
     page::PageFailure,
-    scim::{ScimFailure, json as scim_json},
+    scim::{SCIM_JSON, ScimFailure, json as scim_json},
 };
 
 use ::oidc::error::OAuthError;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod error;
+pub mod extract;
 pub mod keys;
 pub mod oauth;
 pub mod operations;

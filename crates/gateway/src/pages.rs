@@ -37,7 +37,7 @@ pub enum Word<'a> {
 
 /// Finds the links in a text.
 pub fn words(text: &str) -> Vec<Word<'_>> {
-    let is_link = |word: &str| word.starts_with("http://") || word.starts_with("https://");
+    let is_link = |word: &str| word.starts_with("http") && word.is_ascii() && word.contains("://");
     text.split_inclusive(char::is_whitespace)
         .flat_map(|piece| {
             let (word, space) = piece.split_at(piece.trim_end().len());

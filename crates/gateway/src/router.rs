@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    error::{Error, PageFailure, ScimFailure},
+    error::{Error, PageFailure, SCIM_JSON, ScimFailure},
     oauth::{authorize, discovery as openid, introspect, revoke, token, userinfo},
     pages::{self, StartPage},
     saml::{acs, finish, login, metadata},
@@ -128,9 +128,10 @@ pub fn router(app: App) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(telemetry::observe))
         .layer(
             ServiceBuilder::new()
+                .layer(middleware::from_fn(telemetry::observe))
+                .layer(middleware::from_fn(scim_form))
                 .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
                 .layer(CatchPanicLayer::new())
                 .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
@@ -164,6 +165,23 @@ fn tidy_scim_path<B>(mut request: axum::http::Request<B>) -> axum::http::Request
 
 fn is_scim(path: &str) -> bool {
     path.starts_with("/c/") && path.contains("/scim/v2")
+}
+
+/// Every error under a SCIM base is in SCIM's form, also those that no handler made (RFC 7644 3.12).
+async fn scim_form(request: Request, next: middleware::Next) -> Response {
+    let scim = is_scim(request.uri().path());
+    let response = next.run(request).await;
+    let status = response.status();
+    let formed = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == SCIM_JSON);
+    if !scim || formed || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let detail = if status.is_server_error() {
+        "The directory could not answer in time. The identity provider may try again in a few seconds."
+    } else {
+        "The request cannot be served. Check the settings of the connection in the identity provider."
+    };
+    ScimFailure::from(ScimError { status: status.as_u16(), scim_type: None, detail: detail.to_owned() }).into_response()
 }
 
 async fn nothing_here(request: Request) -> Response {

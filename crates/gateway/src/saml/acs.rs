@@ -7,6 +7,7 @@ use super::{identity::Identity, identity_provider, service_provider};
 use crate::{
     app::{App, Inner},
     error::{Error, PageFailure},
+    extract::ConnectionPath,
     secret::Secret,
 };
 use ::saml::{
@@ -16,7 +17,7 @@ use ::saml::{
 use anyhow::Context;
 use axum::{
     body::Bytes,
-    extract::{Path, State},
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, header},
     response::{IntoResponse, Redirect, Response},
 };
@@ -39,13 +40,16 @@ use url::form_urlencoded;
 /// `POST /c/{cid}/saml/acs` (bindings 3.5)
 pub async fn post(
     State(app): State<App>,
-    Path(connection): Path<ConnectionId>,
+    ConnectionPath(connection): ConnectionPath,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
-    let outcome = receive(&app, tenant, connection, &headers, &body, now).await;
+    let outcome = match body {
+        Ok(body) => receive(&app, tenant, connection, &headers, &body, now).await,
+        Err(_) => Err(Rejection::new(Code::ResponseTooLarge).into()),
+    };
     if let Err(Error::Saml(rejection)) = &outcome {
         counter!("gatehouse_saml_responses_total", "result" => "refused", "code" => rejection.code.id()).increment(1);
         record(&app, tenant, connection, rejection, now).await?;

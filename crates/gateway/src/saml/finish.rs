@@ -5,6 +5,7 @@ use crate::{
     app::{App, Inner},
     browser,
     error::{Error, PageFailure},
+    extract::ConnectionPath,
     oauth, provisioning,
     secret::{self, Secret},
 };
@@ -12,7 +13,7 @@ use ::oidc::authorize::AuthorizeRequest;
 use ::saml::code::{Code, Rejection};
 use anyhow::Context;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{RawQuery, State},
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
@@ -28,8 +29,8 @@ use domain::{
     session::{self, EndReason},
 };
 use metrics::counter;
-use serde::Deserialize;
 use serde_json::json;
+use std::borrow::Cow;
 use store::{
     accounts, applications, connections, domains, events,
     scope::Actor,
@@ -39,25 +40,20 @@ use store::{
     tenants,
 };
 use subtle::ConstantTimeEq;
-
-/// The query of the redirect from the assertion consumer service.
-#[derive(Deserialize)]
-pub struct Collect {
-    #[serde(default)]
-    ticket: String,
-}
+use url::form_urlencoded;
 
 /// `GET /c/{cid}/saml/finish`
 pub async fn get(
     State(app): State<App>,
-    Path(connection): Path<ConnectionId>,
-    Query(Collect { ticket }): Query<Collect>,
+    ConnectionPath(connection): ConnectionPath,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
     let jar = browser::jar(&headers);
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
+    let ticket = ticket(query.as_deref().unwrap_or_default());
     let answered = sign_in_requests::collect(&mut tx, connection, &secret::hash(&ticket)).await?;
     let answered = answered.ok_or_else(|| Rejection::new(Code::TicketUnknown))?;
     let refused = if answered.expires_at <= now {
@@ -98,6 +94,13 @@ pub async fn get(
     Ok((browser::keep_session(&app, jar, connection, &secret), response).into_response())
 }
 
+fn ticket(query: &str) -> Cow<'_, str> {
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "ticket")
+        .map(|(_, ticket)| ticket)
+        .unwrap_or_default()
+}
+
 fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
     binding.is_some_and(|binding| secret::hash(binding).ct_eq(&answered.browser_hash).into())
 }
@@ -117,7 +120,10 @@ async fn sign_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identit
     {
         candidates.verified_email = only(accounts::by_email(tx, connection, email.key(), 2).await?);
     }
-    let matched = matching::sign_in(candidates, lasting)?;
+    let found = matching::sign_in(candidates, lasting)?;
+    // From here on nobody can deactivate the account unseen: a session would outlive that and come back with it.
+    let locked = accounts::for_update(tx, connection, found.account.id).await?.ok_or(Refusal::UserUnknown)?;
+    let matched = matching::confirm(&found, locked, lasting.then_some(name_id))?;
     if !matched.binds {
         return Ok(matched.account);
     }

@@ -5,6 +5,7 @@ use crate::{
     app::{App, Inner},
     browser, entropy,
     error::{Error, PageFailure},
+    extract::ConnectionPath,
     oauth, secret,
 };
 use ::oidc::authorize::{AuthorizeRequest, Prompt};
@@ -33,7 +34,7 @@ const PATIENCE: Duration = Duration::minutes(15);
 /// `GET /c/{cid}/saml/login`: the bookmark and the tile of one connection.
 pub async fn get(
     State(app): State<App>,
-    Path(connection): Path<ConnectionId>,
+    ConnectionPath(connection): ConnectionPath,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();

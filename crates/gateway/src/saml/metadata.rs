@@ -1,17 +1,20 @@
 //! What the IT admin or the identity provider downloads to know this connection.
 
 use super::service_provider;
-use crate::{app::App, error::Error, error::PageFailure};
+use crate::{
+    app::App,
+    error::{Error, PageFailure},
+    extract::ConnectionPath,
+};
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
-use domain::ids::ConnectionId;
 use store::{connections, scope::Actor, sp_keys};
 
 /// `GET /c/{cid}` and `GET /c/{cid}/saml/metadata` (SAML 2.0 Metadata 2.4.4)
-pub async fn get(State(app): State<App>, Path(connection): Path<ConnectionId>) -> Result<Response, PageFailure> {
+pub async fn get(State(app): State<App>, ConnectionPath(connection): ConnectionPath) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;

@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     error::{Error, ScimFailure},
+    extract,
     secret::{self, Kind},
 };
 use ::scim::{error::ScimError, schema::Catalogue};
@@ -73,9 +74,8 @@ impl FromRequest<App> for ScimCall {
 
 async fn path(request: &mut Request) -> Result<(ConnectionId, Option<String>), Error> {
     let parameters: RawPathParams = request.extract_parts().await.map_err(|_| Error::NotFound)?;
-    let get = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
-    let connection = get("cid").and_then(|cid| cid.parse().ok()).ok_or(Error::NotFound)?;
-    Ok((connection, get("id").map(str::to_owned)))
+    let id = parameters.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.to_owned());
+    Ok((extract::connection(&parameters).ok_or(Error::NotFound)?, id))
 }
 
 /// The SHA-256 of the presented token. Okta's "HTTP Header" field may hold it without the word Bearer.
