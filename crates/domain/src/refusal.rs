@@ -19,10 +19,6 @@ pub enum Refusal {
     GroupNameTaken { display_name: String },
     #[error("\"{value}\" is not an e-mail address; correct the user's primary e-mail in the identity provider")]
     EmailInvalid { value: String },
-    #[error(
-        "displayName must have 1 to 256 characters and no control characters; correct the group's name in the identity provider"
-    )]
-    GroupNameInvalid,
     #[error("\"{slug}\" cannot be a short name; use 1 to 63 of a-z, 0-9 and inner hyphens")]
     SlugInvalid { slug: String },
     #[error("\"{domain}\" is not a domain name; write it like example.com")]
@@ -62,7 +58,6 @@ impl Refusal {
             Self::UserDeactivated => "GH-USR-005",
             Self::AccountBound => "GH-USR-006",
             Self::GroupNameTaken { .. } => "GH-GRP-001",
-            Self::GroupNameInvalid => "GH-GRP-002",
             Self::SlugInvalid { .. } => "GH-CFG-001",
             Self::DomainInvalid { .. } => "GH-CFG-002",
             Self::NameTaken { .. } => "GH-CFG-003",

@@ -1,13 +1,14 @@
 //! What every request shares: the database, keys, clock and the names under which the world knows us.
 
 use crate::{clock::Clock, config::Config, error::Error, keys::TokenKeys, vault::Vault};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use domain::ids::{ConnectionId, TenantId};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::future::Cache;
 use std::{num::NonZeroU32, ops::Deref, sync::Arc};
 use store::{
     control::{self, ControlTx},
+    migrate::{self, Schema},
     scope::{Actor, Scope},
     store::{Store, StoreConfig},
     tenant::TenantTx,
@@ -47,6 +48,7 @@ impl App {
     /// What an operator must set or mend.
     pub async fn start(mut config: Config, clock: Clock) -> anyhow::Result<Self> {
         let store = open_store(&config)?;
+        require_current_schema(&store, clock.now()).await?;
         let vault = config
             .vault
             .take()
@@ -56,6 +58,20 @@ impl App {
         let saml_limiter = RateLimiter::keyed(quota);
         let tenants = Cache::new(REMEMBERED_CONNECTIONS);
         Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, saml_limiter, tenants })))
+    }
+}
+
+/// Refuses a database that lacks migrations of this version.
+///
+/// # Errors
+/// What to run, or that the database cannot be reached.
+pub async fn require_current_schema(store: &Store, now: OffsetDateTime) -> anyhow::Result<()> {
+    let mut tx = store.control(now).await.context("the database cannot be reached")?;
+    let schema = migrate::schema(&mut tx).await.context("the database cannot be asked")?;
+    tx.rollback().await?;
+    match schema {
+        Schema::Current => Ok(()),
+        Schema::Behind => bail!("the database lacks migrations of this version; run `gatehouse migrate`"),
     }
 }
 

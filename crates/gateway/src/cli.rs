@@ -7,7 +7,7 @@ mod output;
 mod tenant;
 mod token;
 
-use crate::{app, clock::Clock, config::Config, error::Error, serve, setup};
+use crate::{app, clock::Clock, config::Config, error::Error, keys, serve, setup, vault::Vault};
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use domain::ids::{ConnectionId, TenantId};
@@ -127,16 +127,13 @@ async fn check(config: Config, output: &Output) -> anyhow::Result<()> {
         output.line(&line);
     }
     ::saml::self_test::self_test()?;
-    let app = app::App::start(config, Clock::System).await?;
-    let mut problems = app.store.unfit_logins().await?;
-    let mut tx = app.store.control(app.clock.now()).await?;
-    if migrate::schema(&mut tx).await? == migrate::Schema::Behind {
-        problems.push("migrations are missing; run `gatehouse migrate`".to_owned());
-    }
-    tx.rollback().await?;
+    let desk = Desk::open(config)?;
+    let problems = desk.store.unfit_logins().await.context("the database cannot be reached")?;
     if !problems.is_empty() {
         bail!("{}", problems.join("; "));
     }
+    app::require_current_schema(&desk.store, desk.now()).await?;
+    keys::check(&desk.store, desk.vault()?, desk.now()).await?;
     output.line("Everything fits: settings, logins, migrations, root keys.");
     Ok(())
 }
@@ -165,6 +162,10 @@ struct Desk {
 impl Desk {
     fn open(config: Config) -> anyhow::Result<Self> {
         Ok(Self { store: app::open_store(&config)?, config, clock: Clock::System })
+    }
+
+    fn vault(&self) -> anyhow::Result<&Vault> {
+        self.config.vault.as_ref().context("keys.root or keys.root_file is not set; `gatehouse key generate` makes one")
     }
 
     fn now(&self) -> OffsetDateTime {

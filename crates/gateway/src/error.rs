@@ -40,9 +40,6 @@ pub enum Error {
     /// The connection has no identity provider yet.
     #[error("the connection has no identity provider yet")]
     NotSetUp,
-    /// No organization of that name that this application can be signed in to.
-    #[error("no such organization")]
-    OrganizationUnknown,
     /// The database cannot be reached right now.
     #[error("the database cannot be reached")]
     Unavailable(#[source] store::error::Error),

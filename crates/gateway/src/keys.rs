@@ -50,6 +50,18 @@ impl TokenKeys {
     }
 }
 
+/// Opens every stored token key, and makes none.
+///
+/// # Errors
+/// As [`TokenKeys::load_or_create`].
+pub async fn check(store: &Store, vault: &Vault, now: OffsetDateTime) -> anyhow::Result<()> {
+    let mut tx = store.control(now).await.context("the database cannot be reached")?;
+    refuse_unknown_root_keys(&mut tx, vault).await?;
+    let stored = signing_keys::list(&mut tx).await?;
+    tx.rollback().await?;
+    stored.iter().try_for_each(|key| open(key, vault).map(drop))
+}
+
 /// Seals every stored key again that is not sealed under the newest root key; answers how many.
 ///
 /// # Errors

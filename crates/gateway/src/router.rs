@@ -121,8 +121,9 @@ pub fn router(app: App) -> Router {
         SetResponseHeaderLayer::if_not_present(name, value.map(HeaderValue::from_static))
     };
     let table = table().into_iter().fold(Router::new(), |router, (route, handler)| {
-        let guarded = if route.access == Access::PublicCrossSite { handler } else { handler.layer(CsrfLayer::new()) };
-        router.route(route.path, guarded)
+        // Where a cookie is all that a caller shows, another site must not make the browser show it.
+        let by_cookie = matches!(route.access, Access::Public | Access::Browser);
+        router.route(route.path, if by_cookie { handler.layer(CsrfLayer::new()) } else { handler })
     });
     let routed = table
         .fallback(nothing_here)

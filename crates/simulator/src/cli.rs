@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Okta(OktaArguments),
     /// The vendor's app: an OpenID Connect client that asks twice a second whether access still holds.
     App(AppArguments),
+    /// Tries a running demo: signs somebody in, deactivates and reactivates them. Exits 1 when anything is not right.
+    Smoke(SmokeArguments),
 }
 
 #[derive(Args)]
@@ -140,6 +142,19 @@ pub(crate) struct AppArguments {
     /// The tenant whose people sign in at the start page.
     #[arg(long, default_value = "acme")]
     pub(crate) tenant: String,
+}
+
+#[derive(Args)]
+pub(crate) struct SmokeArguments {
+    /// The demo app's address.
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8091")]
+    pub(crate) app: String,
+    /// The simulated identity provider's address; it has to be able to provision.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8090")]
+    pub(crate) idp: String,
+    /// Login of the person.
+    #[arg(long, value_name = "NAME", default_value = "ann@acme.test")]
+    pub(crate) user: String,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

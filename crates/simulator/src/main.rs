@@ -3,6 +3,7 @@
 
 mod cli;
 mod provisioning;
+mod smoke;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -31,6 +32,7 @@ async fn main() -> ExitCode {
         Command::Idp(arguments) => idp(arguments).await,
         Command::Okta(arguments) => provisioning::run(arguments).await,
         Command::App(arguments) => app(arguments).await,
+        Command::Smoke(arguments) => smoke::run(arguments).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,8 @@ pub struct Scope {
 /// Who acts; written on every event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
+    /// Nobody yet: the credential is still to be looked up.
+    Unproven,
     /// Somebody with a shell on the gateway.
     Operator,
     /// A SCIM client, by its token.
@@ -28,6 +30,7 @@ pub enum Actor {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unproven => f.write_str("unproven"),
             Self::Operator => f.write_str("operator"),
             Self::Scim(token) => write!(f, "scim:{token}"),
             Self::Browser => f.write_str("browser"),

@@ -68,14 +68,13 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             let mut tx = desk.tenant(tenant.id).await?;
             let all = connections::list(&mut tx).await?;
             tx.rollback().await?;
-            output.list(&all.iter().map(|connection| fields(desk, connection)).collect::<Vec<_>>())
+            output.list(&all.iter().map(|connection| fields(desk, connection, output)).collect::<Vec<_>>())
         }
     }
 }
 
 async fn create(desk: &Desk, tenant: &str, application: &str, name: &str, output: &Output) -> anyhow::Result<()> {
-    let vault = desk.config.vault.as_ref();
-    let vault = vault.context("keys.root or keys.root_file is not set; the connection's key must be sealed")?;
+    let vault = desk.vault()?;
     let tenant = desk.tenant_by_slug(tenant).await?;
     let application = application::find(desk, application).await?;
     let (store, now) = (&desk.store, desk.now());
@@ -122,29 +121,30 @@ async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<
     } else {
         output.line("Paste into Okta, then tell what Okta shows with `gatehouse connection idp`:");
     }
-    output.record(&fields(desk, &connection))
+    output.record(&fields(desk, &connection, output))
 }
 
 /// Programs get field names, people get Okta's labels.
-fn fields(desk: &Desk, connection: &Connection) -> Vec<(&'static str, Value)> {
+fn fields(desk: &Desk, connection: &Connection, output: &Output) -> Vec<(&'static str, Value)> {
     let base = format!("{}/c/{}", desk.config.server.public_url, connection.id);
-    let certificates: Vec<String> =
-        connection.idp.iter().flat_map(|idp| &idp.certificates).map(|der| describe(der)).collect();
-    vec![
-        ("id", json!(connection.id)),
-        ("name", json!(connection.display_name)),
-        ("acs_url", json!(format!("{base}/saml/acs"))),
-        ("entity_id", json!(base)),
-        ("name_id_format", json!("EmailAddress")),
-        ("application_username", json!("Email")),
-        ("metadata_url", json!(format!("{base}/saml/metadata"))),
-        ("scim_base_url", json!(format!("{base}/scim/v2"))),
-        ("scim_unique_identifier", json!("userName")),
-        ("login_url", json!(format!("{base}/saml/login"))),
-        ("idp_issuer", json!(connection.idp.as_ref().map(|idp| &idp.entity_id))),
-        ("idp_sso_url", json!(connection.idp.as_ref().map(|idp| &idp.sso_url))),
-        ("idp_certificates", json!(certificates)),
-    ]
+    let idp = connection.idp.as_ref();
+    let certificates: Vec<String> = idp.iter().flat_map(|idp| &idp.certificates).map(|der| describe(der)).collect();
+    let fields = [
+        ("id", "Connection", json!(connection.id)),
+        ("name", "Name", json!(connection.display_name)),
+        ("acs_url", "Single sign-on URL", json!(format!("{base}/saml/acs"))),
+        ("entity_id", "Audience URI (SP Entity ID)", json!(base)),
+        ("name_id_format", "Name ID format", json!("EmailAddress")),
+        ("application_username", "Application username", json!("Email")),
+        ("metadata_url", "Service provider metadata", json!(format!("{base}/saml/metadata"))),
+        ("scim_base_url", "SCIM connector base URL", json!(format!("{base}/scim/v2"))),
+        ("scim_unique_identifier", "Unique identifier field for users", json!("userName")),
+        ("login_url", "Sign-in link (bookmark)", json!(format!("{base}/saml/login"))),
+        ("idp_issuer", "Identity Provider Issuer", json!(idp.map(|idp| &idp.entity_id))),
+        ("idp_sso_url", "Identity Provider Single Sign-On URL", json!(idp.map(|idp| &idp.sso_url))),
+        ("idp_certificates", "X.509 Certificate", json!(certificates)),
+    ];
+    fields.into_iter().map(|(name, label, value)| (if output.is_for_people() { label } else { name }, value)).collect()
 }
 
 fn describe(der: &[u8]) -> String {

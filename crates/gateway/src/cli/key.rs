@@ -2,7 +2,6 @@
 
 use super::{Desk, output::Output};
 use crate::{keys, vault};
-use anyhow::Context;
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -22,7 +21,7 @@ pub async fn run(command: Command, desk: Desk, output: &Output) -> anyhow::Resul
     match command {
         Command::Generate => generate(),
         Command::Rotate => {
-            let vault = desk.config.vault.as_ref().context("keys.root or keys.root_file is not set")?;
+            let vault = desk.vault()?;
             let count = keys::reseal(&desk.store, vault, desk.now()).await?;
             output.line(&format!("Sealed {count} key(s) under the root key {}.", vault.sealing_key_id()));
         }

@@ -22,9 +22,14 @@ impl Output {
 
     /// A sentence for people; programs get none.
     pub fn line(&self, text: &str) {
-        if self.kind == Kind::Text && self.field.is_none() {
+        if self.is_for_people() {
             println!("{text}");
         }
+    }
+
+    /// Whether the whole result goes to a person.
+    pub fn is_for_people(&self) -> bool {
+        self.kind == Kind::Text && self.field.is_none()
     }
 
     /// One thing, with its fields in order.

@@ -86,14 +86,9 @@ fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
 }
 
 fn refused(refusal: &Refusal) -> ErrorPage {
-    let title = match refusal {
-        Refusal::UserUnknown => "You have no access to this application yet.",
-        Refusal::UserDeactivated => "Your access to this application has ended.",
-        _ => "You cannot be signed in.",
-    };
     let mut sentence = refusal.to_string();
     if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    page(title, &format!("{sentence}."), refusal.code())
+    page("You cannot be signed in.", &format!("{sentence}."), refusal.code())
 }

@@ -119,15 +119,31 @@ async fn way_in(
             Err(Error::NotFound) => None,
             Err(error) => return Err(error),
         },
-        (None, Some(slug)) => {
+        (None, Some(name)) => {
+            if let Ok(id) = name.parse() {
+                return entrance(app, TenantId(id), application, None, now).await;
+            }
             let mut tx = app.control(now).await?;
-            let tenant = tenants::by_slug(&mut tx, slug).await?;
+            let tenant = tenants::by_slug(&mut tx, name).await?;
             tx.rollback().await?;
             tenant.map(|tenant| tenant.id)
         }
         (None, None) => None,
     };
-    let Some(tenant) = tenant else { return Ok(None) };
+    match tenant {
+        Some(tenant) => entrance(app, tenant, application, named, now).await,
+        None => Ok(None),
+    }
+}
+
+/// The tenant's connection to this application: the named one, else its oldest that is set up.
+async fn entrance(
+    app: &Inner,
+    tenant: TenantId,
+    application: &Application,
+    named: Option<ConnectionId>,
+    now: OffsetDateTime,
+) -> Result<Option<(TenantId, ConnectionId)>, Error> {
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     let connections = connections::list(&mut tx).await?;
     tx.rollback().await?;

@@ -17,7 +17,10 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::CookieJar;
-use domain::ids::{ConnectionId, TenantId};
+use domain::{
+    ids::{ConnectionId, TenantId},
+    names::Slug,
+};
 use store::{
     applications, connections,
     scope::Actor,
@@ -49,8 +52,9 @@ pub async fn tenant(
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();
+    let slug = Slug::parse(&slug).map_err(|_| Error::NotSetUp)?;
     let mut control = app.control(now).await?;
-    let tenant = tenants::by_slug(&mut control, &slug).await?;
+    let tenant = tenants::by_slug(&mut control, slug.as_str()).await?;
     control.rollback().await?;
     let tenant = tenant.ok_or(Error::NotSetUp)?;
     let mut tx = app.tenant(tenant.id, Actor::Browser, now).await?;

@@ -59,7 +59,7 @@ impl FromRequest<App> for ScimCall {
         // The body comes before the transaction: a slow client must not hold a database connection.
         let body = read_body(request, app.config.limits.scim_body).await?;
         let tenant = app.tenant_of(connection, now).await?;
-        let mut tx = app.tenant(tenant, Actor::Operator, now).await?;
+        let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
         let bearer = scim_tokens::bearer(&mut tx, connection, &token_hash).await?;
         let Some(bearer) = bearer else {
             tx.rollback().await?;
