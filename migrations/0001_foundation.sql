@@ -150,7 +150,8 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_user_name_key UNIQUE (tenant_id, connection_id, user_name_key),
     CONSTRAINT accounts_name_id_key UNIQUE (tenant_id, connection_id, name_id),
     FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE,
-    FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
+    -- A user never goes while an account is left.
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users
 );
 CREATE INDEX accounts_list ON accounts (tenant_id, connection_id, created_at, id);
 CREATE INDEX accounts_external_id ON accounts (tenant_id, connection_id, external_id);
@@ -244,6 +245,8 @@ CREATE TABLE sessions (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
 );
 CREATE INDEX sessions_live ON sessions (tenant_id, account_id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_account ON sessions (tenant_id, connection_id, account_id);
+CREATE INDEX sessions_user ON sessions (tenant_id, user_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
 -- What one authorization code grew into.
@@ -288,12 +291,14 @@ CREATE TABLE events (
     actor         text NOT NULL,
     data          jsonb NOT NULL,
     occurred_at   timestamptz NOT NULL,
-    -- The commit order is told by this, not by the id.
+    -- Orders the events of one transaction; ids of one moment do not.
+    position      bigint GENERATED ALWAYS AS IDENTITY,
+    -- A reader takes events of transactions below pg_snapshot_xmin only, so that none appears behind it later.
     xid           xid8 NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (tenant_id, id)
 );
-CREATE INDEX events_subject ON events (tenant_id, subject_id, id);
-CREATE INDEX events_order ON events (xid, id);
+CREATE INDEX events_subject ON events (tenant_id, subject_id, position);
+CREATE INDEX events_order ON events (xid, position);
 
 DO $$
 DECLARE name text;

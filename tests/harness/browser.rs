@@ -1,6 +1,6 @@
 //! A browser without a screen: cookies are kept, redirects are followed by hand.
 
-use reqwest::{Client, StatusCode, redirect::Policy};
+use reqwest::{Client, RequestBuilder, StatusCode, redirect::Policy};
 
 /// One browser with its cookie jar.
 pub struct Browser {
@@ -33,7 +33,12 @@ impl Browser {
 
     /// Posts a form as another site would make the browser do.
     pub async fn post(&self, url: &str, form: &[(&str, &str)]) -> Page {
-        Page::read(self.http.post(url).form(form).send().await.unwrap()).await
+        self.send(|http| http.post(url).form(form)).await
+    }
+
+    /// Any other request, with the browser's cookies.
+    pub async fn send(&self, request: impl FnOnce(&Client) -> RequestBuilder) -> Page {
+        Page::read(request(&self.http).send().await.unwrap()).await
     }
 }
 
@@ -46,7 +51,22 @@ impl Page {
 
     /// Where the page sends the browser.
     pub fn redirect(&self) -> &str {
-        self.location.as_deref().unwrap_or_else(|| panic!("no redirect but {}: {}", self.status, self.text))
+        self.location.as_deref().unwrap_or_else(|| panic!("no redirect but {}: {}", self.status, self.shown()))
+    }
+
+    /// The page without its head.
+    pub fn shown(&self) -> &str {
+        self.text.split_once("<main>").map_or(&self.text, |(_, main)| main)
+    }
+
+    /// The named header; empty when it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Every cookie that the page sets, as it is written.
+    pub fn cookies(&self) -> Vec<&str> {
+        self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect()
     }
 
     /// The first code of ours that the page shows.

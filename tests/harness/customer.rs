@@ -1,6 +1,6 @@
 //! A customer organization: tenant, connection, SCIM token, and an identity provider of its own.
 
-use crate::gateway_process::{Application, Gateway, unique};
+use crate::gateway_process::{Application, Gateway, setting, unique};
 use domain::{
     ids::{ConnectionId, TenantId, TokenId},
     names::Slug,
@@ -14,7 +14,11 @@ use simulator::{
     idp::{Idp, IdpOptions},
     okta::{Okta, Style},
 };
-use std::sync::Arc;
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::net::TcpListener;
 
 /// A customer of one gateway.
@@ -131,9 +135,75 @@ impl Customer {
         }
         ScimAnswer::read(request.send().await.unwrap()).await
     }
+
+    /// A SCIM request with the headers that Okta sends, body and query as they stand.
+    pub async fn okta_sends(&self, method: Method, path: &str, body: Option<&str>) -> ScimAnswer {
+        let authorization = format!("Bearer {}", self.token);
+        let headers = [
+            ("accept", "application/scim+json"),
+            ("accept-charset", "utf-8"),
+            ("accept-encoding", "gzip,deflate"),
+            ("authorization", authorization.as_str()),
+            ("connection", "close"),
+            ("content-type", "application/scim+json; charset=utf-8"),
+        ];
+        let sent = headers.len() - usize::from(body.is_none());
+        self.sends(method, path, &headers[..sent], body.unwrap_or_default()).await
+    }
+
+    /// A SCIM request with these headers and no others of ours.
+    pub async fn sends(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> ScimAnswer {
+        let request = self.http.request(method, format!("{}{path}", self.scim_base())).body(body.to_owned());
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        ScimAnswer::read(request.send().await.unwrap()).await
+    }
+
+    /// What the connection's outbox says of one kind, oldest first: there is no other way to read it yet.
+    pub async fn events(&self, kind: &str) -> Vec<Value> {
+        let query =
+            "SELECT jsonb_build_object('subject', subject, 'subject_id', subject_id, 'actor', actor, 'data', data)
+                     FROM events WHERE connection_id = $1 AND kind = $2 ORDER BY xid, id";
+        let mut database = superuser().await;
+        let events = sqlx::query_scalar(query).bind(self.connection.0).bind(kind).fetch_all(&mut database).await;
+        database.close().await.unwrap();
+        events.unwrap()
+    }
+}
+
+/// The test database with all rights, for what no front door shows.
+pub async fn superuser() -> PgConnection {
+    let owner: PgConnectOptions = setting("GATEHOUSE__DATABASE__OWNER_URL").parse().unwrap();
+    let options: PgConnectOptions = setting("GATEHOUSE_TEST_SUPERUSER_URL").parse().unwrap();
+    options.database(owner.get_database().unwrap()).connect().await.unwrap()
+}
+
+/// Returns when so many other transactions wait for this one, directly or behind each other.
+pub async fn until_waiting(transaction: &mut PgConnection, count: i64) {
+    let query = "WITH RECURSIVE waiting AS (
+            SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
+            UNION SELECT l.pid FROM pg_locks l JOIN waiting w ON w.pid = ANY (pg_blocking_pids(l.pid)) WHERE NOT l.granted
+        ) SELECT count(*) FROM waiting";
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let waiting: i64 = sqlx::query_scalar(query).fetch_one(&mut *transaction).await.unwrap();
+        if waiting >= count {
+            return;
+        }
+        assert!(Instant::now() < patience, "{waiting} of {count} wait");
+        tokio::task::yield_now().await;
+    }
 }
 
 impl ScimAnswer {
+    /// The document of an answer with that status, and with SCIM's media type to the letter.
+    #[track_caller]
+    pub fn document(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        let media_type = if status == 204 { "" } else { "application/scim+json" };
+        assert_eq!(self.content_type, media_type, "{}", self.body);
+        self.body
+    }
+
     pub async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let content_type = headers.get("content-type").map_or("", |value| value.to_str().unwrap()).to_owned();

@@ -56,7 +56,7 @@ pub fn unique(prefix: &str) -> String {
 
 /// The settings of a gateway on the test database.
 pub fn config(public_url: &str) -> Config {
-    let mut config = Config::load(None).expect("the test settings have no mistakes");
+    let mut config = Config::load(None, &[]).expect("the test settings have no mistakes");
     config.server.public_url = public_url.to_owned();
     config.vault = Some(Vault::parse(ROOT_KEY).expect("the test root key is one"));
     config.database.url = Some(Hidden(setting("GATEHOUSE__DATABASE__URL")));

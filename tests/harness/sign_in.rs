@@ -8,7 +8,10 @@ use crate::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::StatusCode;
 use serde_json::Value;
-use simulator::idp::PostedResponse;
+use simulator::{
+    directory::DirectoryUser,
+    idp::{Idp, PostedResponse, authn_request::AuthnRequest, response::ResponseBuilder},
+};
 use url::Url;
 
 /// A PKCE pair that every test may know (RFC 7636 appendix B).
@@ -19,18 +22,31 @@ pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 #[derive(Debug)]
 pub struct TokenAnswer {
     pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
     pub body: Value,
 }
 
 impl TokenAnswer {
+    pub(crate) async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        Self { status, headers, body }
+    }
+
+    /// The status and the OAuth error.
+    pub fn error(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.body["error"].as_str().unwrap_or_default())
+    }
+
     pub fn text(&self, name: &str) -> &str {
         self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body))
     }
 
     /// The claims of the ID token; its signature is judged by the tests that are about it.
     pub fn id_claims(&self) -> Value {
-        let payload = self.text("id_token").split('.').nth(1).unwrap();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+        claims(self.text("id_token"))
     }
 }
 
@@ -126,17 +142,98 @@ impl Customer {
             Some(secret) => request.basic_auth(&application.client_id, Some(secret)),
             None => request.form(&[form, &[("client_id", application.client_id.as_str())]].concat()),
         };
-        let response = request.send().await.unwrap();
-        let status = response.status();
-        let text = response.text().await.unwrap();
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-        TokenAnswer { status, body }
+        TokenAnswer::read(request.send().await.unwrap()).await
     }
+
+    /// What the gateway says about the bearer of an access token.
+    pub async fn userinfo(&self, access_token: &str) -> TokenAnswer {
+        let request = reqwest::Client::new().get(format!("{}/oauth2/userInfo", self.gateway.url));
+        TokenAnswer::read(request.bearer_auth(access_token).send().await.unwrap()).await
+    }
+
+    /// Whether the gateway has a session for this browser.
+    pub async fn knows(&self, browser: &Browser) -> bool {
+        let page = browser.get(&self.authorize_url(&[("prompt", Some("none"))])).await;
+        let error = parameter(page.redirect(), "error");
+        assert!(error.is_none() || error.as_deref() == Some("login_required"), "{:?}", page.location);
+        error.is_none()
+    }
+
+    /// A new browser that its application has sent to the identity provider.
+    pub async fn waiting<'a>(&'a self, user: &'a DirectoryUser) -> Waiting<'a> {
+        self.waiting_at(&self.idp, Browser::new(), user).await
+    }
+
+    /// The same with that browser, at that identity provider.
+    pub async fn waiting_at<'a>(&'a self, idp: &'a Idp, browser: Browser, user: &'a DirectoryUser) -> Waiting<'a> {
+        let page = browser.get(&self.authorize_url(&[])).await;
+        let request = idp.read_request(page.redirect()).await.unwrap();
+        Waiting { customer: self, idp, browser, user, request }
+    }
+}
+
+/// A sign-in that waits at the identity provider.
+pub struct Waiting<'a> {
+    pub customer: &'a Customer,
+    pub idp: &'a Idp,
+    pub browser: Browser,
+    pub user: &'a DirectoryUser,
+    pub request: AuthnRequest,
+}
+
+impl Waiting<'_> {
+    /// The right answer, still to be signed, or spoiled.
+    pub fn honest(&self) -> ResponseBuilder {
+        self.idp.response_to(&self.request, self.user)
+    }
+
+    /// The form field of an answer.
+    pub fn signed(&self, response: &ResponseBuilder) -> String {
+        response.encode(self.idp.key()).unwrap()
+    }
+
+    /// The assertion consumer service refuses the answer with that code, and nobody is signed in.
+    pub async fn is_refused(&self, saml_response: &str, code: &str) -> Page {
+        let page = self.customer.post_response(&self.browser, saml_response).await;
+        self.refused(page, code).await
+    }
+
+    /// The answer is kept, but its collection is refused with that code, and nobody is signed in.
+    pub async fn is_refused_at_finish(&self, saml_response: &str, code: &str) -> Page {
+        let page = self.customer.post_response(&self.browser, saml_response).await;
+        let page = self.browser.get(page.redirect()).await;
+        self.refused(page, code).await
+    }
+
+    async fn refused(&self, page: Page, code: &str) -> Page {
+        assert_eq!((page.status, page.code()), (StatusCode::FORBIDDEN, Some(code)), "{}", page.shown());
+        assert!(!self.customer.knows(&self.browser).await, "{code}, but a session began");
+        page
+    }
+
+    /// The answer leads to tokens, and the browser is signed in.
+    pub async fn gets_in(&self, saml_response: &str) -> TokenAnswer {
+        let code = self.customer.finish(&self.browser, saml_response).await;
+        let answer = self.customer.redeem(&code).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        assert!(self.customer.knows(&self.browser).await, "no session began");
+        answer
+    }
+}
+
+/// What a token says, believed without proof.
+pub fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// A parameter in the query of an address.
+pub fn parameter(location: &str, name: &str) -> Option<String> {
+    let url = Url::parse(location).unwrap();
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// The code in a redirect to the application.
 pub fn code_of(location: &str) -> String {
-    let url = Url::parse(location).unwrap();
-    let code = url.query_pairs().find(|(name, _)| name == "code");
-    code.unwrap_or_else(|| panic!("no code in {location}")).1.into_owned()
+    parameter(location, "code").unwrap_or_else(|| panic!("no code in {location}"))
 }

@@ -151,7 +151,7 @@ async fn check_prints_the_settings_without_secrets_and_finds_a_wrong_login() {
     let output = operator.run(&["check"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("server.public_url = http://localhost:8080") && text.contains("Everything fits"), "{text}");
+    assert!(text.contains("http://localhost:8080") && text.contains("Everything fits"), "{text}");
     let password = setting("GATEHOUSE__DATABASE__URL").split(['/', ':', '@']).nth(4).unwrap().to_owned();
     assert!(password.len() > 8 && !text.contains(&password), "{text}");
 

@@ -1,5 +1,6 @@
 //! Facts for the outbox: appended in the transaction that made them true.
-//! Data holds ids, codes and counts; names and addresses stay in the tables that are erased with their user.
+//! Data holds ids, codes, counts and names of roles; people's names and addresses stay in the tables that are
+//! erased with their user.
 
 use crate::ids::{AccountId, ConnectionId, GroupId, SessionId, TenantId, TokenId, UserId};
 use serde_json::{Value, json};

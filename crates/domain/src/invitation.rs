@@ -54,7 +54,7 @@ pub enum Status {
 }
 
 impl Invitation {
-    /// When the code stops working: 14 days after sending, or after creation while it waits to be sent.
+    /// When the code stops working: 14 days after sending, or after creation while it was not sent or came back.
     pub fn expires_at(&self) -> OffsetDateTime {
         match self.step {
             Step::Sent { at } => at + LIFETIME,
@@ -68,8 +68,8 @@ impl Invitation {
             Step::Accepted => Status::Accepted,
             Step::Revoked => Status::Revoked,
             Step::Superseded => Status::Superseded,
+            Step::Created | Step::Sent { .. } | Step::Bounced if self.expires_at() <= now => Status::Stale,
             Step::Bounced => Status::Bounced,
-            Step::Created | Step::Sent { .. } if self.expires_at() <= now => Status::Stale,
             Step::Created => Status::Pending,
             Step::Sent { .. } => Status::Live,
         }
@@ -120,6 +120,11 @@ mod tests {
         assert_eq!(sent.status(T0 + 15 * DAY), Status::Stale);
         assert_eq!(sent.after(Action::Accept, T0 + 15 * DAY), Err(Refusal::InvitationExpired));
         assert_eq!(invitation(Step::Created).status(T0 + 14 * DAY), Status::Stale, "lost before sending");
+        assert_eq!(
+            invitation(Step::Bounced).status(T0 + 14 * DAY),
+            Status::Stale,
+            "a bounced one does not live longer"
+        );
     }
 
     #[test]

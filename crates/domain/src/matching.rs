@@ -1,6 +1,6 @@
 //! Which account an identity provider's assertion means: bound NameID, userName, externalId, then verified e-mail.
 
-use crate::{account::Account, refusal::Refusal};
+use crate::{account::Account, names::fold, refusal::Refusal};
 
 /// The accounts of one connection that could be meant, one per way of finding them.
 #[derive(Debug, Default)]
@@ -24,29 +24,19 @@ pub struct SignIn {
 
 /// Picks the account; the first way that finds one decides, and a bound account is never taken over.
 ///
-/// `lasting` is false for a transient NameID, which names nobody twice and therefore binds nothing.
-pub fn sign_in(candidates: Candidates, lasting: bool) -> Result<SignIn, Refusal> {
+/// `name_id` is `None` for a transient NameID, which names nobody twice and therefore binds nothing. A NameID that
+/// differs from the bound one in case only is the same person, spelled anew by the identity provider.
+pub fn sign_in(candidates: Candidates, name_id: Option<&str>) -> Result<SignIn, Refusal> {
     let Candidates { bound, user_name, external_id, verified_email } = candidates;
     if let Some(account) = bound {
         return admit(account, false);
     }
     let account = user_name.or(external_id).or(verified_email).ok_or(Refusal::UserUnknown)?;
-    if lasting && account.profile.name_id.is_some() {
+    let binding = account.profile.name_id.as_deref().map(fold);
+    if binding.is_some() && binding != name_id.map(fold) {
         return Err(Refusal::AccountBound);
     }
-    admit(account, lasting)
-}
-
-/// The same decision on the account as it reads once it is locked: what was committed meanwhile wins.
-///
-/// `name_id` is the lasting NameID of the assertion, `None` for a transient one.
-pub fn confirm(matched: &SignIn, locked: Account, name_id: Option<&str>) -> Result<SignIn, Refusal> {
-    let bound = locked.profile.name_id.as_deref();
-    if matched.binds && bound.is_some() && bound != name_id {
-        return Err(Refusal::AccountBound);
-    }
-    let binds = matched.binds && bound.is_none();
-    admit(locked, binds)
+    admit(account, name_id.is_some())
 }
 
 fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
@@ -73,7 +63,8 @@ mod tests {
             external_id: Some(named("external", None, true)),
             verified_email: Some(named("email", None, true)),
         };
-        let who = |candidates| sign_in(candidates, true).map(|s| (s.account.profile.user_name.to_string(), s.binds));
+        let who =
+            |candidates| sign_in(candidates, Some("n")).map(|s| (s.account.profile.user_name.to_string(), s.binds));
         assert_eq!(who(all()), Ok(("bound".into(), false)));
         assert_eq!(who(Candidates { bound: None, ..all() }), Ok(("name".into(), true)));
         assert_eq!(who(Candidates { bound: None, user_name: None, ..all() }), Ok(("external".into(), true)));
@@ -89,7 +80,7 @@ mod tests {
             Candidates { external_id: Some(named("ann", Some("old"), true)), ..Candidates::default() },
             Candidates { verified_email: Some(named("ann", Some("old"), true)), ..Candidates::default() },
         ] {
-            assert_eq!(sign_in(candidates, true), Err(Refusal::AccountBound));
+            assert_eq!(sign_in(candidates, Some("n")), Err(Refusal::AccountBound));
         }
     }
 
@@ -100,24 +91,20 @@ mod tests {
             Candidates { user_name: Some(named("ann", None, false)), ..Candidates::default() },
             Candidates { verified_email: Some(named("ann", None, false)), ..Candidates::default() },
         ] {
-            assert_eq!(sign_in(candidates, true), Err(Refusal::UserDeactivated));
+            assert_eq!(sign_in(candidates, Some("n")), Err(Refusal::UserDeactivated));
         }
     }
 
     #[test]
-    fn what_was_committed_before_the_lock_wins() {
-        let matched = |binds| SignIn { account: named("ann", None, true), binds };
-        let confirmed = |binds, locked| confirm(&matched(binds), locked, Some("n")).map(|sign_in| sign_in.binds);
-        assert_eq!(confirmed(false, named("ann", Some("n"), true)), Ok(false));
-        assert_eq!(confirmed(true, named("ann", None, true)), Ok(true));
-        assert_eq!(confirmed(true, named("ann", Some("n"), true)), Ok(false), "bound by a sign-in of the same person");
-        assert_eq!(confirmed(true, named("ann", Some("other"), true)), Err(Refusal::AccountBound));
-        assert_eq!(confirmed(false, named("ann", Some("n"), false)), Err(Refusal::UserDeactivated));
+    fn a_name_id_spelled_anew_is_the_same_person() {
+        let candidates = Candidates { user_name: Some(named("ann", Some("N"), true)), ..Candidates::default() };
+        assert_eq!(sign_in(candidates, Some("n")).map(|sign_in| sign_in.binds), Ok(true));
     }
 
     #[test]
-    fn a_transient_name_id_binds_nothing() {
-        let candidates = Candidates { verified_email: Some(named("ann", Some("old"), true)), ..Candidates::default() };
-        assert!(!sign_in(candidates, false).unwrap().binds);
+    fn a_transient_name_id_binds_nothing_and_enters_no_bound_account() {
+        let by_email = |bound| Candidates { verified_email: Some(named("ann", bound, true)), ..Candidates::default() };
+        assert_eq!(sign_in(by_email(None), None).map(|sign_in| sign_in.binds), Ok(false));
+        assert_eq!(sign_in(by_email(Some("old")), None), Err(Refusal::AccountBound));
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     account::{Account, Profile},
     email::Email,
     event::EventKind,
-    ids::{AccountId, UserId},
+    ids::UserId,
     names::{UserName, fold},
     role::{RoleCatalogue, RoleReason},
     session::EndReason,
@@ -34,36 +34,33 @@ pub struct Facts<'a> {
     pub linkable: Option<UserId>,
 }
 
-/// Everything that changes; nothing else does.
+/// A new account, and whose it is.
 #[derive(Debug, PartialEq)]
-pub struct Plan {
-    pub user: UserEffect,
+pub struct CreatePlan {
+    /// The user that the tenant already has; `None` makes a new one.
+    pub link: Option<UserId>,
+    pub profile: Profile,
+    pub events: Vec<PlannedEvent>,
+}
+
+/// Everything that changes about an account; nothing else does.
+#[derive(Debug, PartialEq)]
+pub struct ChangePlan {
     pub account: AccountEffect,
+    /// Set when the user's shown name and address follow the account.
+    pub user_follows: bool,
     /// Set when every live session and token of the account ends in the same transaction.
     pub ends_sessions: Option<EndReason>,
     pub events: Vec<PlannedEvent>,
 }
 
-/// What happens to the person.
-#[derive(Debug, PartialEq)]
-pub enum UserEffect {
-    Create,
-    /// The account joins a user the tenant already has.
-    Link(UserId),
-    /// The user's shown name and address follow the account.
-    Follow(UserId),
-    Keep(UserId),
-    /// Goes if this was the last account.
-    RemoveIfAlone(UserId),
-}
-
 /// What happens to the account.
 #[derive(Debug, PartialEq)]
 pub enum AccountEffect {
-    Insert(Profile),
-    Update(AccountId, Profile),
-    Delete(AccountId),
-    Keep(AccountId),
+    Keep,
+    Update(Profile),
+    /// Goes for good; its user goes with the last one.
+    Delete,
 }
 
 /// A fact about the user, with ids, codes and counts only.
@@ -74,25 +71,22 @@ pub struct PlannedEvent {
 }
 
 /// A new account: for a new user, or for one that the tenant already has.
-pub fn create(wanted: Wanted, facts: &Facts<'_>) -> Plan {
+pub fn create(wanted: Wanted, facts: &Facts<'_>) -> CreatePlan {
     let (profile, unknown_role) = profile(wanted, None, facts.catalogue);
-    let (user, kind) = match facts.linkable {
-        Some(user) => (UserEffect::Link(user), EventKind::UserLinked),
-        None => (UserEffect::Create, EventKind::UserCreated),
-    };
+    let kind = if facts.linkable.is_some() { EventKind::UserLinked } else { EventKind::UserCreated };
     let mut events = vec![event(kind, json!({ "role": profile.role, "active": profile.active }))];
     events.extend(unknown_role);
-    Plan { user, account: AccountEffect::Insert(profile), ends_sessions: None, events }
+    CreatePlan { link: facts.linkable, profile, events }
 }
 
 /// A changed account; without a difference nothing happens, so a repeated request leaves no trace.
-pub fn update(before: &Account, wanted: Wanted, facts: &Facts<'_>) -> Plan {
-    let (after, unknown_role) = profile(wanted, Some(&before.profile), facts.catalogue);
+pub fn update(before: &Account, wanted: Wanted, catalogue: &RoleCatalogue) -> ChangePlan {
+    let (after, unknown_role) = profile(wanted, Some(&before.profile), catalogue);
     let was = &before.profile;
     if after == *was {
-        return Plan {
-            user: UserEffect::Keep(before.user_id),
-            account: AccountEffect::Keep(before.id),
+        return ChangePlan {
+            account: AccountEffect::Keep,
+            user_follows: false,
             ends_sessions: None,
             events: Vec::new(),
         };
@@ -112,30 +106,32 @@ pub fn update(before: &Account, wanted: Wanted, facts: &Facts<'_>) -> Plan {
     if events.is_empty() {
         events.push(event(EventKind::UserUpdated, json!({})));
     }
-    let ends_sessions = (was.active && !after.active).then_some(EndReason::Deactivated);
-    let follows = was.email != after.email || was.display_name != after.display_name;
-    let user = if follows { UserEffect::Follow(before.user_id) } else { UserEffect::Keep(before.user_id) };
-    Plan { user, account: AccountEffect::Update(before.id, after), ends_sessions, events }
+    ChangePlan {
+        ends_sessions: (was.active && !after.active).then_some(EndReason::Deactivated),
+        user_follows: was.email != after.email || was.display_name != after.display_name,
+        account: AccountEffect::Update(after),
+        events,
+    }
 }
 
-/// An account that goes for good (SCIM DELETE); the user goes with the last one.
-pub fn delete(before: &Account) -> Plan {
-    Plan {
-        user: UserEffect::RemoveIfAlone(before.user_id),
-        account: AccountEffect::Delete(before.id),
+/// An account that goes for good (SCIM DELETE).
+pub fn delete() -> ChangePlan {
+    ChangePlan {
+        account: AccountEffect::Delete,
+        user_follows: false,
         ends_sessions: Some(EndReason::Deleted),
         events: vec![event(EventKind::UserDeleted, json!({}))],
     }
 }
 
-/// A first sign-in that ties the account to the NameID it came with.
-pub fn bind(before: &Account, name_id: &str) -> Plan {
+/// A sign-in that ties the account to the NameID it came with.
+pub fn bind(before: &Account, name_id: &str) -> ChangePlan {
     let profile = Profile { name_id: Some(name_id.to_owned()), ..before.profile.clone() };
-    Plan {
-        user: UserEffect::Keep(before.user_id),
-        account: AccountEffect::Update(before.id, profile),
+    ChangePlan {
+        account: AccountEffect::Update(profile),
+        user_follows: false,
         ends_sessions: None,
-        events: vec![event(EventKind::UserLinked, json!({ "rule": "first sign-in" }))],
+        events: vec![event(EventKind::UserLinked, json!({ "rule": "first sign-in with this NameID" }))],
     }
 }
 
@@ -176,7 +172,7 @@ fn event(kind: EventKind, data: Value) -> PlannedEvent {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::ids::ConnectionId;
+    use crate::ids::{AccountId, ConnectionId};
     use time::OffsetDateTime;
     use uuid::Uuid;
 
@@ -199,65 +195,64 @@ pub(crate) mod tests {
     pub(crate) fn account(name: &str) -> Account {
         let catalogue = catalogue();
         let plan = create(wanted(name), &Facts { catalogue: &catalogue, linkable: None });
-        let AccountEffect::Insert(profile) = plan.account else { panic!("a new account is inserted") };
         Account {
             id: AccountId(Uuid::from_u128(1)),
             user_id: UserId(Uuid::from_u128(2)),
             connection_id: ConnectionId(Uuid::from_u128(3)),
-            profile,
+            profile: plan.profile,
             version: 1,
             created_at: OffsetDateTime::UNIX_EPOCH,
             updated_at: OffsetDateTime::UNIX_EPOCH,
         }
     }
 
-    fn kinds(plan: &Plan) -> Vec<&'static str> {
-        plan.events.iter().map(|event| event.kind.as_str()).collect()
+    fn kinds(events: &[PlannedEvent]) -> Vec<&'static str> {
+        events.iter().map(|event| event.kind.as_str()).collect()
     }
 
-    fn updated(before: &Account, change: impl FnOnce(&mut Wanted)) -> Plan {
+    fn updated(before: &Account, change: impl FnOnce(&mut Wanted)) -> ChangePlan {
         let mut wanted = wanted(before.profile.user_name.as_str());
         change(&mut wanted);
-        update(before, wanted, &Facts { catalogue: &catalogue(), linkable: None })
+        update(before, wanted, &catalogue())
     }
 
     #[test]
     fn a_new_account_makes_a_user_or_joins_the_one_with_the_verified_address() {
         let catalogue = catalogue();
         let plan = create(wanted("ann"), &Facts { catalogue: &catalogue, linkable: None });
-        assert_eq!((&plan.user, kinds(&plan)), (&UserEffect::Create, vec!["user.created"]));
+        assert_eq!((plan.link, kinds(&plan.events)), (None, vec!["user.created"]));
         let ann = UserId(Uuid::from_u128(9));
         let plan = create(wanted("ann"), &Facts { catalogue: &catalogue, linkable: Some(ann) });
-        assert_eq!((&plan.user, kinds(&plan)), (&UserEffect::Link(ann), vec!["user.linked"]));
+        assert_eq!((plan.link, kinds(&plan.events)), (Some(ann), vec!["user.linked"]));
     }
 
     #[test]
     fn deactivation_keeps_everything_but_access_and_reactivation_restores_it() {
         let ann = account("ann");
         let out = updated(&ann, |w| w.active = false);
-        assert_eq!((out.ends_sessions, kinds(&out)), (Some(EndReason::Deactivated), vec!["user.deactivated"]));
-        let AccountEffect::Update(id, profile) = out.account else { panic!("updated") };
-        assert_eq!((id, out.user), (ann.id, UserEffect::Keep(ann.user_id)));
+        assert_eq!((out.ends_sessions, kinds(&out.events)), (Some(EndReason::Deactivated), vec!["user.deactivated"]));
+        let AccountEffect::Update(profile) = out.account else { panic!("updated") };
+        assert!(!out.user_follows);
         assert_eq!(profile, Profile { active: false, ..ann.profile.clone() });
         let back = updated(&Account { profile, ..ann.clone() }, |_| {});
-        assert_eq!((back.ends_sessions, kinds(&back)), (None, vec!["user.reactivated"]));
-        assert_eq!(back.account, AccountEffect::Update(ann.id, ann.profile));
+        assert_eq!((back.ends_sessions, kinds(&back.events)), (None, vec!["user.reactivated"]));
+        assert_eq!(back.account, AccountEffect::Update(ann.profile));
     }
 
     #[test]
     fn the_same_request_twice_leaves_no_trace() {
         let ann = account("ann");
         let plan = updated(&ann, |_| {});
-        assert_eq!((plan.account, plan.events), (AccountEffect::Keep(ann.id), vec![]));
+        assert_eq!((plan.account, plan.events), (AccountEffect::Keep, vec![]));
     }
 
     #[test]
     fn a_role_change_is_told_and_an_unknown_role_falls_to_the_lowest() {
         let ann = account("ann");
-        assert_eq!(kinds(&updated(&ann, |w| w.role = Some("ADMINISTRATOR".into()))), ["user.role_changed"]);
+        assert_eq!(kinds(&updated(&ann, |w| w.role = Some("ADMINISTRATOR".into())).events), ["user.role_changed"]);
         let unknown = updated(&ann, |w| w.role = Some("ROOT".into()));
-        assert_eq!(kinds(&unknown), ["user.role_changed", "provisioning.failed"]);
-        let AccountEffect::Update(_, profile) = unknown.account else { panic!("updated") };
+        assert_eq!(kinds(&unknown.events), ["user.role_changed", "provisioning.failed"]);
+        let AccountEffect::Update(profile) = unknown.account else { panic!("updated") };
         assert_eq!((profile.role.as_str(), profile.role_reason.as_str()), ("ANALYST", "unknown"));
     }
 
@@ -277,7 +272,7 @@ pub(crate) mod tests {
                 w.email = Email::parse(email).ok();
             });
             let binding = match plan.account {
-                AccountEffect::Update(_, profile) => profile.name_id,
+                AccountEffect::Update(profile) => profile.name_id,
                 _ => ann.profile.name_id,
             };
             assert_eq!(binding.as_deref(), kept, "{bound} {user_name} {email}");
@@ -286,9 +281,8 @@ pub(crate) mod tests {
 
     #[test]
     fn deletion_ends_access_and_takes_the_user_with_the_last_account() {
-        let ann = account("ann");
-        let plan = delete(&ann);
-        assert_eq!(plan.user, UserEffect::RemoveIfAlone(ann.user_id));
-        assert_eq!((plan.ends_sessions, kinds(&plan)), (Some(EndReason::Deleted), vec!["user.deleted"]));
+        let plan = delete();
+        assert_eq!((plan.account, plan.ends_sessions), (AccountEffect::Delete, Some(EndReason::Deleted)));
+        assert_eq!(kinds(&plan.events), ["user.deleted"]);
     }
 }

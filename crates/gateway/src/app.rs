@@ -14,9 +14,13 @@ use store::{
     tenant::TenantTx,
 };
 use time::OffsetDateTime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections whose tenant is remembered; the pair never changes.
 const REMEMBERED_CONNECTIONS: u64 = 100_000;
+
+/// Large request bodies that one process holds in memory at once.
+const LARGE_BODIES: usize = 16;
 
 /// The running gateway.
 #[derive(Clone)]
@@ -29,6 +33,7 @@ pub struct Inner {
     pub vault: Vault,
     pub keys: TokenKeys,
     pub clock: Clock,
+    large_bodies: Arc<Semaphore>,
     saml_limiter: DefaultKeyedRateLimiter<ConnectionId>,
     tenants: Cache<ConnectionId, TenantId>,
 }
@@ -57,7 +62,8 @@ impl App {
         let quota = Quota::per_second(NonZeroU32::new(config.limits.saml_responses).unwrap_or(NonZeroU32::MIN));
         let saml_limiter = RateLimiter::keyed(quota);
         let tenants = Cache::new(REMEMBERED_CONNECTIONS);
-        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, saml_limiter, tenants })))
+        let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
+        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, large_bodies, saml_limiter, tenants })))
     }
 }
 
@@ -130,6 +136,12 @@ impl Inner {
         let tenant = tenant.ok_or(Error::NotFound)?;
         self.tenants.insert(connection, tenant).await;
         Ok(tenant)
+    }
+
+    /// Waits until one more large body may be held in memory.
+    pub async fn large_body(&self) -> Option<OwnedSemaphorePermit> {
+        // An error would mean that the semaphore is closed, which nothing does.
+        Arc::clone(&self.large_bodies).acquire_owned().await.ok()
     }
 
     /// Whether the connection may post one more SAML response now.

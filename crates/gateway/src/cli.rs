@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use domain::ids::{ConnectionId, TenantId};
 use output::Output;
+use serde_json::Value;
 use std::{path::PathBuf, process::ExitCode};
 use store::{
     migrate,
@@ -71,6 +72,23 @@ enum Command {
     Key(key::Command),
 }
 
+impl Command {
+    /// The settings without which the command cannot work.
+    fn needs(&self) -> &'static [&'static str] {
+        match self {
+            Self::Serve | Self::Check | Self::Key(_) => &["database.url", "database.control_url", "keys.root"],
+            Self::Migrate => &["database.owner_url"],
+            Self::Healthcheck => &[],
+            Self::Connection(connection::Command::Create { .. }) => {
+                &["database.url", "database.control_url", "keys.root"]
+            }
+            Self::Application(_) | Self::Tenant(_) | Self::Connection(_) | Self::Token(_) => {
+                &["database.url", "database.control_url"]
+            }
+        }
+    }
+}
+
 /// Runs one command; errors go to standard error, as sentences.
 pub fn run(cli: Cli) -> ExitCode {
     let Cli { config, format, command } = cli;
@@ -78,7 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
         key::generate();
         Ok(())
     } else {
-        load(config.as_deref()).and_then(|config| {
+        load(config.as_deref(), command.needs()).and_then(|config| {
             let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
             runtime.block_on(carry_out(command, config, &Output::new(format.output, format.field)))
         })
@@ -86,14 +104,27 @@ pub fn run(cli: Cli) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gatehouse: {error:#}");
+            eprintln!("gatehouse: {}", told(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-fn load(file: Option<&std::path::Path>) -> anyhow::Result<Config> {
-    Config::load(file).map_err(|problems| {
+/// The chain of causes, without those that only repeat what was said.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text.push_str(separator);
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn load(file: Option<&std::path::Path>, needed: &[&str]) -> anyhow::Result<Config> {
+    Config::load(file, needed).map_err(|problems| {
         let list: Vec<String> = problems.iter().map(|problem| format!("\n  - {problem}")).collect();
         anyhow::anyhow!("the settings have {} mistake(s):{}", list.len(), list.concat())
     })
@@ -122,10 +153,9 @@ async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
 }
 
 async fn check(config: Config, output: &Output) -> anyhow::Result<()> {
-    let settings: Vec<String> = config.printed().iter().map(|(key, value)| format!("{key} = {value}")).collect();
-    for line in settings {
-        output.line(&line);
-    }
+    let settings: Vec<(&str, Value)> =
+        config.printed().iter().map(|(key, value)| (key.as_str(), Value::String(value.clone()))).collect();
+    output.record(&settings)?;
     ::saml::self_test::self_test()?;
     let desk = Desk::open(config)?;
     let problems = desk.store.unfit_logins().await.context("the database cannot be reached")?;

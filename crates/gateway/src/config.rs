@@ -75,12 +75,12 @@ pub struct Limits {
 }
 
 impl Config {
-    /// Reads the configuration.
+    /// Reads the configuration; the `needed` settings must be set.
     ///
     /// # Errors
     /// Every mistake, one sentence each.
-    pub fn load(file: Option<&Path>) -> Result<Self, Vec<String>> {
-        let mut reader = Reader::load(file)?;
+    pub fn load(file: Option<&Path>, needed: &[&str]) -> Result<Self, Vec<String>> {
+        let mut reader = Reader::load(file, needed)?;
         let config = Self {
             server: Server {
                 listen: reader.parsed("server.listen", "an address and port like 0.0.0.0:8080"),
@@ -91,15 +91,15 @@ impl Config {
             },
             operations_listen: reader.parsed("operations.listen", "an address and port like 127.0.0.1:8081"),
             database: Database {
-                url: reader.secret("database.url").map(Hidden),
-                control_url: reader.secret("database.control_url").map(Hidden),
-                owner_url: reader.secret("database.owner_url").map(Hidden),
+                url: reader.database_url("database.url").map(Hidden),
+                control_url: reader.database_url("database.control_url").map(Hidden),
+                owner_url: reader.database_url("database.owner_url").map(Hidden),
                 max_connections: reader.number("database.max_connections", 1..=1000),
                 acquire_timeout: reader.seconds("database.acquire_timeout_seconds"),
             },
             vault: reader.secret("keys.root").and_then(|text| reader.checked("keys.root", Vault::parse(&text))),
             log: Log {
-                filter: reader.text("log.filter"),
+                filter: reader.filter("log.filter"),
                 json: reader.one_of("log.format", &["json", "text"]) == "json",
             },
             limits: Limits {

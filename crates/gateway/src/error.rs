@@ -74,7 +74,7 @@ fn log(error: &Error) {
     match error {
         Error::Internal(source) => tracing::error!(error = format!("{source:#}"), "A request failed"),
         Error::Unavailable(source) => tracing::error!(error = chain(source), "The database cannot be reached"),
-        Error::Saml(rejection) => tracing::info!(code = rejection.code.id(), "Refused a SAML response: {rejection}"),
+        Error::Saml(rejection) => tracing::info!(code = rejection.code.id(), "Refused a SAML response"),
         Error::Refusal(refusal) => tracing::info!(code = refusal.code(), "Refused a request"),
         _ => {}
     }

@@ -2,12 +2,13 @@
 
 use crate::error::Error;
 use domain::{
-    account::Account,
+    account::{Account, Profile},
     email::Email,
     event::{Event, EventKind, Subject},
     ids::{ConnectionId, UserId},
-    provisioning::{AccountEffect, Plan, PlannedEvent, UserEffect},
+    provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent},
     refusal::Refusal,
+    session::EndReason,
 };
 use serde_json::json;
 use store::{
@@ -19,17 +20,11 @@ use store::{
 };
 
 /// Creates the account of a plan made by [`domain::provisioning::create`].
-pub async fn carry_out_create(tx: &mut TenantTx, connection: ConnectionId, plan: Plan) -> Result<Account, Error> {
-    let Plan { user, account, ends_sessions: _, events } = plan;
-    let AccountEffect::Insert(profile) = account else {
-        return Err(anyhow::anyhow!("a plan to create inserts an account").into());
-    };
-    let user = match user {
-        UserEffect::Link(user)
-        | UserEffect::Keep(user)
-        | UserEffect::Follow(user)
-        | UserEffect::RemoveIfAlone(user) => user,
-        UserEffect::Create => {
+pub async fn create(tx: &mut TenantTx, connection: ConnectionId, plan: CreatePlan) -> Result<Account, Error> {
+    let CreatePlan { link, profile, events } = plan;
+    let user = match link {
+        Some(user) => user,
+        None => {
             let id = UserId(tx.new_id());
             users::insert(tx, id, profile.email.as_ref(), profile.display_name.as_deref()).await?;
             id
@@ -42,42 +37,36 @@ pub async fn carry_out_create(tx: &mut TenantTx, connection: ConnectionId, plan:
 }
 
 /// Changes, keeps or removes `before` as planned, and ends its sessions when the plan says so.
-pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: Plan) -> Result<Account, Error> {
-    let Plan { user, account, ends_sessions, events } = plan;
+pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> Result<Account, Error> {
+    let ChangePlan { account, user_follows, ends_sessions, events } = plan;
     append(tx, &before, events).await?;
     if let Some(reason) = ends_sessions {
-        let ended = sessions::end_all(tx, before.id, reason).await?;
-        let events: Vec<Event> = ended
-            .into_iter()
-            .map(|session| {
-                Event::with(EventKind::SessionRevoked, Subject::Session(session), json!({ "reason": reason.as_str() }))
-            })
-            .collect();
-        store::events::append(tx, Some(before.connection_id), &events).await?;
+        end_sessions(tx, &before, reason).await?;
     }
     let after = match account {
-        AccountEffect::Keep(_) | AccountEffect::Insert(_) => before,
-        AccountEffect::Update(id, profile) => {
+        AccountEffect::Keep => return Ok(before),
+        AccountEffect::Update(profile) => {
             let user_name = profile.user_name.to_string();
-            accounts::update(tx, id, &profile).await.map_err(|error| taken(error, &user_name))?;
+            accounts::update(tx, before.id, &profile).await.map_err(|error| taken(error, &user_name))?;
             Account { profile, version: before.version + 1, updated_at: tx.now(), ..before }
         }
-        AccountEffect::Delete(id) => {
-            accounts::delete(tx, id).await?;
-            before
+        AccountEffect::Delete => {
+            // Locked first: an account that joins the user at this moment is seen by the last statement, or waits.
+            users::lock(tx, before.user_id).await?;
+            accounts::delete(tx, before.id).await?;
+            users::delete_if_alone(tx, before.user_id).await?;
+            return Ok(before);
         }
     };
-    match user {
-        UserEffect::Follow(user) => {
-            users::update(tx, user, after.profile.email.as_ref(), after.profile.display_name.as_deref()).await?;
-        }
-        UserEffect::RemoveIfAlone(user) => users::delete_if_alone(tx, user).await?,
-        UserEffect::Create | UserEffect::Link(_) | UserEffect::Keep(_) => {}
+    if user_follows {
+        let Profile { email, display_name, .. } = &after.profile;
+        users::update(tx, after.user_id, email.as_ref(), display_name.as_deref()).await?;
     }
     Ok(after)
 }
 
 /// The user of this tenant whom a new account belongs to: by an address whose domain the tenant owns.
+/// Whoever else creates an account with that address waits until this transaction ends.
 pub async fn linkable(
     tx: &mut TenantTx,
     connection: ConnectionId,
@@ -87,7 +76,17 @@ pub async fn linkable(
     if !domains::is_verified(tx, email.domain()).await? {
         return Ok(None);
     }
+    users::lock_address(tx, email).await?;
     Ok(users::linkable(tx, connection, email).await?)
+}
+
+async fn end_sessions(tx: &mut TenantTx, account: &Account, reason: EndReason) -> Result<(), Error> {
+    let ended = sessions::end_all(tx, account.id, reason).await?;
+    let revoked = |session| {
+        Event::with(EventKind::SessionRevoked, Subject::Session(session), json!({ "reason": reason.as_str() }))
+    };
+    let events: Vec<Event> = ended.into_iter().map(revoked).collect();
+    Ok(events::append(tx, Some(account.connection_id), &events).await?)
 }
 
 async fn append(tx: &mut TenantTx, account: &Account, planned: Vec<PlannedEvent>) -> Result<(), Error> {

@@ -132,13 +132,13 @@ pub fn router(app: App) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(middleware::from_fn(telemetry::observe))
+                .layer(set(header::X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
+                .layer(set(header::REFERRER_POLICY, Some("no-referrer")))
+                .layer(set(header::STRICT_TRANSPORT_SECURITY, hsts))
                 .layer(middleware::from_fn(scim_form))
                 .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
                 .layer(CatchPanicLayer::new())
-                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
-                .layer(set(header::X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
-                .layer(set(header::REFERRER_POLICY, Some("no-referrer")))
-                .layer(set(header::STRICT_TRANSPORT_SECURITY, hsts)),
+                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout)),
         )
         .with_state(app);
     // Before routing, so that it sees the path first: a layer of a Router would run after it.

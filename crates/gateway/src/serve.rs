@@ -8,8 +8,12 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinHandle,
 };
 use tracing::{info, warn};
+
+/// How long the database may take to say good-bye.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -38,7 +42,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     stop.send_replace(true);
     cleaner.abort();
     finish(servers, grace).await?;
-    app.store.close().await;
+    if tokio::time::timeout(CLOSING, app.store.close()).await.is_err() {
+        warn!("The database connections did not close in time");
+    }
     info!("Stopped");
     Ok(())
 }
@@ -75,10 +81,11 @@ async fn wait_for_signal() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn finish(servers: tokio::task::JoinHandle<anyhow::Result<((), ())>>, grace: Duration) -> anyhow::Result<()> {
-    match tokio::time::timeout(grace, servers).await {
+async fn finish(mut servers: JoinHandle<anyhow::Result<((), ())>>, grace: Duration) -> anyhow::Result<()> {
+    match tokio::time::timeout(grace, &mut servers).await {
         Ok(served) => served.context("a server task failed")?.map(|_| ()),
         Err(_) => {
+            servers.abort();
             warn!("Some requests did not finish in time and were cut off");
             Ok(())
         }

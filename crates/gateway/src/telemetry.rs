@@ -4,7 +4,7 @@ use crate::config::Log;
 use anyhow::Context;
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
@@ -57,7 +57,7 @@ pub fn metrics() -> anyhow::Result<&'static PrometheusHandle> {
 /// Gives each request an id, a span, a log line and its metrics. The route is logged, never the path.
 pub async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", |path| path.as_str()).to_owned();
-    let method = request.method().to_string();
+    let method = method_name(request.method()).to_owned();
     let id = request_id(&request);
     let span = info_span!("request", request.id = %id, http.method = %method, http.route = %route);
     let started = Instant::now();
@@ -71,6 +71,20 @@ pub async fn observe(request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// A client may send any word as the method; only known ones become labels that stay for ever.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
 }
 
 /// The id that a proxy in front gave, if it is a plain one; else a new one.

@@ -11,7 +11,7 @@ pub enum Error {
     /// A unique constraint spoke: somebody else has it already.
     #[error("conflict on {0:?}")]
     Conflict(Constraint),
-    /// No connection could be had in time, or it broke.
+    /// No connection could be had in time, it broke, or somebody else was in the way for too long.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
     /// Everything else.
@@ -48,13 +48,16 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable(error)
             }
-            // Class 57: the server is shutting down, or an administrator ended the connection; 08: connection lost.
-            sqlx::Error::Database(ref e) if e.code().is_some_and(|c| c.starts_with("57P") || c.starts_with("08")) => {
-                Self::Unavailable(error)
-            }
+            sqlx::Error::Database(ref e) if e.code().is_some_and(|code| passes(&code)) => Self::Unavailable(error),
             _ => Self::Database(error),
         }
     }
+}
+
+/// Whether trying again later may help: the connection was lost (class 08), the server stops (57P), a lock or a
+/// statement took too long (55P03, 57014), or transactions got in each other's way (40001, 40P01).
+fn passes(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("57P") || matches!(code, "55P03" | "57014" | "40001" | "40P01")
 }
 
 fn by_name(constraint: &str) -> Option<Constraint> {

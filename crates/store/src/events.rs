@@ -20,8 +20,9 @@ pub async fn append(tx: &mut TenantTx, connection: Option<ConnectionId>, events:
         "-- events::append
          INSERT INTO events (id, kind, subject, subject_id, data, connection_id, actor, occurred_at)
          SELECT id, kind, subject, subject_id, data, $6, $7, $8
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::jsonb[])
-              AS e (id, kind, subject, subject_id, data)",
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::jsonb[]) WITH ORDINALITY
+              AS e (id, kind, subject, subject_id, data, place)
+         ORDER BY place",
         &ids,
         &kinds,
         &subjects,

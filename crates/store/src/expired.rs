@@ -14,8 +14,9 @@ pub async fn delete(tx: &mut ControlTx) -> Result<u64> {
     let now = tx.now();
     let requests = sqlx::query!(
         "-- expired::delete_sign_in_requests
-         DELETE FROM sign_in_requests WHERE (tenant_id, id) IN
-             (SELECT tenant_id, id FROM sign_in_requests WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+         DELETE FROM sign_in_requests r USING
+             (SELECT tenant_id, id FROM sign_in_requests WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AS old
+         WHERE r.tenant_id = old.tenant_id AND r.id = old.id",
         now,
         BATCH
     )
@@ -23,9 +24,10 @@ pub async fn delete(tx: &mut ControlTx) -> Result<u64> {
     .await?;
     let assertions = sqlx::query!(
         "-- expired::delete_assertions
-         DELETE FROM assertions WHERE (tenant_id, connection_id, assertion_id) IN
-             (SELECT tenant_id, connection_id, assertion_id FROM assertions WHERE expires_at < $1
-              ORDER BY expires_at LIMIT $2)",
+         DELETE FROM assertions a USING
+             (SELECT tenant_id, connection_id, assertion_id FROM assertions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AS old
+         WHERE a.tenant_id = old.tenant_id AND a.connection_id = old.connection_id
+           AND a.assertion_id = old.assertion_id",
         now,
         BATCH
     )
@@ -33,8 +35,9 @@ pub async fn delete(tx: &mut ControlTx) -> Result<u64> {
     .await?;
     let sessions = sqlx::query!(
         "-- expired::delete_sessions
-         DELETE FROM sessions WHERE (tenant_id, id) IN
-             (SELECT tenant_id, id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+         DELETE FROM sessions s USING
+             (SELECT tenant_id, id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AS old
+         WHERE s.tenant_id = old.tenant_id AND s.id = old.id",
         now - SESSION_RETENTION,
         BATCH
     )

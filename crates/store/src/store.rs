@@ -3,15 +3,18 @@
 use crate::{
     control::ControlTx,
     error::{Error, Result},
-    scope::Scope,
+    pooled::Pooled,
+    scope::{Actor, Scope},
     tenant::TenantTx,
 };
+use domain::ids::TenantId;
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// How to reach Postgres.
 #[derive(Debug, Clone)]
@@ -59,12 +62,12 @@ impl Store {
 
     /// Opens a tenant's transaction.
     pub async fn tenant(&self, scope: Scope) -> Result<TenantTx> {
-        retried(|| TenantTx::begin(&self.tenants, scope)).await
+        retried(&self.tenants, || TenantTx::begin(&self.tenants, scope)).await
     }
 
     /// Opens a transaction across tenants.
     pub async fn control(&self, now: OffsetDateTime) -> Result<ControlTx> {
-        retried(|| ControlTx::begin(&self.control, now)).await
+        retried(&self.control, || ControlTx::begin(&self.control, now)).await
     }
 
     /// Connections in use and idle, tenants' and control pool together.
@@ -81,37 +84,52 @@ impl Store {
         self.control.close().await;
     }
 
-    /// What makes the application's login unfit to serve: each in a sentence for the operator.
+    /// Whether both logins can do their work right now.
+    ///
+    /// # Errors
+    /// When one cannot.
+    pub async fn ping(&self, now: OffsetDateTime) -> Result<()> {
+        let nobody = Scope { tenant: TenantId(Uuid::nil()), actor: Actor::Unproven, now };
+        self.tenant(nobody).await?.rollback().await?;
+        self.control(now).await?.rollback().await
+    }
+
+    /// What makes the logins unfit to serve: each in a sentence for the operator.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn unfit_logins(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
-        for (pool, expected) in [(&self.tenants, "gate_app"), (&self.control, "gate_control")] {
-            let mut pooled = crate::pooled::Pooled::begin(pool, "BEGIN".to_owned()).await?;
-            problems.extend(unfit(pooled.connection(), expected).await?);
+        for (pool, expected, may_enter) in [(&self.tenants, "gate_app", true), (&self.control, "gate_control", false)] {
+            let mut pooled = Pooled::begin(pool, "BEGIN".to_owned()).await?;
+            problems.extend(unfit(pooled.connection(), expected, may_enter).await?);
             pooled.rollback().await?;
         }
         Ok(problems)
     }
 }
 
-/// A connection that died while it lay in the pool is noticed by the opening statement; the second try gets a fresh one.
-async fn retried<T, F: Future<Output = Result<T>>>(begin: impl Fn() -> F) -> Result<T> {
-    match begin().await {
-        Err(Error::Unavailable(error)) if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
-            begin().await
+/// Connections that died while they lay in the pool are noticed by the opening statement, one at a time: a server
+/// that restarted leaves a pool full of them. The error of a fresh connection is the last word.
+async fn retried<T, F: Future<Output = Result<T>>>(pool: &PgPool, begin: impl Fn() -> F) -> Result<T> {
+    for _ in 0..pool.size() {
+        match begin().await {
+            Err(Error::Unavailable(error)) if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
+            }
+            other => return other,
         }
-        other => other,
     }
+    begin().await
 }
 
-async fn unfit(connection: &mut sqlx::PgConnection, expected: &str) -> Result<Vec<String>> {
+async fn unfit(connection: &mut sqlx::PgConnection, expected: &str, may_enter: bool) -> Result<Vec<String>> {
     let row = sqlx::query!(
         r#"-- store::unfit
         SELECT r.rolname AS "name!", r.rolsuper AS "superuser!", r.rolbypassrls AS "bypasses!",
                r.rolinherit AS "inherits!",
-               EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid AND c.relkind = 'r') AS "owns!"
+               EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid AND c.relkind = 'r') AS "owns!",
+               pg_has_role(r.oid, 'gate_tenant', 'MEMBER') AS "enters_tenants!",
+               pg_has_role(r.oid, 'gate_owner', 'MEMBER') AS "becomes_owner!"
         FROM pg_roles r WHERE r.rolname = session_user"#
     )
     .fetch_one(connection)
@@ -121,9 +139,16 @@ async fn unfit(connection: &mut sqlx::PgConnection, expected: &str) -> Result<Ve
         (row.bypasses, "has BYPASSRLS"),
         (row.inherits, "is INHERIT"),
         (row.owns, "owns tables"),
+        (row.becomes_owner, "may become gate_owner"),
+        (!may_enter && row.enters_tenants, "may become gate_tenant"),
     ];
     let sentence = |what: &str| {
         format!("the login \"{}\" {what}, so tenants would not be kept apart; use the login {expected}", row.name)
     };
-    Ok(checks.into_iter().filter(|(unfit, _)| *unfit).map(|(_, what)| sentence(what)).collect())
+    let mut problems: Vec<String> =
+        checks.into_iter().filter(|(unfit, _)| *unfit).map(|(_, what)| sentence(what)).collect();
+    if may_enter && !row.enters_tenants {
+        problems.push(format!("the login \"{}\" may not become gate_tenant; use the login {expected}", row.name));
+    }
+    Ok(problems)
 }

@@ -41,6 +41,23 @@ pub async fn update(tx: &mut TenantTx, id: UserId, email: Option<&Email>, displa
     one_row(&done)
 }
 
+/// Keeps others from joining or removing the user until this transaction ends.
+pub async fn lock(tx: &mut TenantTx, id: UserId) -> Result<()> {
+    sqlx::query!("-- users::lock\n SELECT id FROM users WHERE id = $1 FOR UPDATE", id.0)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Keeps others of this tenant from creating accounts with that address until this transaction ends.
+pub async fn lock_address(tx: &mut TenantTx, email: &Email) -> Result<()> {
+    let person = format!("{}:{}", tx.tenant(), email.key());
+    sqlx::query!("-- users::lock_address\n SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", person)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Removes a user who has no account left.
 pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
     sqlx::query!(
@@ -53,13 +70,14 @@ pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// The one user with that address who has no account in the connection; none when two could be meant.
+/// The one user with that address who has no account in the connection, kept from removal until this transaction
+/// ends; none when two could be meant.
 pub async fn linkable(tx: &mut TenantTx, connection: ConnectionId, email: &Email) -> Result<Option<UserId>> {
     let ids = sqlx::query_scalar!(
         "-- users::linkable
          SELECT u.id FROM users u WHERE u.email_key = $1
            AND NOT EXISTS (SELECT FROM accounts a WHERE a.user_id = u.id AND a.connection_id = $2)
-         ORDER BY u.id LIMIT 2",
+         ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u",
         email.key(),
         connection.0
     )

@@ -1,7 +1,7 @@
 //! `gatehouse connection …`: the values that go into Okta, and those that come from there.
 
 use super::{Desk, application, output::Output};
-use crate::setup;
+use crate::{keys, setup};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use domain::ids::ConnectionId;
@@ -75,6 +75,8 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
 
 async fn create(desk: &Desk, tenant: &str, application: &str, name: &str, output: &Output) -> anyhow::Result<()> {
     let vault = desk.vault()?;
+    // A key sealed under a root key that the gateways do not have would keep them from starting.
+    keys::check(&desk.store, vault, desk.now()).await?;
     let tenant = desk.tenant_by_slug(tenant).await?;
     let application = application::find(desk, application).await?;
     let (store, now) = (&desk.store, desk.now());

@@ -3,6 +3,7 @@
 use super::{DEFAULTS, origin};
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
 use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::Path, str::FromStr, time::Duration};
+use tracing_subscriber::EnvFilter;
 
 /// Settings that must not be printed, and may stand in a file of their own as `<key>_file`.
 const SECRETS: [&str; 4] = ["database.url", "database.control_url", "database.owner_url", "keys.root"];
@@ -12,10 +13,11 @@ pub(super) struct Reader {
     known: Vec<String>,
     problems: Vec<String>,
     printed: Vec<(String, String)>,
+    needed: Vec<String>,
 }
 
 impl Reader {
-    pub(super) fn load(file: Option<&Path>) -> Result<Self, Vec<String>> {
+    pub(super) fn load(file: Option<&Path>, needed: &[&str]) -> Result<Self, Vec<String>> {
         let mut sources = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if let Some(file) = file {
             sources = sources.add_source(File::from(file).format(FileFormat::Toml));
@@ -28,7 +30,8 @@ impl Reader {
             flatten(key, value, &mut values);
         }
         let known = SECRETS.iter().flat_map(|key| [(*key).to_owned(), format!("{key}_file")]).collect();
-        Ok(Self { values, known, problems: Vec::new(), printed: Vec::new() })
+        let needed = needed.iter().map(|key| (*key).to_owned()).collect();
+        Ok(Self { values, known, problems: Vec::new(), printed: Vec::new(), needed })
     }
 
     pub(super) fn text(&mut self, key: &str) -> String {
@@ -78,7 +81,9 @@ impl Reader {
     pub(super) fn origin(&mut self, key: &str) -> String {
         let text = self.text(key);
         origin(&text).unwrap_or_else(|what| {
-            self.problems.push(format!("{key} = \"{text}\" {what}"));
+            // Somebody may have put a password into it.
+            let shown = if text.contains('@') { "[hidden]" } else { &text };
+            self.problems.push(format!("{key} = \"{shown}\" {what}"));
             String::new()
         })
     }
@@ -90,7 +95,12 @@ impl Reader {
             |values: &mut BTreeMap<String, String>, key: &str| values.remove(key).filter(|text| !text.is_empty());
         let (value, file) = (take(&mut self.values, key), take(&mut self.values, &file_key));
         let shown = match (&value, &file) {
-            (None, None) => "(not set)".to_owned(),
+            (None, None) => {
+                if self.needed.iter().any(|needed| needed == key) {
+                    self.problems.push(format!("{key} is not set; set it or {file_key}"));
+                }
+                "(not set)".to_owned()
+            }
             (_, Some(file)) => format!("[secret, from {file}]"),
             _ => "[secret]".to_owned(),
         };
@@ -119,6 +129,24 @@ impl Reader {
                 None
             }
         }
+    }
+
+    pub(super) fn database_url(&mut self, key: &str) -> Option<String> {
+        let url = self.secret(key)?;
+        let scheme = url::Url::parse(&url).map(|url| url.scheme().to_owned());
+        if !matches!(scheme.as_deref(), Ok("postgres" | "postgresql")) {
+            self.problems.push(format!("{key} is not like postgres://user:password@host:5432/gatehouse"));
+        }
+        Some(url)
+    }
+
+    pub(super) fn filter(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        if let Err(error) = EnvFilter::try_new(&text) {
+            self.problems
+                .push(format!("{key} = \"{text}\" is not a filter such as info or info,gateway=debug: {error}"));
+        }
+        text
     }
 
     pub(super) fn checked<T>(&mut self, key: &str, result: anyhow::Result<T>) -> Option<T> {

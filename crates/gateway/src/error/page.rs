@@ -2,6 +2,7 @@
 
 use super::{Error, log};
 use crate::pages::{self, ErrorPage};
+use ::saml::code::Code;
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -40,7 +41,7 @@ fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
                 code.id(),
             );
             (
-                StatusCode::FORBIDDEN,
+                if code == Code::RateLimited { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::FORBIDDEN },
                 shown.for_admin(code.fix(), rejection.expected.as_deref(), rejection.received.as_deref()),
             )
         }

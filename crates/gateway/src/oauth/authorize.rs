@@ -44,10 +44,17 @@ pub async fn get(
     Ok(answer(&app, &query.unwrap_or_default(), &headers).await?)
 }
 
-/// `POST /oauth2/authorize`, which other sites may post to (OpenID Connect Core 3.1.2.1).
-pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageFailure> {
-    let form = std::str::from_utf8(&body).map_err(|_| bad_request("The form is not UTF-8."))?;
-    Ok(answer(&app, form, &headers).await?)
+/// The longest form that becomes a query.
+const MAX_FORM: usize = 16_384;
+
+/// `POST /oauth2/authorize` (OpenID Connect Core 3.1.2.1). Other sites post here, and a browser shows no cookie of ours
+/// to that; so it comes again by GET, where its session counts.
+pub async fn post(State(app): State<App>, body: Bytes) -> Result<Response, PageFailure> {
+    let form = std::str::from_utf8(&body).ok().filter(|form| form.len() <= MAX_FORM);
+    let form = form.ok_or_else(|| bad_request("The form is too long or not UTF-8."))?;
+    let again: String =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(form_urlencoded::parse(form.as_bytes())).finish();
+    Ok(Redirect::to(&format!("{}/oauth2/authorize?{again}", app.issuer())).into_response())
 }
 
 fn bad_request(sentence: &str) -> Error {

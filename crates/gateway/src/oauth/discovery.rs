@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// How long a client may keep the documents; a new key is published longer than this before it signs.
+/// How long a client may keep the documents.
 const CACHE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
 
 /// `GET /.well-known/openid-configuration` and `GET /.well-known/oauth-authorization-server`

@@ -9,7 +9,7 @@ use crate::{
     oauth, provisioning,
     secret::{self, Secret},
 };
-use ::oidc::authorize::AuthorizeRequest;
+use ::oidc::{authorize::AuthorizeRequest, error::ErrorCode};
 use ::saml::code::{Code, Rejection};
 use anyhow::Context;
 use axum::{
@@ -34,13 +34,17 @@ use std::borrow::Cow;
 use store::{
     accounts, applications, connections, domains, events,
     scope::Actor,
-    sessions::{self, NewSession},
+    sessions::{self, LiveSession, NewSession},
     sign_in_requests::{self, AnsweredRequest},
     tenant::TenantTx,
     tenants,
 };
 use subtle::ConstantTimeEq;
+use time::{Duration, OffsetDateTime};
 use url::form_urlencoded;
+
+/// How often an account is looked up anew when it changes at the same moment.
+const LOOKS: usize = 3;
 
 /// `GET /c/{cid}/saml/finish`
 pub async fn get(
@@ -84,7 +88,11 @@ pub async fn get(
         Some(request) => {
             let request: AuthorizeRequest =
                 serde_json::from_value(request).context("a kept authorize request reads")?;
-            let url = oauth::authorize::grant(&app, &mut tx, session, &request).await?;
+            let url = if is_proof_old(&request, &session, app.config.saml_clock_skew, now) {
+                request.error_url(ErrorCode::LoginRequired, "The identity provider did not ask anew.", app.issuer())
+            } else {
+                oauth::authorize::grant(&app, &mut tx, session, &request).await?
+            };
             Redirect::to(&url).into_response()
         }
         None => enter(&app, &mut tx, connection).await?,
@@ -92,6 +100,12 @@ pub async fn get(
     tx.commit().await?;
     counter!("gatehouse_sign_ins_total").increment(1);
     Ok((browser::keep_session(&app, jar, connection, &secret), response).into_response())
+}
+
+/// Whether the proof is older than the application allows (OpenID Connect Core 3.1.2.1, `max_age`).
+fn is_proof_old(request: &AuthorizeRequest, session: &LiveSession, skew: Duration, now: OffsetDateTime) -> bool {
+    let oldest = request.max_age.map(|seconds| now - Duration::seconds(i64::from(seconds)) - skew);
+    oldest.is_some_and(|oldest| session.auth_time < oldest)
 }
 
 fn ticket(query: &str) -> Cow<'_, str> {
@@ -105,12 +119,32 @@ fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
     binding.is_some_and(|binding| secret::hash(binding).ct_eq(&answered.browser_hash).into())
 }
 
-/// The account that the identity means, bound to it from now on.
+/// The account that the identity means, bound to it from now on and locked: a deactivation or a new name that is
+/// committed meanwhile must win, or a session would outlive it.
 async fn sign_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Account, Error> {
-    let lasting = !identity.transient;
-    let name_id = identity.name_id.as_str();
+    let name_id = (!identity.transient).then_some(identity.name_id.as_str());
+    for _ in 0..LOOKS {
+        let found = matching::sign_in(candidates(tx, connection, identity, name_id).await?, name_id)?;
+        let locked = accounts::for_update(tx, connection, found.account.id).await?;
+        if locked.as_ref() != Some(&found.account) {
+            // Somebody changed it between the two statements: look again.
+            continue;
+        }
+        let Some(name_id) = name_id.filter(|_| found.binds) else { return Ok(found.account) };
+        let plan = rules::bind(&found.account, name_id);
+        return provisioning::carry_out(tx, found.account, plan).await;
+    }
+    Err(anyhow::anyhow!("an account changed {LOOKS} times while somebody signed in").into())
+}
+
+async fn candidates(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    identity: &Identity,
+    name_id: Option<&str>,
+) -> Result<Candidates, Error> {
     let mut candidates = Candidates::default();
-    if lasting {
+    if let Some(name_id) = name_id {
         candidates.bound = accounts::by_name_id(tx, connection, name_id).await?;
         candidates.user_name = accounts::by_user_name(tx, connection, &fold(name_id)).await?;
         candidates.external_id = only(accounts::by_external_id(tx, connection, name_id, 2).await?);
@@ -120,15 +154,7 @@ async fn sign_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identit
     {
         candidates.verified_email = only(accounts::by_email(tx, connection, email.key(), 2).await?);
     }
-    let found = matching::sign_in(candidates, lasting)?;
-    // From here on nobody can deactivate the account unseen: a session would outlive that and come back with it.
-    let locked = accounts::for_update(tx, connection, found.account.id).await?.ok_or(Refusal::UserUnknown)?;
-    let matched = matching::confirm(&found, locked, lasting.then_some(name_id))?;
-    if !matched.binds {
-        return Ok(matched.account);
-    }
-    let plan = rules::bind(&matched.account, name_id);
-    provisioning::carry_out(tx, matched.account, plan).await
+    Ok(candidates)
 }
 
 /// The one that was meant; two are none.
@@ -165,7 +191,7 @@ async fn begin(
     account: &Account,
     identity: &Identity,
     secret: &Secret,
-) -> Result<sessions::LiveSession, Error> {
+) -> Result<LiveSession, Error> {
     let new = NewSession {
         token_hash: &secret.hash(),
         connection: account.connection_id,

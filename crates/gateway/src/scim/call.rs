@@ -9,13 +9,27 @@ use crate::{
 use ::scim::{error::ScimError, schema::Catalogue};
 use axum::{
     RequestExt,
-    body::{Bytes, to_bytes},
+    body::{Bytes, HttpBody, to_bytes},
     extract::{FromRequest, RawPathParams, Request},
     http::{HeaderMap, Method, header},
 };
-use domain::{ids::ConnectionId, role::RoleCatalogue};
-use store::{applications, scim_tokens, scope::Actor, tenant::TenantTx};
+use domain::{
+    ids::{ConnectionId, TenantId},
+    role::RoleCatalogue,
+};
+use http_body_util::LengthLimitError;
+use store::{
+    applications,
+    scim_tokens::{self, Bearer},
+    scope::Actor,
+    tenant::TenantTx,
+};
+use time::OffsetDateTime;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
+
+/// Bytes up to which a body is read before its token is proven.
+const LARGE_BODY: u64 = 65_536;
 
 /// The permission to act on one connection's directory.
 pub struct ScimCall {
@@ -28,6 +42,8 @@ pub struct ScimCall {
     pub roles: RoleCatalogue,
     /// `https://host/c/{cid}/scim/v2`
     pub base_url: String,
+    /// Held while a large body is in memory.
+    _large: Option<OwnedSemaphorePermit>,
 }
 
 impl ScimCall {
@@ -56,19 +72,49 @@ impl FromRequest<App> for ScimCall {
         let token_hash = bearer(request.headers()).ok_or(Error::Unauthorized)?;
         check_media_type(request.method(), request.headers())?;
         let query = request.uri().query().unwrap_or_default().to_owned();
-        // The body comes before the transaction: a slow client must not hold a database connection.
-        let body = read_body(request, app.config.limits.scim_body).await?;
         let tenant = app.tenant_of(connection, now).await?;
-        let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
-        let bearer = scim_tokens::bearer(&mut tx, connection, &token_hash).await?;
-        let Some(bearer) = bearer else {
-            tx.rollback().await?;
-            return Err(Error::Unauthorized.into());
+        // The body comes before the transaction: a slow client must not hold a database connection. A large one comes
+        // after a look at the token, and only a few at a time: a stranger must not fill the memory.
+        let large = if is_large(&request) {
+            prove(app, tenant, connection, &token_hash, now).await?.1.rollback().await?;
+            app.large_body().await
+        } else {
+            None
         };
+        let body = read_body(request, app.config.limits.scim_body).await?;
+        let (bearer, mut tx) = prove(app, tenant, connection, &token_hash, now).await?;
         tx.act_as(Actor::Scim(bearer.token));
         let application = applications::by_id(&mut tx, bearer.application).await?.ok_or(Error::NotFound)?;
         let base_url = format!("{}/scim/v2", app.connection_url(connection));
-        Ok(Self { tx, connection, id, query, body, roles: application.catalogue, base_url })
+        Ok(Self { tx, connection, id, query, body, roles: application.catalogue, base_url, _large: large })
+    }
+}
+
+/// The live token with that SHA-256 in the connection, and the transaction that saw it.
+async fn prove(
+    app: &App,
+    tenant: TenantId,
+    connection: ConnectionId,
+    token_hash: &[u8],
+    now: OffsetDateTime,
+) -> Result<(Bearer, TenantTx), Error> {
+    let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
+    match scim_tokens::bearer(&mut tx, connection, token_hash).await? {
+        Some(bearer) => Ok((bearer, tx)),
+        None => {
+            tx.rollback().await?;
+            Err(Error::Unauthorized)
+        }
+    }
+}
+
+/// Whether the body is larger than a user or a usual membership change, or does not say how large it is.
+fn is_large(request: &Request) -> bool {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    match length.map(str::parse::<u64>) {
+        Some(Ok(length)) => length > LARGE_BODY,
+        Some(Err(_)) => true,
+        None => !request.body().is_end_stream(),
     }
 }
 
@@ -103,8 +149,7 @@ fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ScimErro
 
 async fn read_body(request: Request, limit: usize) -> Result<Bytes, ScimError> {
     to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let too_large =
-            std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+        let too_large = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
         if too_large {
             ScimError::too_large(format!("The request is larger than {limit} bytes. Send it in several requests."))
         } else {

@@ -147,18 +147,19 @@ async fn apply_members(call: &mut ScimCall, group: GroupId, changes: &[GroupChan
 
 /// A member that is not here is no reason to refuse the others: Okta would not send them again. It is recorded.
 async fn unknown_members(call: &mut ScimCall, group: GroupId, named: &[&MemberRef]) -> Result<Vec<Event>, Error> {
-    let known: Vec<Uuid> = named.iter().filter_map(|member| Uuid::try_parse(&member.value).ok()).collect();
-    let not_ids = named.iter().filter(|member| Uuid::try_parse(&member.value).is_err());
-    let mut unknown: Vec<String> = not_ids.map(|member| member.value.chars().take(64).collect()).collect();
-    if !known.is_empty() {
-        let missing = members::unknown(&mut call.tx, call.connection, &known).await?;
-        unknown.extend(missing.iter().map(Uuid::to_string));
-    }
-    if unknown.is_empty() {
+    let wanted: Vec<Uuid> = named.iter().filter_map(|member| Uuid::try_parse(&member.value).ok()).collect();
+    let malformed = named.len() - wanted.len();
+    let unknown =
+        if wanted.is_empty() { Vec::new() } else { members::unknown(&mut call.tx, call.connection, &wanted).await? };
+    if unknown.is_empty() && malformed == 0 {
         return Ok(Vec::new());
     }
-    unknown.truncate(MOST_UNKNOWN);
-    let data = json!({ "code": "GH-GRP-003", "problem": "unknown member", "members": unknown });
+    let data = json!({
+        "code": "GH-GRP-003",
+        "problem": "unknown member",
+        "count": unknown.len() + malformed,
+        "members": unknown.iter().take(MOST_UNKNOWN).collect::<Vec<_>>(),
+    });
     Ok(vec![Event::with(EventKind::ProvisioningFailed, Subject::Group(group), data)])
 }
 

@@ -50,7 +50,7 @@ pub async fn create(mut call: ScimCall) -> ScimResult {
     let wanted = wanted(document)?;
     let linkable = provisioning::linkable(&mut call.tx, call.connection, wanted.email.as_ref()).await?;
     let plan = rules::create(wanted, &Facts { catalogue: &call.roles, linkable });
-    let account = provisioning::carry_out_create(&mut call.tx, call.connection, plan).await?;
+    let account = provisioning::create(&mut call.tx, call.connection, plan).await?;
     respond(call, StatusCode::CREATED, account).await
 }
 
@@ -74,8 +74,7 @@ pub async fn patch(mut call: ScimCall) -> ScimResult {
 /// `DELETE /Users/{id}` (RFC 7644 3.6)
 pub async fn delete(mut call: ScimCall) -> ScimResult {
     let account = for_update(&mut call).await?;
-    let plan = rules::delete(&account);
-    provisioning::carry_out(&mut call.tx, account, plan).await?;
+    provisioning::carry_out(&mut call.tx, account, rules::delete()).await?;
     call.tx.commit().await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -86,7 +85,7 @@ async fn for_update(call: &mut ScimCall) -> Result<Account, Error> {
 }
 
 async fn update(mut call: ScimCall, before: Account, document: UserDocument) -> ScimResult {
-    let plan = rules::update(&before, wanted(document)?, &Facts { catalogue: &call.roles, linkable: None });
+    let plan = rules::update(&before, wanted(document)?, &call.roles);
     let account = provisioning::carry_out(&mut call.tx, before, plan).await?;
     respond(call, StatusCode::OK, account).await
 }
