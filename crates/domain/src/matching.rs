@@ -1,6 +1,10 @@
 //! Which account an identity provider's assertion means: bound NameID, userName, externalId, then verified e-mail.
 
-use crate::{account::Account, names::fold, refusal::Refusal};
+use crate::{
+    account::{Account, Profile},
+    names::fold,
+    refusal::Refusal,
+};
 
 /// The accounts of one connection that could be meant, one per way of finding them.
 #[derive(Debug, Default)]
@@ -25,7 +29,8 @@ pub struct SignIn {
 /// Picks the account; the first way that finds one decides, and a bound account is never taken over.
 ///
 /// `name_id` is `None` for a transient NameID, which names nobody twice and therefore binds nothing. A NameID that
-/// differs from the bound one in case only is the same person, spelled anew by the identity provider.
+/// differs from the bound one in case only is the same person, spelled anew by the identity provider; and an account
+/// bound to its own userName or address may be bound anew, for nobody else has these.
 pub fn sign_in(candidates: Candidates, name_id: Option<&str>) -> Result<SignIn, Refusal> {
     let Candidates { bound, user_name, external_id, verified_email } = candidates;
     if let Some(account) = bound {
@@ -33,7 +38,11 @@ pub fn sign_in(candidates: Candidates, name_id: Option<&str>) -> Result<SignIn, 
     }
     let account = user_name.or(external_id).or(verified_email).ok_or(Refusal::UserUnknown)?;
     let binding = account.profile.name_id.as_deref().map(fold);
-    if binding.is_some() && binding != name_id.map(fold) {
+    let is_own = |key: &String| {
+        let Profile { user_name, email, .. } = &account.profile;
+        user_name.key() == key || email.as_ref().is_some_and(|email| email.key() == key)
+    };
+    if binding.as_ref().is_some_and(|key| Some(key) != name_id.map(fold).as_ref() && !is_own(key)) {
         return Err(Refusal::AccountBound);
     }
     admit(account, name_id.is_some())
@@ -99,6 +108,14 @@ mod tests {
     fn a_name_id_spelled_anew_is_the_same_person() {
         let candidates = Candidates { user_name: Some(named("ann", Some("N"), true)), ..Candidates::default() };
         assert_eq!(sign_in(candidates, Some("n")).map(|sign_in| sign_in.binds), Ok(true));
+    }
+
+    #[test]
+    fn an_account_bound_to_its_own_name_or_address_may_be_bound_anew() {
+        for own in ["ann", "Ann@Acme.test"] {
+            let candidates = Candidates { user_name: Some(named("ann", Some(own), true)), ..Candidates::default() };
+            assert_eq!(sign_in(candidates, Some("00u-persistent")).map(|sign_in| sign_in.binds), Ok(true), "{own}");
+        }
     }
 
     #[test]

@@ -45,6 +45,14 @@ pub enum Access {
     AccessToken,
 }
 
+impl Access {
+    /// Other sites post here on purpose: identity providers, applications, and apps in a browser at the token
+    /// endpoint. What is accepted is proven by other means than cookies.
+    fn takes_cross_site_posts(self) -> bool {
+        matches!(self, Self::PublicCrossSite | Self::Client)
+    }
+}
+
 /// A route as it is listed.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
@@ -121,9 +129,8 @@ pub fn router(app: App) -> Router {
         SetResponseHeaderLayer::if_not_present(name, value.map(HeaderValue::from_static))
     };
     let table = table().into_iter().fold(Router::new(), |router, (route, handler)| {
-        // Where a cookie is all that a caller shows, another site must not make the browser show it.
-        let by_cookie = matches!(route.access, Access::Public | Access::Browser);
-        router.route(route.path, if by_cookie { handler.layer(CsrfLayer::new()) } else { handler })
+        let guarded = if route.access.takes_cross_site_posts() { handler } else { handler.layer(CsrfLayer::new()) };
+        router.route(route.path, guarded)
     });
     let routed = table
         .fallback(nothing_here)

@@ -24,7 +24,8 @@ pub fn document(issuer: &str, algorithms: &[Algorithm]) -> Value {
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": client_authentication,
         "revocation_endpoint_auth_methods_supported": client_authentication,
-        "introspection_endpoint_auth_methods_supported": client_authentication,
+        // Introspection is for clients that can keep a secret.
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid",

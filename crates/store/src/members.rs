@@ -12,12 +12,13 @@ pub struct Membership {
     pub display_name: String,
 }
 
-/// Adds those of `accounts` that the connection has; answers how many were new.
+/// Adds those of `accounts` that the connection has, and keeps them from deletion meanwhile; answers how many were new.
 pub async fn add(tx: &mut TenantTx, connection: ConnectionId, group: GroupId, accounts: &[Uuid]) -> Result<u64> {
     let done = sqlx::query!(
         "-- members::add
          INSERT INTO group_members (connection_id, group_id, account_id)
          SELECT a.connection_id, $2, a.id FROM accounts a WHERE a.connection_id = $1 AND a.id = ANY($3)
+         ORDER BY a.id FOR KEY SHARE OF a
          ON CONFLICT DO NOTHING",
         connection.0,
         group.0,
@@ -34,7 +35,7 @@ pub async fn unknown(tx: &mut TenantTx, connection: ConnectionId, accounts: &[Uu
         r#"-- members::unknown
         SELECT w.id AS "id!" FROM unnest($2::uuid[]) AS w (id)
         WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.id = w.id AND a.connection_id = $1)
-        ORDER BY 1 LIMIT 100"#,
+        ORDER BY 1 LIMIT 100000"#,
         connection.0,
         accounts
     )

@@ -108,39 +108,53 @@ fn registered(application: &Application) -> Result<Client, Error> {
     })
 }
 
-/// The tenant and connection that the request names, if this application can be entered through it.
+/// The tenant and connection that the request names, if this application can be entered through it. A request that
+/// names a connection of one tenant and another tenant leads nowhere.
 async fn way_in(
     app: &Inner,
     application: &Application,
     request: &AuthorizeRequest,
     now: OffsetDateTime,
 ) -> Result<Option<(TenantId, ConnectionId)>, Error> {
-    let named: Option<ConnectionId> = match request.connection.as_deref().map(str::parse) {
-        Some(Ok(connection)) => Some(connection),
-        Some(Err(_)) => return Ok(None),
+    let by_connection = match &request.connection {
+        Some(connection) => Some(named_connection(app, connection, now).await?),
         None => None,
     };
-    let tenant = match (named, request.tenant.as_deref()) {
-        (Some(connection), _) => match app.tenant_of(connection, now).await {
-            Ok(tenant) => Some(tenant),
-            Err(Error::NotFound) => None,
-            Err(error) => return Err(error),
-        },
-        (None, Some(name)) => {
-            if let Ok(id) = name.parse() {
-                return entrance(app, TenantId(id), application, None, now).await;
-            }
-            let mut tx = app.control(now).await?;
-            let tenant = tenants::by_slug(&mut tx, name).await?;
-            tx.rollback().await?;
-            tenant.map(|tenant| tenant.id)
-        }
-        (None, None) => None,
+    let by_name = match &request.tenant {
+        Some(name) => Some(named_tenant(app, name, now).await?),
+        None => None,
     };
-    match tenant {
-        Some(tenant) => entrance(app, tenant, application, named, now).await,
-        None => Ok(None),
+    match (by_connection, by_name) {
+        (Some(Some((tenant, connection))), name) if name.is_none_or(|name| name == Some(tenant)) => {
+            entrance(app, tenant, application, Some(connection), now).await
+        }
+        (None, Some(Some(tenant))) => entrance(app, tenant, application, None, now).await,
+        _ => Ok(None),
     }
+}
+
+async fn named_connection(
+    app: &Inner,
+    connection: &str,
+    now: OffsetDateTime,
+) -> Result<Option<(TenantId, ConnectionId)>, Error> {
+    let Ok(connection) = connection.parse() else { return Ok(None) };
+    match app.tenant_of(connection, now).await {
+        Ok(tenant) => Ok(Some((tenant, connection))),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A tenant by its id or its short name.
+async fn named_tenant(app: &Inner, name: &str, now: OffsetDateTime) -> Result<Option<TenantId>, Error> {
+    if let Ok(id) = name.parse() {
+        return Ok(Some(TenantId(id)));
+    }
+    let mut tx = app.control(now).await?;
+    let tenant = tenants::by_slug(&mut tx, name).await?;
+    tx.rollback().await?;
+    Ok(tenant.map(|tenant| tenant.id))
 }
 
 /// The tenant's connection to this application: the named one, else its oldest that is set up.
