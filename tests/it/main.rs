@@ -8,5 +8,6 @@ mod oidc;
 mod operations;
 mod saml;
 mod scim;
+mod serve;
 mod tidy;
 mod transactions;
