@@ -1,1 +1,11 @@
-fn main() {}
+//! Stories in a real browser with a real identity provider: Chromium, and SimpleSAMLphp from Debian.
+//! Identity providers are at 127.0.0.1, the gateway and the app at localhost: to a browser these are different sites.
+
+mod appearance;
+mod chromium;
+mod deactivation;
+mod other_browser;
+mod process;
+mod simplesaml;
+mod simplesamlphp;
+mod stage;

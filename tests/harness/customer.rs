@@ -162,7 +162,7 @@ impl Customer {
     pub async fn events(&self, kind: &str) -> Vec<Value> {
         let query =
             "SELECT jsonb_build_object('subject', subject, 'subject_id', subject_id, 'actor', actor, 'data', data)
-                     FROM events WHERE connection_id = $1 AND kind = $2 ORDER BY xid, id";
+                     FROM events WHERE connection_id = $1 AND kind = $2 ORDER BY xid, position";
         let mut database = superuser().await;
         let events = sqlx::query_scalar(query).bind(self.connection.0).bind(kind).fetch_all(&mut database).await;
         database.close().await.unwrap();
