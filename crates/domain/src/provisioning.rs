@@ -56,6 +56,7 @@ pub struct ChangePlan {
 
 /// What happens to the account.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "plans are made one at a time and carried out at once")]
 pub enum AccountEffect {
     Keep,
     Update(Profile),

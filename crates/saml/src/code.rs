@@ -136,7 +136,7 @@ codes! {
     /// The signature or digest uses SHA-1 and the connection does not allow that.
     Sha1Refused "419" UNTRUSTED
         "SHA-1 is no longer safe: set both algorithms to SHA256 (Okta: \"Signature Algorithm\" and \"Digest \
-         Algorithm\"; Entra: \"Signing Algorithm\"). Only if that is impossible, allow SHA-1 for this connection.";
+         Algorithm\"; Entra: \"Signing Algorithm\").";
     /// The Assertion contains something that does not belong there.
     AssertionContent "420" UNREADABLE REPORT;
 
@@ -264,8 +264,8 @@ codes! {
     AssertionReplayed "906" AGAIN START;
     /// The identity provider started the sign-in and the connection does not allow that.
     Unsolicited "907" START_HERE
-        "Allow sign-in that the identity provider starts in this connection's settings, or use the sign-in URL of \
-         this connection as the tile's link (Okta: a Bookmark App).";
+        "Use the sign-in URL of this connection as the tile's link (Okta: a Bookmark App) and hide the tile of the \
+         SAML app.";
     /// The ticket between the two halves of the sign-in is not known.
     TicketUnknown "908" AGAIN START;
 
@@ -281,8 +281,8 @@ codes! {
          identity provider.";
     /// Nobody with this identity exists.
     UserUnknown "1004" UNASSIGNED
-        "Assign the user to the application in the identity provider and wait for provisioning, or switch on \
-         creation at first sign-in for this connection.";
+        "Assign the user to the application in the identity provider and wait for provisioning; if that is done, \
+         see that the NameID is the user's userName (Okta: \"Application username\").";
     /// The user is deactivated.
     UserDeactivated "1005" DEACTIVATED "Assign the user to the application again in the identity provider.";
     /// The user is managed by another connection.

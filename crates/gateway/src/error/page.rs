@@ -35,11 +35,13 @@ fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
     match error {
         Error::Saml(rejection) => {
             let code = rejection.code;
-            let shown = page(
-                code.title(),
-                "Try again from your application. If it happens again, send this page to your IT admin.",
-                code.id(),
-            );
+            let again = !matches!(code, Code::UserUnknown | Code::UserDeactivated);
+            let next = if again {
+                "Try again from your application. If it happens again, send this page to your IT admin."
+            } else {
+                "Ask your IT admin; this page says what they can do."
+            };
+            let shown = page(code.title(), next, code.id());
             (
                 if code == Code::RateLimited { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::FORBIDDEN },
                 shown.for_admin(code.fix(), rejection.expected.as_deref(), rejection.received.as_deref()),
