@@ -51,8 +51,8 @@ pub fn words(text: &str) -> Vec<Word<'_>> {
 #[template(path = "organization.html")]
 pub struct OrganizationPage {
     pub asked: Vec<(String, String)>,
-    /// Set after a name that leads nowhere.
-    pub unknown: bool,
+    /// A name that leads nowhere, as it was typed.
+    pub unknown: Option<String>,
 }
 
 /// The end of a sign-in for an application that has no page to begin at.

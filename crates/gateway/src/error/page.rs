@@ -60,8 +60,8 @@ fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
         Error::NotSetUp => (
             StatusCode::NOT_FOUND,
             page(
-                "Single sign-on is not set up yet.",
-                "Ask your IT admin to finish the set-up: the identity provider's metadata is still missing here.",
+                "There is no single sign-on at this address yet.",
+                "Check the address. If it is right, ask your IT admin to finish the set-up: the identity provider's metadata is still missing here.",
                 "GH-CON-001",
             ),
         ),

@@ -185,8 +185,8 @@ fn ask_for_organization(app: &Inner, encoded: &str, request: &AuthorizeRequest) 
         .filter(|(name, _)| name != "tenant" && name != "connection")
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    let unknown = request.tenant.is_some() || request.connection.is_some();
-    let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    let unknown = request.tenant.clone().or_else(|| request.connection.clone());
+    let status = if unknown.is_some() { StatusCode::NOT_FOUND } else { StatusCode::OK };
     pages::html(status, &OrganizationPage { asked, unknown })
 }
 
