@@ -63,6 +63,7 @@ async fn somebody_who_names_the_organization_is_taken_to_its_identity_provider()
     browser.type_into("#tenant", "no-such-company").await;
     browser.click("button").await;
     browser.see("[role=alert]").await;
+    browser.see("#tenant[value=no-such-company][aria-invalid=true]").await;
     browser.type_into("#tenant", &stage.acme.slug).await;
     browser.click("button").await;
     browser.see(".people").await;

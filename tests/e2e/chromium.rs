@@ -120,7 +120,9 @@ impl Chromium {
     }
 
     pub async fn type_into(&self, selector: &str, text: &str) {
-        self.see(selector).await.send_keys(text).await.unwrap();
+        let field = self.see(selector).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
     }
 
     async fn wait_for(&self, locator: Locator<'_>) -> Element {
