@@ -327,12 +327,18 @@ fn refused(b: &Party, answer: &TokenAnswer) {
     b.is_not_in("the token endpoint", &answer.body.to_string());
 }
 
-async fn introspect(a: &Party, b: &Party) -> usize {
-    let tokens = b.fresh_tokens().await;
-    let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
+/// B's tokens as A may present them: as they are, relabelled, and with a signature of A's.
+fn strange_tokens(a: &Party, b: &Party, access: &str, refresh: &str) -> Vec<String> {
     let mut strange = a.tries(b, refresh);
     strange.extend((!a.same_application(b)).then(|| access.to_owned()));
     strange.push(with_payload_of(a.tokens.text("access_token"), access));
+    strange
+}
+
+async fn introspect(a: &Party, b: &Party) -> usize {
+    let tokens = b.fresh_tokens().await;
+    let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
+    let strange = strange_tokens(a, b, access, refresh);
     for token in &strange {
         let answer = a.oauth("/oauth2/introspect", &[("token", token)]).await;
         assert_eq!((answer.status.as_u16(), &answer.body), (200, &json!({ "active": false })));
@@ -348,9 +354,7 @@ async fn introspect(a: &Party, b: &Party) -> usize {
 async fn revoke(a: &Party, b: &Party) -> usize {
     let tokens = b.fresh_tokens().await;
     let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
-    let mut strange = a.tries(b, refresh);
-    strange.extend((!a.same_application(b)).then(|| access.to_owned()));
-    strange.push(with_payload_of(a.tokens.text("access_token"), access));
+    let strange = strange_tokens(a, b, access, refresh);
     for token in &strange {
         // RFC 7009 2.2: a token that is not the client's own is answered as one that is gone.
         let answer = a.oauth("/oauth2/revoke", &[("token", token)]).await;

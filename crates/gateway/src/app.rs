@@ -1,13 +1,13 @@
 //! What every request shares: the database, keys, clock and the names under which the world knows us.
 
-use crate::{clock::Clock, config::Config, error::Error, keys::TokenKeys, vault::Vault};
+use crate::{clock::Clock, config::Config, error::Error, keys::TokenKeys, setup, vault::Vault};
 use anyhow::{Context, bail};
 use domain::ids::{ConnectionId, TenantId};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::future::Cache;
 use std::{num::NonZeroU32, ops::Deref, sync::Arc};
 use store::{
-    control::{self, ControlTx},
+    control::ControlTx,
     migrate::{self, Schema},
     scope::{Actor, Scope},
     store::{Store, StoreConfig},
@@ -130,10 +130,7 @@ impl Inner {
         if let Some(tenant) = self.tenants.get(&connection).await {
             return Ok(tenant);
         }
-        let mut tx = self.control(now).await?;
-        let tenant = control::tenant_of_connection(&mut tx, connection).await?;
-        tx.rollback().await?;
-        let tenant = tenant.ok_or(Error::NotFound)?;
+        let tenant = setup::tenant_of(&self.store, now, connection).await?;
         self.tenants.insert(connection, tenant).await;
         Ok(tenant)
     }

@@ -29,7 +29,7 @@ async fn readyz(State(app): State<App>) -> Response {
 
 async fn is_ready(app: &App) -> Result<(), &'static str> {
     let (now, unreachable) = (app.clock.now(), |_| "the database cannot be reached");
-    app.store.ping(now).await.map_err(unreachable)?;
+    app.store.try_tenant(now).await.map_err(unreachable)?;
     let mut tx = app.store.control(now).await.map_err(unreachable)?;
     let schema = migrate::schema(&mut tx).await.map_err(unreachable)?;
     tx.rollback().await.map_err(unreachable)?;
