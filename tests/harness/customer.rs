@@ -5,7 +5,10 @@ use domain::{
     ids::{ConnectionId, TenantId, TokenId},
     names::Slug,
 };
-use gateway::{clock::Clock, setup};
+use gateway::{
+    clock::Clock,
+    setup::{self, directory::TokenSpec},
+};
 use reqwest::{Method, StatusCode};
 use saml::idp::IdentityProvider;
 use serde_json::Value;
@@ -86,7 +89,7 @@ impl Customer {
         let idp = identity_provider(&gateway.clock).await;
         let provider = IdentityProvider::from_metadata(&idp.metadata()).unwrap();
         setup::set_idp(&app.store, now, connection, &provider).await.unwrap();
-        let (token_id, token) = setup::create_token(&app.store, now, connection).await.unwrap();
+        let (token_id, token) = setup::directory::create_token(&app.store, now, connection, TokenSpec::default()).await.unwrap();
         let token = token.reveal().to_owned();
         let http = reqwest::Client::new();
         let gateway = Arc::clone(gateway);

@@ -61,6 +61,9 @@ pub fn config(public_url: &str) -> Config {
     config.vault = Some(Vault::parse(ROOT_KEY).expect("the test root key is one"));
     config.database.url = Some(Hidden(setting("GATEHOUSE__DATABASE__URL")));
     config.database.control_url = Some(Hidden(setting("GATEHOUSE__DATABASE__CONTROL_URL")));
+    // The tests of one binary share few tenants' worth of patience; limits have tests of their own.
+    config.limits.scim_requests = 100_000;
+    config.limits.scim_requests_burst = 1_000_000;
     config.database.max_connections = 10;
     config.database.acquire_timeout = Duration::from_secs(20);
     config
@@ -96,7 +99,7 @@ impl Gateway {
         change(&mut config);
         let app = App::start(config, clock.clone()).await.unwrap();
         let router = router::router(app.clone());
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let server = tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>()).await.unwrap() });
         let application = application(&app, "https://app.test/callback", |_| {}).await;
         Arc::new(Self { app, url, clock, application, server })
     }

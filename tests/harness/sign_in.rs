@@ -145,6 +145,11 @@ impl Customer {
         TokenAnswer::read(request.send().await.unwrap()).await
     }
 
+    /// A form post to an address of this customer's connection.
+    pub async fn post_form(&self, path: &str, form: &[(&str, &str)]) -> TokenAnswer {
+        TokenAnswer::read(reqwest::Client::new().post(self.url(path)).form(form).send().await.unwrap()).await
+    }
+
     /// What the gateway says about the bearer of an access token.
     pub async fn userinfo(&self, access_token: &str) -> TokenAnswer {
         let request = reqwest::Client::new().get(format!("{}/oauth2/userInfo", self.gateway.url));

@@ -2,7 +2,10 @@
 //! database's catalogue.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use gateway::router::{self, Access};
+use gateway::{
+    router::{self, Access},
+    setup::directory::{self, TokenSpec},
+};
 use harness::{
     browser::Browser,
     customer::{Customer, ScimAnswer, superuser},
@@ -14,6 +17,7 @@ use serde_json::{Value, json};
 use simulator::directory::DirectoryUser;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use std::{collections::BTreeSet, sync::Arc};
+use store::scim_tokens::TokenKind;
 
 /// What answers anybody. A route that is not here needs a credential.
 const PUBLIC: [(&str, &str, Access); 11] = [
@@ -32,21 +36,28 @@ const PUBLIC: [(&str, &str, Access); 11] = [
 
 /// How to call a route of the SCIM server: method, route, address, body, and the status that the owner gets.
 /// USER and GROUP are ids, MINE is a name with the owner's canary in it.
-const SCIM: [(&str, &str, &str, &str, u16); 18] = [
+const SCIM: [(&str, &str, &str, &str, u16); 25] = [
     ("get", "/ServiceProviderConfig", "/ServiceProviderConfig", "", 200),
     ("get", "/ResourceTypes", "/ResourceTypes", "", 200),
     ("get", "/ResourceTypes/{id}", "/ResourceTypes/User", "", 200),
     ("get", "/Schemas", "/Schemas", "", 200),
     ("get", "/Schemas/{id}", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "", 200),
     ("get", "/Me", "/Me", "", 501),
+    ("get", "", "?count=500", "", 200),
+    ("post", "/.search", "/.search", r#"{"count":500}"#, 200),
+    ("post", "/Bulk", "/Bulk", r#"{"Operations":[{"method":"PATCH","path":"/Users/USER","data":{"Operations":[{"op":"replace","value":{"active":false}}]}},{"method":"DELETE","path":"/Groups/GROUP"}]}"#, 200),
+    ("get", "/Roles", "/Roles", "", 200),
+    ("get", "/Roles/{id}", "/Roles/ANALYST", "", 200),
     ("get", "/Users", "/Users?count=500", "", 200),
     ("post", "/Users", "/Users", r#"{"userName":"MINE"}"#, 201),
+    ("post", "/Users/.search", "/Users/.search", r#"{"filter":"id eq \"USER\""}"#, 200),
     ("get", "/Users/{id}", "/Users/USER", "", 200),
     ("put", "/Users/{id}", "/Users/USER", r#"{"userName":"MINE","title":"x"}"#, 200),
     ("patch", "/Users/{id}", "/Users/USER", r#"{"Operations":[{"op":"replace","value":{"active":false}}]}"#, 200),
     ("delete", "/Users/{id}", "/Users/USER", "", 204),
     ("get", "/Groups", "/Groups?count=500", "", 200),
     ("post", "/Groups", "/Groups", r#"{"displayName":"MINE","members":[{"value":"USER"}]}"#, 201),
+    ("post", "/Groups/.search", "/Groups/.search", r#"{"filter":"members eq \"USER\""}"#, 200),
     ("get", "/Groups/{id}", "/Groups/GROUP", "", 200),
     ("put", "/Groups/{id}", "/Groups/GROUP", r#"{"displayName":"MINE","members":[]}"#, 200),
     ("patch", "/Groups/{id}", "/Groups/GROUP", r#"{"Operations":[{"op":"remove","path":"members"}]}"#, 200),
@@ -57,6 +68,7 @@ const SCIM: [(&str, &str, &str, &str, u16); 18] = [
 #[derive(Clone, Copy)]
 enum Way {
     Scim { method: &'static str, path: &'static str, body: &'static str, status: u16 },
+    ScimClient,
     Token,
     Introspect,
     Revoke,
@@ -72,6 +84,7 @@ fn way(method: &str, path: &str) -> Result<Way, String> {
         return way.ok_or_else(|| unknown(method, path));
     }
     match (method, path) {
+        ("post", "/c/{cid}/oauth2/token") => Ok(Way::ScimClient),
         ("post", "/oauth2/token") => Ok(Way::Token),
         ("post", "/oauth2/introspect") => Ok(Way::Introspect),
         ("post", "/oauth2/revoke") => Ok(Way::Revoke),
@@ -227,6 +240,7 @@ async fn no_route_shows_or_changes_what_is_anothers() {
 async fn tries(way: Way, a: &Party, b: &Party) -> usize {
     match way {
         Way::Scim { method, path, body, status } => scim(a, b, method, path, body, status).await,
+        Way::ScimClient => scim_client(a, b).await,
         Way::Token => token(a, b).await,
         Way::Introspect => introspect(a, b).await,
         Way::Revoke => revoke(a, b).await,
@@ -274,6 +288,13 @@ async fn scim(a: &Party, b: &Party, method: &str, path: &str, body: &str, status
         ];
         answers.iter().for_each(|answer| b.is_not_in(path, &answer.body.to_string()));
         count += answers.len();
+    } else if path.ends_with("/.search") || path == "/Bulk" {
+        let answer = a.scim(at_home, method, path, &filled_body).await.document(200);
+        b.is_not_in(path, &answer.to_string());
+        for operation in answer["Operations"].as_array().into_iter().flatten() {
+            assert_eq!(operation["status"], "404", "{operation}");
+        }
+        count += 1;
     }
     assert_eq!(state().await, before, "{method} {path} by a stranger changed something");
 
@@ -282,6 +303,32 @@ async fn scim(a: &Party, b: &Party, method: &str, path: &str, body: &str, status
     let shows = (path.starts_with("/Users") || path.starts_with("/Groups")) && status != 204;
     assert!(!shows || answer.body.to_string().contains(&b.canary), "the owner's answer has no canary: {}", answer.body);
     count
+}
+
+/// A client of the other connection gets no token here, and its token opens nothing.
+async fn scim_client(a: &Party, b: &Party) -> usize {
+    let spec = TokenSpec { kind: TokenKind::Client, ..TokenSpec::default() };
+    let (store, now) = (&b.customer.gateway.app.store, b.customer.gateway.clock.now());
+    let mut clients = Vec::new();
+    for party in [a, b] {
+        let (id, secret) = directory::create_token(store, now, party.customer.connection, spec).await.unwrap();
+        clients.push((id.to_string(), secret.reveal().to_owned()));
+    }
+    let ask = async |party: &Party, id: &str, secret: &str| {
+        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+        party.customer.post_form("/oauth2/token", &form).await
+    };
+    let ((a_id, a_secret), (b_id, b_secret)) = (&clients[0], &clients[1]);
+    for (id, secret) in [(a_id, a_secret), (b_id, a_secret), (a_id, b_secret)] {
+        let answer = ask(b, id, secret).await;
+        assert_eq!(answer.status, 401, "{}", answer.body);
+    }
+    let own = ask(b, b_id, b_secret).await;
+    assert_eq!(own.status, 200, "{}", own.body);
+    let token = own.text("access_token");
+    b.scim(Some(token), "get", "/Users", "").await.document(200);
+    assert_eq!(a.scim(Some(token), "get", "/Users", "").await.status, 401);
+    4
 }
 
 async fn token(a: &Party, b: &Party) -> usize {
@@ -477,7 +524,7 @@ fn a_route_that_the_tests_do_not_know_is_told() {
     for (method, path) in [
         ("delete", "/oauth2/token"),
         ("get", "/admin/v1/users"),
-        ("get", "/c/{cid}/scim/v2/Roles"),
+        ("get", "/c/{cid}/scim/v2/Devices"),
         ("post", "/c/{cid}/scim/v2/Me"),
     ] {
         let sentence = way(method, path).err().unwrap_or_default();
@@ -496,13 +543,17 @@ const GATE_TENANT: [&str; 3] = [
     "tenants: INSERT",
     "tenants: SELECT",
 ];
-const GATE_CONTROL: [&str; 16] = [
+const GATE_CONTROL: [&str; 20] = [
     "_sqlx_migrations: SELECT",
     "applications: INSERT",
     "applications: SELECT",
     "assertions: DELETE",
     "assertions: SELECT (assertion_id, connection_id, expires_at, tenant_id)",
     "connections: SELECT (id, tenant_id)",
+    "scim_exchanges: DELETE",
+    "scim_exchanges: SELECT (connection_id, id, occurred_at, tenant_id)",
+    "scim_tokens: DELETE",
+    "scim_tokens: SELECT (expires_at, id, kind, tenant_id)",
     "sessions: DELETE",
     "sessions: SELECT (expires_at, id, tenant_id)",
     "sign_in_requests: DELETE",
@@ -534,7 +585,9 @@ UNION ALL SELECT name || ' has a tenant_id that is not the transaction''s by def
 UNION ALL SELECT name || ' has a primary key that does not start with tenant_id' FROM owned t
     WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'p' AND k.conkey[1] = t.tenant_id)
 UNION ALL SELECT name || ' does not refer to tenants' FROM owned t WHERE NOT EXISTS (
-    SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'f' AND k.confrelid = 'tenants'::regclass AND k.conkey = ARRAY[t.tenant_id])
+    SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'f' AND (
+        (k.confrelid = 'tenants'::regclass AND k.conkey = ARRAY[t.tenant_id])
+        OR (k.confdeltype = 'c' AND EXISTS (SELECT FROM pg_constraint p WHERE p.conrelid = k.confrelid AND p.contype = 'f' AND p.confrelid = 'tenants'::regclass))))
 UNION ALL SELECT o.name || ' has a foreign key that does not start with tenant_id: ' || k.conname
     FROM owned o JOIN pg_constraint k ON k.conrelid = o.oid AND k.contype = 'f' JOIN owned r ON r.oid = k.confrelid
     WHERE k.conkey[1] <> o.tenant_id OR k.confkey[1] <> r.tenant_id
@@ -769,7 +822,7 @@ async fn a_query_outside_a_tenants_transaction_is_an_error_and_not_an_empty_answ
     assert_eq!(refusal(&mut tenant, "SELECT client_secret_hash FROM applications").await, DENIED);
     let mut control = login("GATEHOUSE__DATABASE__CONTROL_URL").await;
     for table in
-        ["users", "accounts", "groups", "group_members", "scim_tokens", "grants", "refresh_tokens", "events", "domains"]
+        ["users", "accounts", "groups", "group_members", "account_attributes", "grants", "refresh_tokens", "events", "domains"]
     {
         assert_eq!(
             refusal(&mut control, &format!("SELECT count(*) FROM {table}")).await,

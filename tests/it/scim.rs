@@ -1,6 +1,9 @@
 //! SCIM users as identity providers push them: Okta's requests word for word, errors, names, roles, paging.
 
-use gateway::{clock::Clock, setup};
+use gateway::{
+    clock::Clock,
+    setup::directory::{self, TokenSpec},
+};
 use harness::{
     browser::Browser,
     customer::{Customer, ScimAnswer, superuser, until_waiting},
@@ -231,7 +234,6 @@ async fn every_error_has_scims_form() {
     let patch = r#"{"Operations":[{"op":"replace","value":{"active":false}}]}"#;
     let json = "application/scim+json";
     let cases = [
-        ("GET", "", json, "", 404, None),
         ("GET", "/Nothing", json, "", 404, None),
         ("POST", "/Users/x/y", json, "{}", 404, None),
         ("GET", "/Users/%FF", json, "", 404, None),
@@ -364,11 +366,11 @@ async fn a_token_is_taken_in_every_spelling_and_nothing_else_is() {
 async fn a_revoked_token_is_refused_at_once_and_a_second_one_goes_on() {
     let acme = Customer::new().await;
     let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
-    let (_, second) = setup::create_token(store, now, acme.connection).await.unwrap();
+    let (_, second) = directory::create_token(store, now, acme.connection, TokenSpec::default()).await.unwrap();
     let ask = async |token: &str| acme.scim_as(token, Method::GET, "/Users", None).await;
     ask(&acme.token).await.document(200);
     ask(second.reveal()).await.document(200);
-    setup::revoke_token(store, now, acme.connection, acme.token_id).await.unwrap();
+    directory::revoke_token(store, now, acme.connection, acme.token_id).await.unwrap();
     assert_refused(&ask(&acme.token).await, 401, None);
     ask(second.reveal()).await.document(200);
 }
@@ -781,9 +783,11 @@ async fn discovery_describes_this_server() {
     let acme = Customer::entering(&gateway, application).await;
     let get = async |path: &str| acme.scim(Method::GET, path, None).await.document(200);
     let config = get("/ServiceProviderConfig?filter=ignored&attributes=x").await;
-    let offers = json!({ "patch": { "supported": true }, "bulk": { "supported": false }, "filter": { "supported": true },
-        "changePassword": { "supported": false }, "sort": { "supported": false }, "etag": { "supported": false },
-        "authenticationSchemes": [{ "type": "oauthbearertoken" }] });
+    let offers = json!({ "patch": { "supported": true }, "bulk": { "supported": true, "maxOperations": 500, "maxPayloadSize": 10_485_760 },
+        "filter": { "supported": true, "maxResults": 500 }, "changePassword": { "supported": false },
+        "sort": { "supported": true }, "etag": { "supported": true }, "pagination": { "cursor": true, "index": true,
+            "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": 500 },
+        "authenticationSchemes": [{ "type": "oauthbearertoken", "primary": true }, { "type": "oauth2" }] });
     assert_says(&config, &offers);
 
     let types = get("/ResourceTypes").await;

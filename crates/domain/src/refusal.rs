@@ -31,6 +31,12 @@ pub enum Refusal {
     RolesInvalid,
     #[error("{what}: {problem}")]
     UriInvalid { what: &'static str, problem: String },
+    #[error("{problem}")]
+    AttributeInvalid { problem: String },
+    #[error(
+        "users have values of \"{name}\"; remove its mapping in the identity provider and push the users again, then remove the attribute"
+    )]
+    AttributeUsed { name: String },
     #[error("nobody with this identity has been assigned to the application; ask your IT admin to assign you")]
     UserUnknown,
     #[error("this account is deactivated; ask your IT admin to assign you to the application again")]
@@ -63,6 +69,8 @@ impl Refusal {
             Self::NameTaken { .. } => "GH-CFG-003",
             Self::RolesInvalid => "GH-CFG-004",
             Self::UriInvalid { .. } => "GH-CFG-005",
+            Self::AttributeInvalid { .. } => "GH-CFG-006",
+            Self::AttributeUsed { .. } => "GH-CFG-007",
             Self::InvitationExpired => "GH-INV-001",
             Self::InvitationUsed => "GH-INV-002",
             Self::InvitationWithdrawn => "GH-INV-003",

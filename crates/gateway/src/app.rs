@@ -1,11 +1,19 @@
 //! What every request shares: the database, keys, clock and the names under which the world knows us.
 
-use crate::{clock::Clock, config::Config, error::Error, keys::TokenKeys, setup, vault::Vault};
+use crate::{
+    clock::Clock,
+    config::Config,
+    error::Error,
+    keys::TokenKeys,
+    limits::Limits,
+    scim::{log::Log, schemas::Schemas},
+    setup,
+    vault::Vault,
+};
 use anyhow::{Context, bail};
 use domain::ids::{ConnectionId, TenantId};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::future::Cache;
-use std::{num::NonZeroU32, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 use store::{
     control::ControlTx,
     migrate::{self, Schema},
@@ -14,13 +22,12 @@ use store::{
     tenant::TenantTx,
 };
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections whose tenant is remembered; the pair never changes.
 const REMEMBERED_CONNECTIONS: u64 = 100_000;
 
-/// Large request bodies that one process holds in memory at once.
-const LARGE_BODIES: usize = 16;
+/// Connections whose schemas are remembered; each request says whether they are still in force.
+const REMEMBERED_SCHEMAS: u64 = 1_000;
 
 /// The running gateway.
 #[derive(Clone)]
@@ -33,8 +40,10 @@ pub struct Inner {
     pub vault: Vault,
     pub keys: TokenKeys,
     pub clock: Clock,
-    large_bodies: Arc<Semaphore>,
-    saml_limiter: DefaultKeyedRateLimiter<ConnectionId>,
+    pub limits: Limits,
+    /// Takes what SCIM clients asked and were told.
+    pub log: Log,
+    pub(crate) schemas: Cache<ConnectionId, Arc<Schemas>>,
     tenants: Cache<ConnectionId, TenantId>,
 }
 
@@ -59,11 +68,10 @@ impl App {
             .take()
             .context("keys.root or keys.root_file is not set; `gatehouse key generate` makes one")?;
         let keys = TokenKeys::load_or_create(&store, &vault, clock.now()).await?;
-        let quota = Quota::per_second(NonZeroU32::new(config.limits.saml_responses).unwrap_or(NonZeroU32::MIN));
-        let saml_limiter = RateLimiter::keyed(quota);
-        let tenants = Cache::new(REMEMBERED_CONNECTIONS);
-        let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
-        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, large_bodies, saml_limiter, tenants })))
+        let limits = Limits::new(&config.limits, &config.database);
+        let log = Log::start(store.clone(), clock.clone(), config.scim.log_exchanges);
+        let (schemas, tenants) = (Cache::new(REMEMBERED_SCHEMAS), Cache::new(REMEMBERED_CONNECTIONS));
+        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, limits, log, schemas, tenants })))
     }
 }
 
@@ -133,21 +141,5 @@ impl Inner {
         let tenant = setup::tenant_of(&self.store, now, connection).await?;
         self.tenants.insert(connection, tenant).await;
         Ok(tenant)
-    }
-
-    /// Waits until one more large body may be held in memory.
-    pub async fn large_body(&self) -> Option<OwnedSemaphorePermit> {
-        // An error would mean that the semaphore is closed, which nothing does.
-        Arc::clone(&self.large_bodies).acquire_owned().await.ok()
-    }
-
-    /// Whether the connection may post one more SAML response now.
-    pub fn admits_saml_response(&self, connection: ConnectionId) -> bool {
-        self.saml_limiter.check_key(&connection).is_ok()
-    }
-
-    /// Forgets limits of connections that have been quiet.
-    pub fn forget_quiet_connections(&self) {
-        self.saml_limiter.retain_recent();
     }
 }

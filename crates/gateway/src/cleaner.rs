@@ -15,7 +15,7 @@ pub async fn run(app: App) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        app.forget_quiet_connections();
+        app.limits.forget_the_quiet();
         if let Err(error) = clean(&app).await {
             warn!(error = %error, "Clean-up failed; the next round tries again");
         }
@@ -30,7 +30,7 @@ pub async fn clean(app: &App) -> store::error::Result<u64> {
     let mut removed = 0;
     loop {
         let mut tx = app.store.control(app.clock.now()).await?;
-        let batch = expired::delete(&mut tx).await?;
+        let batch = expired::delete(&mut tx, app.config.scim.log_retention).await?;
         tx.commit().await?;
         removed += batch;
         if batch == 0 {

@@ -20,6 +20,7 @@ pub struct Config {
     pub vault: Option<Vault>,
     pub log: Log,
     pub limits: Limits,
+    pub scim: Scim,
     /// How far a clock of an identity provider may be off.
     pub saml_clock_skew: time::Duration,
     printed: Vec<(String, String)>,
@@ -35,6 +36,8 @@ pub struct Server {
     pub notice: Option<String>,
     pub request_timeout: Duration,
     pub shutdown_grace: Duration,
+    /// How many proxies in front append to X-Forwarded-For; 0 takes the address of whoever connects.
+    pub trusted_proxies: usize,
 }
 
 /// How to reach Postgres. A URL is absent when the command at hand may not need it.
@@ -65,11 +68,24 @@ pub struct Log {
     pub json: bool,
 }
 
+/// The provisioning side.
+#[derive(Debug, Clone, Copy)]
+pub struct Scim {
+    /// How long exchanges with identity providers are kept.
+    pub log_retention: time::Duration,
+    /// How many are kept of one connection; 0 keeps none.
+    pub log_exchanges: u32,
+}
+
 /// What one client may ask for.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of a SCIM request body.
     pub scim_body: usize,
+    /// SCIM requests per second and tenant.
+    pub scim_requests: u32,
+    /// SCIM requests of a tenant that may come at once after a quiet time.
+    pub scim_requests_burst: u32,
     /// SAML responses per second and connection.
     pub saml_responses: u32,
 }
@@ -88,6 +104,7 @@ impl Config {
                 notice: reader.file("server.notice_file"),
                 request_timeout: reader.seconds("server.request_timeout_seconds"),
                 shutdown_grace: reader.seconds("server.shutdown_grace_seconds"),
+                trusted_proxies: reader.number("server.trusted_proxies", 0..=10),
             },
             operations_listen: reader.parsed("operations.listen", "an address and port like 127.0.0.1:8081"),
             database: Database {
@@ -104,7 +121,13 @@ impl Config {
             },
             limits: Limits {
                 scim_body: reader.number::<usize>("limits.scim_body_bytes", 1_024..=104_857_600),
+                scim_requests: reader.number("limits.scim_requests_per_second", 1..=100_000),
+                scim_requests_burst: reader.number("limits.scim_requests_burst", 1..=1_000_000),
                 saml_responses: reader.number("limits.saml_responses_per_second", 1..=100_000),
+            },
+            scim: Scim {
+                log_retention: time::Duration::days(reader.number("scim.log_retention_days", 1..=3_650)),
+                log_exchanges: reader.number("scim.log_exchanges_per_connection", 0..=1_000_000),
             },
             saml_clock_skew: time::Duration::seconds(reader.number("saml.clock_skew_seconds", 0..=600)),
             printed: Vec::new(),

@@ -7,14 +7,17 @@ mod scim;
 pub use self::{
     oauth::OAuthFailure,
     page::PageFailure,
-    scim::{SCIM_JSON, ScimFailure, json as scim_json},
+    scim::{SCIM_JSON, ScimFailure, ScimOutcome, json as scim_json},
 };
 
 use ::oidc::error::OAuthError;
 use ::saml::code::Rejection;
-use ::scim::error::ScimError;
+use ::scim::error::{ScimError, ScimType};
 use domain::refusal::Refusal;
 use thiserror::Error;
+
+/// Told when a search was given up.
+const TOO_SLOW: &str = "The search takes too long in a directory of this size. Filter by userName, externalId, id or emails.value with eq, or ask for less.";
 
 /// Why a request did not succeed.
 #[derive(Debug, Error)]
@@ -37,6 +40,9 @@ pub enum Error {
     /// There is nothing of that name, or not for this caller.
     #[error("not found")]
     NotFound,
+    /// The client has to wait so many seconds.
+    #[error("too many requests")]
+    TooManyRequests { seconds: u64 },
     /// The connection has no identity provider yet.
     #[error("the connection has no identity provider yet")]
     NotSetUp,
@@ -58,6 +64,7 @@ impl From<store::error::Error> for Error {
     fn from(error: store::error::Error) -> Self {
         match error {
             store::error::Error::Unavailable(_) => Self::Unavailable(error),
+            store::error::Error::TooSlow => ScimError::bad_request(ScimType::TooMany, TOO_SLOW).into(),
             error => Self::Internal(error.into()),
         }
     }

@@ -3,7 +3,7 @@
 use crate::error::{Error, PageFailure};
 use axum::{
     extract::{FromRequestParts, RawPathParams},
-    http::request::Parts,
+    http::{HeaderMap, request::Parts},
 };
 use domain::ids::ConnectionId;
 
@@ -22,4 +22,13 @@ impl<S: Send + Sync> FromRequestParts<S> for ConnectionPath {
 /// The connection among a path's parameters.
 pub fn connection(parameters: &RawPathParams) -> Option<ConnectionId> {
     parameters.iter().find(|(name, _)| *name == "cid").and_then(|(_, cid)| cid.parse().ok())
+}
+
+/// The address that the outermost of so many trusted proxies saw: each appends whom it saw to X-Forwarded-For, so only
+/// the last ones are to be believed.
+pub fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<String> {
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let seen: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let address = seen.iter().rev().nth(trusted_proxies.checked_sub(1)?)?;
+    address.parse::<std::net::IpAddr>().ok().map(|address| address.to_string())
 }

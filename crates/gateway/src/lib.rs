@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod error;
 pub mod extract;
 pub mod keys;
+pub mod limits;
 pub mod oauth;
 pub mod operations;
 pub mod pages;

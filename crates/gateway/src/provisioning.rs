@@ -5,35 +5,53 @@ use domain::{
     account::{Account, Profile},
     email::Email,
     event::{Event, EventKind, Subject},
-    ids::{ConnectionId, UserId},
+    ids::{AccountId, ConnectionId, UserId},
     provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent},
     refusal::Refusal,
     session::EndReason,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
-    accounts, domains,
+    accounts::{self, NewAccount, Owner},
+    attributes::{self, AttributeRow},
     error::{Constraint, Error as StoreError},
-    events, sessions,
+    events, passwords, sessions,
     tenant::TenantTx,
     users,
 };
 
-/// Creates the account of a plan made by [`domain::provisioning::create`].
-pub async fn create(tx: &mut TenantTx, connection: ConnectionId, plan: CreatePlan) -> Result<Account, Error> {
+/// Creates the account of a plan made by [`domain::provisioning::create`]; `index` is what it is found by.
+pub async fn create(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    id: AccountId,
+    plan: CreatePlan,
+    index: &[AttributeRow],
+) -> Result<Account, Error> {
     let CreatePlan { link, profile, events } = plan;
-    let user = match link {
-        Some(user) => user,
-        None => {
-            let id = UserId(tx.new_id());
-            users::insert(tx, id, profile.email.as_ref(), profile.display_name.as_deref()).await?;
-            id
-        }
-    };
+    let owner = link.map_or_else(|| Owner::New(UserId(tx.new_id())), Owner::Existing);
     let user_name = profile.user_name.to_string();
-    let account = accounts::insert(tx, connection, user, profile).await.map_err(|error| taken(error, &user_name))?;
-    append(tx, &account, events).await?;
-    Ok(account)
+    let events = told(id, owner.id(), events);
+    let new = NewAccount { id, connection, owner, profile, attributes: index, events: &events };
+    accounts::insert(tx, new).await.map_err(|error| taken(error, &user_name))
+}
+
+/// Makes the account's search index what `after` says.
+pub async fn reindex(
+    tx: &mut TenantTx,
+    account: &Account,
+    before: &[AttributeRow],
+    after: &[AttributeRow],
+) -> Result<(), Error> {
+    Ok(attributes::change(tx, account.connection_id, account.id, before, after).await?)
+}
+
+/// Keeps the hash of a password that the identity provider sent, if it sent one.
+pub async fn set_password(tx: &mut TenantTx, account: &Account, hash: Option<&str>) -> Result<(), Error> {
+    let Some(hash) = hash else { return Ok(()) };
+    passwords::set(tx, account.id, hash).await?;
+    let changed = PlannedEvent { kind: EventKind::UserPasswordChanged, data: json!({}) };
+    append(tx, account, vec![changed]).await
 }
 
 /// Changes, keeps or removes `before` as planned, and ends its sessions when the plan says so.
@@ -73,10 +91,9 @@ pub async fn linkable(
     email: Option<&Email>,
 ) -> Result<Option<UserId>, Error> {
     let Some(email) = email else { return Ok(None) };
-    if !domains::is_verified(tx, email.domain()).await? {
+    if !users::lock_address(tx, email).await? {
         return Ok(None);
     }
-    users::lock_address(tx, email).await?;
     Ok(users::linkable(tx, connection, email).await?)
 }
 
@@ -90,16 +107,19 @@ async fn end_sessions(tx: &mut TenantTx, account: &Account, reason: EndReason) -
 }
 
 async fn append(tx: &mut TenantTx, account: &Account, planned: Vec<PlannedEvent>) -> Result<(), Error> {
-    let events: Vec<Event> = planned
-        .into_iter()
-        .map(|PlannedEvent { kind, mut data }| {
-            if let Some(data) = data.as_object_mut() {
-                data.insert("account_id".to_owned(), json!(account.id));
-            }
-            Event::with(kind, Subject::User(account.user_id), data)
-        })
-        .collect();
+    let events = told(account.id, account.user_id, planned);
     Ok(events::append(tx, Some(account.connection_id), &events).await?)
+}
+
+/// Facts about the user, saying by which account.
+fn told(account: AccountId, user: UserId, planned: Vec<PlannedEvent>) -> Vec<Event> {
+    let event = |PlannedEvent { kind, mut data }| {
+        if let Some(data) = Value::as_object_mut(&mut data) {
+            data.insert("account_id".to_owned(), json!(account));
+        }
+        Event::with(kind, Subject::User(user), data)
+    };
+    planned.into_iter().map(event).collect()
 }
 
 fn taken(error: StoreError, user_name: &str) -> Error {

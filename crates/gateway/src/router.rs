@@ -7,7 +7,7 @@ use crate::{
     oauth::{authorize, discovery as openid, introspect, revoke, token, userinfo},
     pages::{self, StartPage},
     saml::{acs, finish, login, metadata},
-    scim::{self, discovery, groups, users},
+    scim::{self, bulk, discovery, groups, roles, root, users},
     telemetry,
 };
 use ::scim::error::ScimError;
@@ -86,6 +86,7 @@ fn table() -> Vec<Entry> {
         route!(post "/oauth2/token" Client => token::post),
         route!(post "/oauth2/introspect" Client => introspect::post),
         route!(post "/oauth2/revoke" Client => revoke::post),
+        route!(post "/c/{cid}/oauth2/token" Client => scim::token::post),
         route!(get "/oauth2/userInfo" AccessToken => userinfo::get),
         route!(post "/oauth2/userInfo" AccessToken => userinfo::get),
     ];
@@ -101,14 +102,21 @@ fn scim_table() -> Vec<Entry> {
         route!(get "/c/{cid}/scim/v2/Schemas" ScimToken => discovery::schemas),
         route!(get "/c/{cid}/scim/v2/Schemas/{id}" ScimToken => discovery::schema),
         route!(get "/c/{cid}/scim/v2/Me" ScimToken => scim::me),
+        route!(get "/c/{cid}/scim/v2" ScimToken => root::get),
+        route!(post "/c/{cid}/scim/v2/.search" ScimToken => root::search),
+        route!(post "/c/{cid}/scim/v2/Bulk" ScimToken => bulk::post),
+        route!(get "/c/{cid}/scim/v2/Roles" ScimToken => roles::list),
+        route!(get "/c/{cid}/scim/v2/Roles/{id}" ScimToken => roles::get),
         route!(get "/c/{cid}/scim/v2/Users" ScimToken => users::list),
         route!(post "/c/{cid}/scim/v2/Users" ScimToken => users::create),
+        route!(post "/c/{cid}/scim/v2/Users/.search" ScimToken => users::search),
         route!(get "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::get),
         route!(put "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::replace),
         route!(patch "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::patch),
         route!(delete "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::delete),
         route!(get "/c/{cid}/scim/v2/Groups" ScimToken => groups::list),
         route!(post "/c/{cid}/scim/v2/Groups" ScimToken => groups::create),
+        route!(post "/c/{cid}/scim/v2/Groups/.search" ScimToken => groups::search),
         route!(get "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::get),
         route!(put "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::replace),
         route!(patch "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::patch),
@@ -142,6 +150,7 @@ pub fn router(app: App) -> Router {
                 .layer(set(header::X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
                 .layer(set(header::REFERRER_POLICY, Some("no-referrer")))
                 .layer(set(header::STRICT_TRANSPORT_SECURITY, hsts))
+                .layer(middleware::from_fn_with_state(app.clone(), scim::log::observe))
                 .layer(middleware::from_fn(scim_form))
                 .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
                 .layer(CatchPanicLayer::new())

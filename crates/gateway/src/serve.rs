@@ -42,6 +42,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     stop.send_replace(true);
     cleaner.abort();
     finish(servers, grace).await?;
+    app.log.flush().await;
     if tokio::time::timeout(CLOSING, app.store.close()).await.is_err() {
         warn!("The database connections did not close in time");
     }
@@ -68,7 +69,8 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
             warn!("The stop channel closed");
         }
     };
-    axum::serve(listener, router).with_graceful_shutdown(until_stopped).await.context("a listener failed")
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(until_stopped).await.context("a listener failed")
 }
 
 async fn wait_for_signal() -> anyhow::Result<()> {

@@ -1,4 +1,6 @@
-//! What an operator sets up: applications, tenants, connections and their tokens. The command line and the tests end here.
+//! What an operator sets up: applications, tenants, connections. The command line and the tests end here.
+
+pub mod directory;
 
 use crate::{
     error::Error,
@@ -11,7 +13,7 @@ use anyhow::Context;
 use domain::{
     email::is_domain,
     event::{Event, EventKind, Subject},
-    ids::{ApplicationId, ConnectionId, TenantId, TokenId},
+    ids::{ApplicationId, ConnectionId, TenantId},
     names::{Slug, fold},
     refusal::Refusal,
     role::RoleCatalogue,
@@ -22,7 +24,7 @@ use store::{
     connections::{self, StoredIdp},
     control, domains,
     error::{Constraint, Error as StoreError},
-    events, scim_tokens,
+    events,
     scope::{Actor, Scope},
     sp_keys::{self, SealedSpKey},
     store::Store,
@@ -156,38 +158,6 @@ pub async fn set_idp(
     Ok(tx.commit().await?)
 }
 
-/// Makes a SCIM token, answered once; others of the connection stay valid.
-pub async fn create_token(
-    store: &Store,
-    now: OffsetDateTime,
-    connection: ConnectionId,
-) -> Result<(TokenId, Secret), Error> {
-    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    let token = Secret::new(Kind::Scim);
-    let id = scim_tokens::insert(&mut tx, connection, &token.hash()).await?;
-    let event = Event::new(EventKind::TokenCreated, Subject::Token(id));
-    events::append(&mut tx, Some(connection), &[event]).await?;
-    tx.commit().await?;
-    Ok((id, token))
-}
-
-/// Ends a SCIM token; an unknown or ended one is [`Error::NotFound`].
-pub async fn revoke_token(
-    store: &Store,
-    now: OffsetDateTime,
-    connection: ConnectionId,
-    token: TokenId,
-) -> Result<(), Error> {
-    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    if !scim_tokens::revoke(&mut tx, connection, token).await? {
-        tx.rollback().await?;
-        return Err(Error::NotFound);
-    }
-    let event = Event::new(EventKind::TokenRevoked, Subject::Token(token));
-    events::append(&mut tx, Some(connection), &[event]).await?;
-    Ok(tx.commit().await?)
-}
-
 /// The tenant that owns a connection; an unknown one is [`Error::NotFound`].
 pub async fn tenant_of(store: &Store, now: OffsetDateTime, connection: ConnectionId) -> Result<TenantId, Error> {
     let mut tx = store.control(now).await?;
@@ -203,7 +173,11 @@ async fn operator(store: &Store, tenant: TenantId, now: OffsetDateTime) -> Resul
 fn taken(error: StoreError, name: &str) -> Error {
     match error {
         StoreError::Conflict(
-            Constraint::ApplicationSlug | Constraint::TenantSlug | Constraint::ConnectionName | Constraint::DomainOwner,
+            Constraint::ApplicationSlug
+            | Constraint::TenantSlug
+            | Constraint::ConnectionName
+            | Constraint::DomainOwner
+            | Constraint::SchemaAttribute,
         ) => Refusal::NameTaken { name: name.to_owned() }.into(),
         error => error.into(),
     }

@@ -5,20 +5,38 @@ use serde_json::{Value, json};
 
 use crate::group::{self, GroupChange, GroupDocument, MemberRef};
 use crate::patch::{self, Patch};
-use crate::schema::{Catalogue, ENTERPRISE_USER};
+use crate::random;
+use crate::schema::{Catalogue, CustomAttribute, ENTERPRISE_USER, Kind};
 use crate::user::UserDocument;
 
 fn catalogue() -> Catalogue {
-    Catalogue::new(&["ADMINISTRATOR".to_owned(), "ANALYST".to_owned()])
+    Catalogue::new(&["ADMINISTRATOR".to_owned(), "ANALYST".to_owned()], &[])
+}
+
+/// The standard's attributes and one of every kind that an administrator can define.
+pub(crate) fn customized() -> Catalogue {
+    let custom = random::CUSTOM.map(|(urn, name, kind, multi_valued, case_exact)| CustomAttribute {
+        urn: urn.to_owned(),
+        name: name.to_owned(),
+        description: String::new(),
+        kind: Kind::read(kind).unwrap(),
+        multi_valued,
+        case_exact,
+        canonical_values: Vec::new(),
+    });
+    for attribute in &custom {
+        attribute.check().unwrap();
+    }
+    Catalogue::new(&[], &custom)
 }
 
 fn user(body: &str) -> UserDocument {
-    UserDocument::parse(body.as_bytes(), &catalogue()).unwrap()
+    UserDocument::parse(body.as_bytes(), &catalogue()).unwrap().document
 }
 
 fn patched(user: &UserDocument, operations: &str) -> UserDocument {
     let body = format!(r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":{operations}}}"#);
-    patch::apply_to_user(user, &Patch::parse(body.as_bytes()).unwrap(), &catalogue()).unwrap()
+    patch::apply_to_user(user, &Patch::parse(body.as_bytes()).unwrap(), &catalogue()).unwrap().document
 }
 
 fn group_changes(body: &str) -> Vec<GroupChange> {

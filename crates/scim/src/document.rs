@@ -213,6 +213,9 @@ fn write_attribute(
     write: Write,
     value: Value,
 ) -> Result<(), ScimError> {
+    if attribute.is_write_only() && path.filter.is_none() && path.attribute.sub.is_none() {
+        return write_whole(container, attribute, write, value);
+    }
     if !attribute.is_stored() {
         return Ok(());
     }
@@ -238,6 +241,9 @@ fn remove_attribute(
     value: Option<&Value>,
 ) -> Result<(), ScimError> {
     if !attribute.is_stored() {
+        if attribute.is_write_only() {
+            container.remove(attribute.name.as_ref());
+        }
         return Ok(());
     }
     let sub = path.attribute.sub.as_deref();
@@ -257,13 +263,18 @@ fn remove_attribute(
     }
 }
 
-/// Writes a whole attribute.
+/// Writes a whole attribute. One that is write-only stays in the document, as it came, until the whole request has
+/// been read: `Written` takes it out.
 fn write_whole(
     container: &mut Map<String, Value>,
     attribute: &Attribute,
     write: Write,
     value: Value,
 ) -> Result<(), ScimError> {
+    if attribute.is_write_only() {
+        container.insert(attribute.name.clone().into_owned(), value);
+        return Ok(());
+    }
     if !attribute.is_stored() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use crate::schema;
 /// The longest piece of the client's text that an error repeats, in characters.
 const MAX_QUOTED_CHARS: usize = 100;
 
-/// The machine-readable reason of a 400 or 409 (RFC 7644 3.12, table 9).
+/// The machine-readable reason of a 400 or 409 (RFC 7644 3.12, table 9; RFC 9865 2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScimType {
     InvalidFilter,
@@ -21,6 +21,9 @@ pub enum ScimType {
     InvalidValue,
     InvalidVers,
     Sensitive,
+    InvalidCursor,
+    ExpiredCursor,
+    InvalidCount,
 }
 
 impl ScimType {
@@ -37,6 +40,9 @@ impl ScimType {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVers => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }
@@ -82,6 +88,11 @@ impl ScimError {
     /// 409: another resource already has a value that must be unique (RFC 7644 3.3).
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self { status: 409, scim_type: Some(ScimType::Uniqueness), detail: detail.into() }
+    }
+
+    /// 412: the resource is no longer the version that the request is about (RFC 7644 3.14).
+    pub fn precondition_failed(detail: impl Into<String>) -> Self {
+        Self::plain(412, detail)
     }
 
     /// 413: the request is larger than the server takes (RFC 7644 3.12).

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::ScimError;
 use crate::path::AttributePath;
-use crate::schema::Attribute;
+use crate::schema::{Attribute, ResourceType};
 
 /// A filter (RFC 7644 3.4.2.2). `And` and `Or` have two branches or more.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,9 +60,21 @@ pub fn equality(filter: &Filter) -> Option<(String, &Value)> {
     }
 }
 
-/// Whether an element satisfies the filter; `attributes` define the element's members (RFC 7644 3.4.2.2).
-pub fn matches(filter: &Filter, element: &Value, attributes: &[Attribute]) -> bool {
-    evaluate::matches(filter, element, attributes)
+/// Whether a resource satisfies the filter, extensions and all (RFC 7644 3.4.2.2); a name that the resource's schemas
+/// do not have stands for no value.
+pub fn matches(filter: &Filter, resource: &Value, kind: &ResourceType) -> bool {
+    evaluate::matches(filter, resource, evaluate::Scope::Resource(kind))
+}
+
+/// The same of one value of an attribute.
+pub(crate) fn matches_value(filter: &Filter, value: &Value, attribute: &Attribute) -> bool {
+    evaluate::matches(filter, value, evaluate::Scope::Value(attribute))
+}
+
+/// Whether a resource satisfies the filter, extensions and all (RFC 7644 3.4.2.2); a name that the resource's schemas
+/// do not have stands for no value.
+pub fn matches_resource(filter: &Filter, resource: &Value, kind: &ResourceType) -> bool {
+    evaluate::matches(filter, resource, evaluate::Scope::Resource(kind))
 }
 
 impl Filter {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::document::Write;
 use crate::error::{ScimError, ScimType, invalid_value};
@@ -62,7 +62,15 @@ pub enum GroupChange {
 impl GroupDocument {
     /// Reads the body of a POST or PUT (RFC 7644 3.3, 3.5.1); Okta's PUT has no `id`, Entra's POST no members.
     pub fn parse(body: &[u8]) -> Result<Self, ScimError> {
-        let mut body = json::object(body)?;
+        Self::from_members(json::object(body)?)
+    }
+
+    /// The same of a body that is JSON already, as the `data` of a bulk operation.
+    pub fn read(body: Value) -> Result<Self, ScimError> {
+        Self::from_members(json::members(body)?)
+    }
+
+    fn from_members(mut body: Map<String, Value>) -> Result<Self, ScimError> {
         let members = match json::take(&mut body, "members") {
             None | Some(Value::Null) => None,
             Some(value) => {
@@ -115,11 +123,34 @@ pub fn render(
         resource["externalId"] = json!(external_id);
     }
     if let Some(members) = members {
-        let show =
-            |member: &MemberView| json!({"value": member.value, "$ref": member.location, "type": member.kind.as_str()});
-        resource["members"] = members.iter().map(show).collect();
+        resource["members"] = members.iter().map(MemberView::to_json).collect();
     }
     resource
+}
+
+/// The beginning of a group as text, up to the bracket behind which its members come one by one: a group of a hundred
+/// thousand is never in memory at once. Between two members stands a comma, and `closing` comes last.
+pub fn opening(id: &str, display_name: &str, external_id: Option<&str>, meta: &Meta) -> String {
+    let mut text = render(id, display_name, external_id, None, meta).to_string();
+    text.pop();
+    text.push_str(",\"members\":[");
+    text
+}
+
+/// A member as text, exactly as `render` shows it.
+pub fn member_json(member: &MemberView) -> String {
+    member.to_json().to_string()
+}
+
+/// What comes after the last member.
+pub fn closing() -> &'static str {
+    "]}"
+}
+
+impl MemberView {
+    pub fn to_json(&self) -> Value {
+        json!({"value": self.value, "$ref": self.location, "type": self.kind.as_str()})
+    }
 }
 
 impl MemberKind {

@@ -16,17 +16,28 @@ pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, ScimError> {
              look for an attribute mapping that puts an unescaped quotation mark or line break into a value."
         ))
     })?;
-    if !is_shallow(&value, MAX_DEPTH) {
-        return Err(invalid_syntax(format!(
-            "The request body nests deeper than {MAX_DEPTH} levels. Remove the attribute mapping that sends nested data."
-        )));
-    }
+    members(value)
+}
+
+/// The members of a value that must be one JSON object.
+pub(crate) fn members(value: Value) -> Result<Map<String, Value>, ScimError> {
+    check_depth(&value)?;
     match value {
         Value::Object(members) => Ok(members),
         _ => Err(invalid_syntax(
             "The request body must be one JSON object, such as {\"userName\": \"ann@example.com\"}.",
         )),
     }
+}
+
+/// Refuses what nests so deep that walking it would exhaust the stack.
+pub(crate) fn check_depth(value: &Value) -> Result<(), ScimError> {
+    if is_shallow(value, MAX_DEPTH) {
+        return Ok(());
+    }
+    Err(invalid_syntax(format!(
+        "The request body nests deeper than {MAX_DEPTH} levels. Remove the attribute mapping that sends nested data."
+    )))
 }
 
 /// Short for a 400 with `invalidSyntax` (RFC 7644 3.12).

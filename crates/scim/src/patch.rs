@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::json::{self, describe, invalid_syntax};
 use crate::path::Path;
 use crate::schema::Catalogue;
-use crate::user::UserDocument;
+use crate::user::{UserDocument, Written};
 
 /// The most operations of one request.
 const MAX_OPERATIONS: usize = 1000;
@@ -34,8 +34,27 @@ pub(crate) enum Operation {
 impl Patch {
     /// Reads the body of a PATCH request (RFC 7644 3.5.2); operations in any case, `schemas` may be missing.
     pub fn parse(body: &[u8]) -> Result<Self, ScimError> {
-        let mut body = json::object(body)?;
-        let operations = match json::take(&mut body, "Operations") {
+        Self::from_members(json::object(body)?)
+    }
+
+    /// The same of a body that is JSON already, as the `data` of a bulk operation; there it may also be the bare list of
+    /// operations, as an example of the standard had it (RFC 7644 3.7.3, erratum 5050).
+    pub fn read(body: Value) -> Result<Self, ScimError> {
+        match body {
+            Value::Array(_) => {
+                json::check_depth(&body)?;
+                Self::from_operations(Some(body))
+            }
+            body => Self::from_members(json::members(body)?),
+        }
+    }
+
+    fn from_members(mut body: Map<String, Value>) -> Result<Self, ScimError> {
+        Self::from_operations(json::take(&mut body, "Operations"))
+    }
+
+    fn from_operations(operations: Option<Value>) -> Result<Self, ScimError> {
+        let operations = match operations {
             Some(Value::Array(operations)) if !operations.is_empty() => operations,
             Some(single @ Value::Object(_)) => vec![single],
             _ => {
@@ -57,9 +76,9 @@ impl Patch {
     }
 }
 
-/// Applies a patch to a user (RFC 7644 3.5.2): the whole result, or an error and no change. A result equal to the
-/// input means that nothing changed.
-pub fn apply_to_user(document: &UserDocument, patch: &Patch, catalogue: &Catalogue) -> Result<UserDocument, ScimError> {
+/// Applies a patch to a user (RFC 7644 3.5.2): the whole result, or an error and no change. A document equal to the
+/// input means that nothing changed but perhaps the password.
+pub fn apply_to_user(document: &UserDocument, patch: &Patch, catalogue: &Catalogue) -> Result<Written, ScimError> {
     document::check_cost(patch.operations.iter().map(Operation::cost).sum())?;
     let mut result = document.as_value().as_object().cloned().unwrap_or_default();
     let kind = catalogue.user();
@@ -72,7 +91,7 @@ pub fn apply_to_user(document: &UserDocument, patch: &Patch, catalogue: &Catalog
         outcome.map_err(|error| error.in_operation(index + 1))?;
     }
     document::settle(&mut result, kind)?;
-    UserDocument::checked(result)
+    Written::from_members(result)
 }
 
 impl Operation {

@@ -1,7 +1,8 @@
 //! Schemas as data (RFC 7643 7): which attributes a resource has and how each behaves. Everything that reads,
-//! filters, patches or projects a resource looks here; tenant-defined extensions join as further `Schema`s.
+//! filters, patches or projects a resource looks here; what an administrator defines joins as `CustomAttribute`s.
 
 mod core;
+mod custom;
 
 use std::borrow::Cow;
 
@@ -15,10 +16,14 @@ pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension of the user (RFC 7643 4.3).
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// A role as a resource of its own (Okta Identity Governance).
+pub const ROLE: &str = "urn:okta:scim:schemas:core:1.0:Role";
 /// A page of results (RFC 7644 3.4.2).
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// The body of a PATCH (RFC 7644 3.5.2).
 pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// What became of the operations of a bulk request (RFC 7644 3.7).
+pub const BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// An error (RFC 7644 3.12).
 pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
@@ -34,7 +39,7 @@ const ALIASES: [(&str, &str); 7] = [
 ];
 
 /// The data type of an attribute (RFC 7643 2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     String,
     Boolean,
@@ -100,6 +105,20 @@ pub struct Schema {
     pub attributes: Vec<Attribute>,
 }
 
+/// One attribute that a connection's administrator defined (Okta: "Add Attribute" with an "External namespace").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomAttribute {
+    /// The schema that it belongs to: a core or enterprise one, or another, which becomes an extension of the user.
+    pub urn: String,
+    pub name: String,
+    pub description: String,
+    pub kind: Kind,
+    pub multi_valued: bool,
+    pub case_exact: bool,
+    /// Announced to clients and never enforced.
+    pub canonical_values: Vec<String>,
+}
+
 /// A kind of resource: its core schema and the extensions in force (RFC 7643 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceType {
@@ -112,7 +131,7 @@ pub struct ResourceType {
     pub common: Vec<Attribute>,
 }
 
-/// The schemas in force for one application.
+/// The schemas in force for one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalogue {
     user: ResourceType,
@@ -128,9 +147,12 @@ pub(crate) enum Target<'c> {
 }
 
 impl Catalogue {
-    /// The core schemas (RFC 7643 4), with the application's roles as the canonical values of `role`.
-    pub fn new(roles: &[String]) -> Self {
-        Self { user: core::user(roles), group: core::group() }
+    /// The core schemas (RFC 7643 4), with the application's roles as the canonical values of `role`, and with the
+    /// administrator's attributes.
+    pub fn new(roles: &[String], custom: &[CustomAttribute]) -> Self {
+        let mut user = core::user(roles);
+        custom::join(&mut user, custom);
+        Self { user, group: core::group() }
     }
 
     /// The user and its extensions (RFC 7643 4.1, 4.3).
@@ -141,6 +163,13 @@ impl Catalogue {
     /// The group (RFC 7643 4.2).
     pub fn group(&self) -> &ResourceType {
         &self.group
+    }
+}
+
+impl CustomAttribute {
+    /// Whether it may join the schemas; if not, a sentence for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        custom::check(self)
     }
 }
 
@@ -193,6 +222,11 @@ impl Attribute {
         matches!(self.mutability, Mutability::ReadWrite | Mutability::Immutable)
     }
 
+    /// Whether a client may write it and never read it, as `password`.
+    pub(crate) fn is_write_only(&self) -> bool {
+        self.mutability == Mutability::WriteOnly
+    }
+
     /// Whether `value` is what this complex attribute is about (RFC 7643 2.4), as in `emails` and `manager`.
     pub(crate) fn is_identified_by_value(&self) -> bool {
         self.sub("value").is_some()
@@ -226,6 +260,11 @@ impl Attribute {
     }
 }
 
+/// The role as a resource; no connection changes it, so it is in no catalogue.
+pub(crate) fn role() -> ResourceType {
+    core::role()
+}
+
 /// The definition with this name in any case; names are few, so a walk is faster than a table.
 pub(crate) fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
     attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
@@ -237,6 +276,22 @@ pub(crate) fn canonical_urn(urn: &str) -> Option<&'static str> {
 }
 
 impl Kind {
+    const ALL: [Self; 8] = [
+        Self::String,
+        Self::Boolean,
+        Self::Decimal,
+        Self::Integer,
+        Self::DateTime,
+        Self::Reference,
+        Self::Binary,
+        Self::Complex,
+    ];
+
+    /// Reads the spelling on the wire, in any case (RFC 7643 7).
+    pub fn read(text: &str) -> Option<Kind> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+    }
+
     /// The spelling on the wire (RFC 7643 7).
     pub fn as_str(self) -> &'static str {
         match self {
@@ -293,7 +348,7 @@ mod tests {
 
     #[test]
     fn names_and_urns_are_found_in_any_case() {
-        let catalogue = Catalogue::new(&[]);
+        let catalogue = Catalogue::new(&[], &[]);
         let user = catalogue.user();
         assert_eq!(user.attribute("USERNAME").unwrap().name, "userName");
         assert_eq!(user.attribute("externalid").unwrap().name, "externalId");
@@ -306,7 +361,7 @@ mod tests {
 
     #[test]
     fn paths_resolve_to_attributes_extensions_or_nothing() {
-        let catalogue = Catalogue::new(&[]);
+        let catalogue = Catalogue::new(&[], &[]);
         let resolve = |text: &str| catalogue.user().resolve(&AttributePath::parse(text).unwrap());
         assert!(
             matches!(resolve("urn:ietf:params:scim:schemas:core:2.0:user:username"), Some(Target::Attribute(None, a)) if a.name == "userName")
@@ -321,8 +376,16 @@ mod tests {
     }
 
     #[test]
+    fn kinds_are_read_in_any_case() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::read(&kind.as_str().to_uppercase()), Some(kind));
+        }
+        assert_eq!(Kind::read("text"), None);
+    }
+
+    #[test]
     fn roles_become_canonical_values() {
-        let catalogue = Catalogue::new(&["OWNER".to_owned(), "GUEST".to_owned()]);
+        let catalogue = Catalogue::new(&["OWNER".to_owned(), "GUEST".to_owned()], &[]);
         assert_eq!(catalogue.user().attribute("role").unwrap().canonical_values, ["OWNER", "GUEST"]);
     }
 }

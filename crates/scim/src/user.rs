@@ -1,6 +1,7 @@
 //! The user resource (RFC 7643 4.1): read from a body, kept as a normalized document, shown to clients.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, UtcOffset};
@@ -10,6 +11,9 @@ use crate::error::{ScimError, invalid_value};
 use crate::json;
 use crate::schema::{self, Catalogue};
 
+/// The longest password, in bytes; hashing a longer one would only cost time.
+const MAX_PASSWORD_BYTES: usize = 1024;
+
 /// What a user's document says about the role: the name that the identity provider sent, or nothing.
 pub type RoleInput<'d> = Option<Cow<'d, str>>;
 
@@ -18,11 +22,26 @@ pub type RoleInput<'d> = Option<Cow<'d, str>>;
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserDocument(Value);
 
+/// What a request writes: the document, and apart from it the password, if it came with one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    pub document: UserDocument,
+    pub password: Option<Password>,
+}
+
+/// A password that the identity provider sent (RFC 7643 4.1.1); it does not print itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
 /// A group of a user (RFC 7643 4.1.2, `groups`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupRef {
     pub value: String,
     pub display: String,
+    /// Whether the user is a member of the group itself and not only of a group in it.
+    pub direct: bool,
+    /// The address of the group.
+    pub location: String,
 }
 
 /// Where a resource lives, and since when (RFC 7643 3.1, `meta`).
@@ -37,13 +56,21 @@ pub struct Meta {
 
 impl UserDocument {
     /// Reads the body of a POST or PUT (RFC 7644 3.3, 3.5.1). Read-only and unknown attributes are ignored.
-    pub fn parse(body: &[u8], catalogue: &Catalogue) -> Result<Self, ScimError> {
-        let body = json::object(body)?;
+    pub fn parse(body: &[u8], catalogue: &Catalogue) -> Result<Written, ScimError> {
+        Self::from_members(json::object(body)?, catalogue)
+    }
+
+    /// The same of a body that is JSON already, as the `data` of a bulk operation.
+    pub fn read(body: Value, catalogue: &Catalogue) -> Result<Written, ScimError> {
+        Self::from_members(json::members(body)?, catalogue)
+    }
+
+    fn from_members(body: Map<String, Value>, catalogue: &Catalogue) -> Result<Written, ScimError> {
         document::check_cost(document::cost_of_members(&body))?;
         let mut document = Map::new();
         document::merge(&mut document, catalogue.user(), Write::Add, body)?;
         document::settle(&mut document, catalogue.user())?;
-        Self::checked(document)
+        Written::from_members(document)
     }
 
     /// Takes back a document that `into_value` gave to the store.
@@ -52,7 +79,7 @@ impl UserDocument {
     }
 
     /// A document with a user name that can identify somebody (RFC 7643 4.1.1).
-    pub(crate) fn checked(document: Map<String, Value>) -> Result<Self, ScimError> {
+    fn checked(document: Map<String, Value>) -> Result<Self, ScimError> {
         let document = Self(Value::Object(document));
         if document.user_name().trim().is_empty() {
             return Err(invalid_value(
@@ -132,6 +159,38 @@ impl UserDocument {
     }
 }
 
+impl Written {
+    /// Parts the password from the document that a request made.
+    pub(crate) fn from_members(mut document: Map<String, Value>) -> Result<Self, ScimError> {
+        let password = document.remove("password").map(Password::read).transpose()?.flatten();
+        Ok(Self { document: UserDocument::checked(document)?, password })
+    }
+}
+
+impl Password {
+    /// The text itself, for hashing.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Okta sends a placeholder where passwords are not synchronized, and others send null: what is no text is none.
+    fn read(value: Value) -> Result<Option<Self>, ScimError> {
+        match value {
+            Value::String(text) if text.len() > MAX_PASSWORD_BYTES => Err(invalid_value(format!(
+                "password is longer than {MAX_PASSWORD_BYTES} bytes. Shorten it and push again."
+            ))),
+            Value::String(text) if !text.is_empty() => Ok(Some(Self(text))),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
 /// Shows a user (RFC 7643 4.1): the document with what the server knows about it.
 pub fn render(id: &str, document: &Value, groups: &[GroupRef], meta: &Meta) -> Value {
     let mut resource = document.as_object().cloned().unwrap_or_default();
@@ -140,8 +199,15 @@ pub fn render(id: &str, document: &Value, groups: &[GroupRef], meta: &Meta) -> V
     resource.insert("schemas".to_owned(), schemas);
     resource.insert("id".to_owned(), json!(id));
     if !groups.is_empty() {
-        let groups = groups.iter().map(|group| json!({"value": group.value, "display": group.display})).collect();
-        resource.insert("groups".to_owned(), groups);
+        let show = |group: &GroupRef| {
+            json!({
+                "value": group.value,
+                "$ref": group.location,
+                "display": group.display,
+                "type": if group.direct { "direct" } else { "indirect" },
+            })
+        };
+        resource.insert("groups".to_owned(), groups.iter().map(show).collect());
     }
     resource.insert("meta".to_owned(), meta.to_json("User"));
     Value::Object(resource)

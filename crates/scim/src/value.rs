@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::error::{ScimError, invalid_value};
 use crate::json::describe;
 use crate::schema::{Attribute, Kind};
+use crate::search::fold;
 
 /// The most values of one attribute; comparing all with all must stay cheap.
 const MAX_VALUES: usize = 1000;
@@ -72,11 +73,11 @@ pub(crate) fn is_primary(item: &Value) -> bool {
     item.get("primary") == Some(&Value::Bool(true))
 }
 
-/// Whether two texts are equal for an attribute, by its `caseExact` (RFC 7643 2.2).
+/// Whether two values are equal for an attribute, by its `caseExact` (RFC 7643 2.2).
 pub(crate) fn is_equal(attribute: Option<&Attribute>, a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) if !attribute.is_some_and(|attribute| attribute.case_exact) => {
-            a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
+            a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && fold(a) == fold(b))
         }
         _ => a == b,
     }

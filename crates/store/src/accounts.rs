@@ -1,13 +1,16 @@
 //! Accounts: users in one connection, the SCIM Users.
 
 use crate::{
+    attributes::{AttributeRow, Columns},
     error::{Error, Result},
+    events,
     pooled::one_row,
     tenant::TenantTx,
 };
 use domain::{
     account::{Account, Profile},
     email::Email,
+    event::Event,
     ids::{AccountId, ConnectionId, UserId},
     names::UserName,
 };
@@ -15,7 +18,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-struct Row {
+#[derive(sqlx::FromRow)]
+pub(crate) struct Row {
     id: Uuid,
     connection_id: Uuid,
     user_id: Uuid,
@@ -68,14 +72,58 @@ macro_rules! accounts {
     };
 }
 
-/// Stores a new account and answers how it reads from now on.
-pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, user: UserId, profile: Profile) -> Result<Account> {
-    let (id, now) = (AccountId(tx.new_id()), tx.now());
+/// A new account, with everything that is written with it.
+pub struct NewAccount<'a> {
+    pub id: AccountId,
+    pub connection: ConnectionId,
+    pub owner: Owner,
+    pub profile: Profile,
+    pub attributes: &'a [AttributeRow],
+    pub events: &'a [Event],
+}
+
+/// Whose account it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A person whom the tenant did not have; the user is written too.
+    New(UserId),
+    Existing(UserId),
+}
+
+impl Owner {
+    /// The user.
+    pub fn id(self) -> UserId {
+        let (Self::New(id) | Self::Existing(id)) = self;
+        id
+    }
+}
+
+/// Stores a new account with its user, its search index and its events, in one statement.
+pub async fn insert(tx: &mut TenantTx, new: NewAccount<'_>) -> Result<Account> {
+    let NewAccount { id, connection, owner, profile, attributes, events } = new;
+    let (now, user) = (tx.now(), owner.id());
+    let index: Columns = attributes.iter().collect();
+    let facts = events::Columns::new(tx, events);
     sqlx::query!(
         "-- accounts::insert
-         INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
-             display_name, active, role, role_reason, name_id, document, version, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15)",
+         WITH person AS (
+             INSERT INTO users (id, email, email_key, display_name, created_at, updated_at)
+             SELECT $3, $7, $8, $9, $15, $15 WHERE $16
+         ), account AS (
+             INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
+                 display_name, active, role, role_reason, name_id, document, version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15)
+         ), attributes AS (
+             INSERT INTO account_attributes (connection_id, account_id, path, item, value_key, long_key, type_key, is_primary)
+             SELECT $2, $1, path, item, value_key, long_key, type_key, is_primary
+             FROM unnest($17::text[], $18::integer[], $19::text[], $20::text[], $21::text[], $22::boolean[])
+                  AS r (path, item, value_key, long_key, type_key, is_primary)
+         )
+         INSERT INTO events (id, kind, subject, subject_id, data, connection_id, actor, occurred_at)
+         SELECT id, kind, subject, subject_id, data, $2, $28, $15
+         FROM unnest($23::uuid[], $24::text[], $25::text[], $26::uuid[], $27::jsonb[]) WITH ORDINALITY
+              AS e (id, kind, subject, subject_id, data, place)
+         ORDER BY place",
         id.0,
         connection.0,
         user.0,
@@ -90,7 +138,20 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, user: UserId, p
         profile.role_reason,
         profile.name_id,
         profile.document,
-        now
+        now,
+        matches!(owner, Owner::New(_)),
+        &index.paths,
+        &index.items,
+        &index.values as &[Option<String>],
+        &index.long as &[Option<String>],
+        &index.types as &[Option<String>],
+        &index.primaries as &[Option<bool>],
+        &facts.ids,
+        &facts.kinds,
+        &facts.subjects,
+        &facts.subject_ids,
+        &facts.data,
+        facts.actor
     )
     .execute(tx.conn())
     .await?;
@@ -167,7 +228,7 @@ pub async fn by_name_id(tx: &mut TenantTx, connection: ConnectionId, name_id: &s
 pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &str, limit: i64) -> Result<Vec<Account>> {
     let rows = accounts!(
         "by_external_id",
-        "connection_id = $1 AND external_id = $2 ORDER BY created_at, id LIMIT $3",
+        "connection_id = $1 AND external_id = $2 ORDER BY id LIMIT $3",
         connection.0,
         id,
         limit
@@ -177,11 +238,11 @@ pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &st
     rows.into_iter().map(Account::try_from).collect()
 }
 
-/// The connection's accounts with that address, oldest first, `limit` at most.
+/// The connection's accounts with that address as the main one, oldest first, `limit` at most.
 pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, limit: i64) -> Result<Vec<Account>> {
     let rows = accounts!(
         "by_email",
-        "connection_id = $1 AND email_key = $2 ORDER BY created_at, id LIMIT $3",
+        "connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3",
         connection.0,
         key,
         limit
@@ -189,25 +250,4 @@ pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, li
     .fetch_all(tx.conn())
     .await?;
     rows.into_iter().map(Account::try_from).collect()
-}
-
-/// One page of the connection's accounts, oldest first.
-pub async fn page(tx: &mut TenantTx, connection: ConnectionId, offset: i64, limit: i64) -> Result<Vec<Account>> {
-    let rows =
-        accounts!("page", "connection_id = $1 ORDER BY created_at, id OFFSET $2 LIMIT $3", connection.0, offset, limit)
-            .fetch_all(tx.conn())
-            .await?;
-    rows.into_iter().map(Account::try_from).collect()
-}
-
-/// How many accounts the connection has.
-pub async fn count(tx: &mut TenantTx, connection: ConnectionId) -> Result<i64> {
-    let count = sqlx::query_scalar!(
-        r#"-- accounts::count
-        SELECT count(*) AS "count!" FROM accounts WHERE connection_id = $1"#,
-        connection.0
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(count)
 }

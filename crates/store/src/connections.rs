@@ -13,7 +13,17 @@ pub struct Connection {
     pub display_name: String,
     pub idp: Option<StoredIdp>,
     pub allow_sha1: bool,
+    pub provisioning: Provisioning,
     pub created_at: OffsetDateTime,
+}
+
+/// How the connection's SCIM side behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provisioning {
+    /// Whether passwords that the identity provider sends are kept.
+    pub password_sync: bool,
+    /// Whether roles are announced as resources, for Okta Identity Governance.
+    pub entitlements: bool,
 }
 
 /// The identity provider's side as stored; there is no connection with half of it.
@@ -33,6 +43,8 @@ struct Row {
     idp_sso_url: Option<String>,
     idp_certificates: Option<Vec<Vec<u8>>>,
     allow_sha1: bool,
+    password_sync: bool,
+    entitlements: bool,
     created_at: OffsetDateTime,
 }
 
@@ -46,6 +58,8 @@ impl From<Row> for Connection {
             idp_sso_url,
             idp_certificates,
             allow_sha1,
+            password_sync,
+            entitlements,
             created_at,
         } = row;
         let idp = match (idp_entity_id, idp_sso_url, idp_certificates) {
@@ -55,7 +69,8 @@ impl From<Row> for Connection {
             _ => None,
         };
         let (id, application_id) = (ConnectionId(id), ApplicationId(application_id));
-        Self { id, application_id, display_name, idp, allow_sha1, created_at }
+        let provisioning = Provisioning { password_sync, entitlements };
+        Self { id, application_id, display_name, idp, allow_sha1, provisioning, created_at }
     }
 }
 
@@ -94,12 +109,29 @@ pub async fn set_idp(tx: &mut TenantTx, id: ConnectionId, idp: &StoredIdp) -> Re
     one_row(&done)
 }
 
+/// Stores how the connection's SCIM side behaves.
+pub async fn set_provisioning(tx: &mut TenantTx, id: ConnectionId, provisioning: Provisioning) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- connections::set_provisioning
+         UPDATE connections SET password_sync = $2, entitlements = $3, updated_at = $4 WHERE id = $1",
+        id.0,
+        provisioning.password_sync,
+        provisioning.entitlements,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
 /// The connection with that id, if it is this tenant's.
 pub async fn by_id(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connection>> {
     let row = sqlx::query_as!(
         Row,
         "-- connections::by_id
-         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1, created_at
+         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1,
+                password_sync, entitlements, created_at
          FROM connections WHERE id = $1",
         id.0
     )
@@ -113,7 +145,8 @@ pub async fn list(tx: &mut TenantTx) -> Result<Vec<Connection>> {
     let rows = sqlx::query_as!(
         Row,
         "-- connections::list
-         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1, created_at
+         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1,
+                password_sync, entitlements, created_at
          FROM connections ORDER BY created_at, id LIMIT 1000"
     )
     .fetch_all(tx.conn())

@@ -14,6 +14,9 @@ pub enum Error {
     /// No connection could be had in time, it broke, or somebody else was in the way for too long.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// A search that was given only so much time took longer.
+    #[error("a search took too long")]
+    TooSlow,
     /// Everything else.
     #[error("a database statement failed")]
     Database(#[source] sqlx::Error),
@@ -36,6 +39,7 @@ pub enum Constraint {
     ConnectionName,
     DomainOwner,
     Assertion,
+    SchemaAttribute,
 }
 
 impl From<sqlx::Error> for Error {
@@ -69,6 +73,7 @@ fn by_name(constraint: &str) -> Option<Constraint> {
         "applications_slug_key" => Constraint::ApplicationSlug,
         "connections_name_key" => Constraint::ConnectionName,
         "domains_owner_key" | "domains_pkey" => Constraint::DomainOwner,
+        "schema_attributes_name_key" => Constraint::SchemaAttribute,
         "assertions_pkey" => Constraint::Assertion,
         _ => return None,
     })

@@ -5,17 +5,36 @@ use domain::{event::Event, ids::ConnectionId};
 use serde_json::Value;
 use uuid::Uuid;
 
+/// Facts as the columns of one statement.
+pub(crate) struct Columns {
+    pub(crate) ids: Vec<Uuid>,
+    pub(crate) kinds: Vec<String>,
+    pub(crate) subjects: Vec<String>,
+    pub(crate) subject_ids: Vec<Uuid>,
+    pub(crate) data: Vec<Value>,
+    pub(crate) actor: String,
+}
+
+impl Columns {
+    pub(crate) fn new(tx: &TenantTx, events: &[Event]) -> Self {
+        Self {
+            ids: events.iter().map(|_| tx.new_id()).collect(),
+            kinds: events.iter().map(|event| event.kind.as_str().to_owned()).collect(),
+            subjects: events.iter().map(|event| event.subject.noun().to_owned()).collect(),
+            subject_ids: events.iter().map(|event| event.subject.id()).collect(),
+            data: events.iter().map(|event| event.data.clone()).collect(),
+            actor: tx.actor().to_string(),
+        }
+    }
+}
+
 /// Appends facts in one statement.
 pub async fn append(tx: &mut TenantTx, connection: Option<ConnectionId>, events: &[Event]) -> Result<()> {
     if events.is_empty() {
         return Ok(());
     }
-    let (now, actor) = (tx.now(), tx.actor().to_string());
-    let ids: Vec<Uuid> = events.iter().map(|_| tx.new_id()).collect();
-    let kinds: Vec<String> = events.iter().map(|event| event.kind.as_str().to_owned()).collect();
-    let subjects: Vec<String> = events.iter().map(|event| event.subject.noun().to_owned()).collect();
-    let subject_ids: Vec<Uuid> = events.iter().map(|event| event.subject.id()).collect();
-    let data: Vec<Value> = events.iter().map(|event| event.data.clone()).collect();
+    let now = tx.now();
+    let Columns { ids, kinds, subjects, subject_ids, data, actor } = Columns::new(tx, events);
     sqlx::query!(
         "-- events::append
          INSERT INTO events (id, kind, subject, subject_id, data, connection_id, actor, occurred_at)

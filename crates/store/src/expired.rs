@@ -9,8 +9,40 @@ const BATCH: i64 = 1_000;
 /// How long a session is kept after its end.
 const SESSION_RETENTION: Duration = Duration::days(1);
 
-/// Removes expired sign-in requests, remembered assertions and old sessions; answers how many rows went.
-pub async fn delete(tx: &mut ControlTx) -> Result<u64> {
+/// How long an access token is kept after its end.
+const TOKEN_RETENTION: Duration = Duration::days(1);
+
+/// Removes what has run out, and SCIM exchanges older than `log_retention`; answers how many rows went.
+pub async fn delete(tx: &mut ControlTx, log_retention: Duration) -> Result<u64> {
+    Ok(sign_ins(tx).await? + directories(tx, log_retention).await?)
+}
+
+async fn directories(tx: &mut ControlTx, log_retention: Duration) -> Result<u64> {
+    let now = tx.now();
+    let tokens = sqlx::query!(
+        "-- expired::delete_access_tokens
+         DELETE FROM scim_tokens t USING
+             (SELECT tenant_id, id FROM scim_tokens WHERE kind = 'access' AND expires_at < $1 ORDER BY expires_at LIMIT $2) AS old
+         WHERE t.tenant_id = old.tenant_id AND t.id = old.id",
+        now - TOKEN_RETENTION,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    let exchanges = sqlx::query!(
+        "-- expired::delete_exchanges
+         DELETE FROM scim_exchanges e USING
+             (SELECT tenant_id, connection_id, id FROM scim_exchanges WHERE occurred_at < $1 ORDER BY occurred_at LIMIT $2) AS old
+         WHERE e.tenant_id = old.tenant_id AND e.connection_id = old.connection_id AND e.id = old.id",
+        now - log_retention,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(tokens.rows_affected() + exchanges.rows_affected())
+}
+
+async fn sign_ins(tx: &mut ControlTx) -> Result<u64> {
     let now = tx.now();
     let requests = sqlx::query!(
         "-- expired::delete_sign_in_requests

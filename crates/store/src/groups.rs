@@ -20,7 +20,8 @@ pub struct Group {
     pub updated_at: OffsetDateTime,
 }
 
-struct Row {
+#[derive(sqlx::FromRow)]
+pub(crate) struct Row {
     id: Uuid,
     display_name: String,
     external_id: Option<String>,
@@ -52,10 +53,11 @@ macro_rules! groups {
 pub async fn insert(
     tx: &mut TenantTx,
     connection: ConnectionId,
+    id: GroupId,
     display_name: &str,
     external_id: Option<&str>,
 ) -> Result<Group> {
-    let (id, now) = (GroupId(tx.new_id()), tx.now());
+    let now = tx.now();
     sqlx::query!(
         "-- groups::insert
          INSERT INTO groups (id, connection_id, display_name, display_name_key, external_id, version, created_at, updated_at)
@@ -103,53 +105,10 @@ pub async fn by_id(tx: &mut TenantTx, connection: ConnectionId, id: GroupId) -> 
     Ok(row.map(Group::from))
 }
 
-/// The same, kept from others until this transaction ends.
+/// The same, kept from other changes until this transaction ends; others may name it as a member meanwhile.
 pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: GroupId) -> Result<Option<Group>> {
-    let row = groups!("for_update", "id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)
+    let row = groups!("for_update", "id = $1 AND connection_id = $2 FOR NO KEY UPDATE", id.0, connection.0)
         .fetch_optional(tx.conn())
         .await?;
     Ok(row.map(Group::from))
-}
-
-/// The connection's group with that name, whatever its case.
-pub async fn by_display_name(tx: &mut TenantTx, connection: ConnectionId, name: &str) -> Result<Option<Group>> {
-    let row = groups!("by_display_name", "connection_id = $1 AND display_name_key = $2", connection.0, fold(name))
-        .fetch_optional(tx.conn())
-        .await?;
-    Ok(row.map(Group::from))
-}
-
-/// The connection's groups with that externalId, oldest first, `limit` at most.
-pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &str, limit: i64) -> Result<Vec<Group>> {
-    let rows = groups!(
-        "by_external_id",
-        "connection_id = $1 AND external_id = $2 ORDER BY created_at, id LIMIT $3",
-        connection.0,
-        id,
-        limit
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(Group::from).collect())
-}
-
-/// One page of the connection's groups, oldest first.
-pub async fn page(tx: &mut TenantTx, connection: ConnectionId, offset: i64, limit: i64) -> Result<Vec<Group>> {
-    let rows =
-        groups!("page", "connection_id = $1 ORDER BY created_at, id OFFSET $2 LIMIT $3", connection.0, offset, limit)
-            .fetch_all(tx.conn())
-            .await?;
-    Ok(rows.into_iter().map(Group::from).collect())
-}
-
-/// How many groups the connection has.
-pub async fn count(tx: &mut TenantTx, connection: ConnectionId) -> Result<i64> {
-    let count = sqlx::query_scalar!(
-        r#"-- groups::count
-        SELECT count(*) AS "count!" FROM groups WHERE connection_id = $1"#,
-        connection.0
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(count)
 }

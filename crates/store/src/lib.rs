@@ -3,19 +3,24 @@
 
 pub mod accounts;
 pub mod applications;
+pub mod attributes;
 pub mod connections;
 pub mod control;
 pub mod domains;
 pub mod error;
 pub mod events;
+pub mod exchanges;
 pub mod expired;
 pub mod grants;
 pub mod groups;
 pub mod members;
 pub mod migrate;
+pub mod passwords;
 mod pooled;
+pub mod schema_attributes;
 pub mod scim_tokens;
 pub mod scope;
+pub mod search;
 pub mod sessions;
 pub mod sign_in_requests;
 pub mod signing_keys;

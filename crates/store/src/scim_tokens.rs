@@ -1,33 +1,93 @@
-//! Bearer tokens of SCIM clients: looked up on every request, never cached, so a revocation holds at once everywhere.
+//! Credentials of SCIM clients: looked up on every request, never cached, so a revocation holds at once everywhere.
 
 use crate::{error::Result, tenant::TenantTx};
-use domain::ids::{ApplicationId, ConnectionId, TokenId};
+use domain::ids::{ConnectionId, TokenId};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-/// A token as listed; the secret itself is stored nowhere.
+/// What kind of credential it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A token that the IT admin pastes.
+    Token,
+    /// OAuth 2 client credentials (RFC 6749 4.4); good for the token endpoint only.
+    Client,
+    /// What a client got there.
+    Access,
+}
+
+impl TokenKind {
+    /// The spelling as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Client => "client",
+            Self::Access => "access",
+        }
+    }
+}
+
+/// A credential to be stored.
+#[derive(Debug)]
+pub struct NewToken<'a> {
+    pub kind: TokenKind,
+    /// SHA-256 of the secret.
+    pub hash: &'a [u8],
+    /// The client of an access token.
+    pub parent: Option<TokenId>,
+    /// It may look and not change.
+    pub read_only: bool,
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+/// A credential as listed; the secret itself is stored nowhere.
 #[derive(Debug, Clone)]
 pub struct ScimToken {
     pub id: TokenId,
+    /// `token` or `client`.
+    pub kind: String,
+    pub read_only: bool,
     pub created_at: OffsetDateTime,
+    pub expires_at: Option<OffsetDateTime>,
     pub revoked_at: Option<OffsetDateTime>,
+    pub last_use: Option<Use>,
 }
 
-/// What a live token stands for.
-#[derive(Debug, Clone, Copy)]
+/// When and from where a credential was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    pub at: OffsetDateTime,
+    pub address: String,
+    pub agent: String,
+}
+
+/// What a live token opens.
+#[derive(Debug, Clone)]
 pub struct Bearer {
-    pub token: TokenId,
-    pub application: ApplicationId,
+    /// The token that was pasted, or the client whose access token it is.
+    pub credential: TokenId,
+    pub read_only: bool,
+    /// The application's roles, highest first.
+    pub roles: Vec<String>,
+    pub schema_version: i64,
+    pub password_sync: bool,
+    pub entitlements: bool,
 }
 
-/// Stores a new token's SHA-256.
-pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) -> Result<TokenId> {
+/// Stores a new credential's SHA-256.
+pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &NewToken<'_>) -> Result<TokenId> {
     let (id, now) = (tx.new_id(), tx.now());
     sqlx::query!(
         "-- scim_tokens::insert
-         INSERT INTO scim_tokens (id, connection_id, token_hash, created_at) VALUES ($1, $2, $3, $4)",
+         INSERT INTO scim_tokens (id, connection_id, token_hash, kind, parent_id, read_only, expires_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         id,
         connection.0,
-        hash,
+        new.hash,
+        new.kind.as_str(),
+        new.parent.map(|parent| parent.0),
+        new.read_only,
+        new.expires_at,
         now
     )
     .execute(tx.conn())
@@ -35,37 +95,81 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) ->
     Ok(TokenId(id))
 }
 
-/// The live token of that connection with that SHA-256.
+/// What the connection's live token with that SHA-256 opens.
 pub async fn bearer(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) -> Result<Option<Bearer>> {
+    let now = tx.now();
     let row = sqlx::query!(
-        "-- scim_tokens::bearer
-         SELECT t.id, c.application_id FROM scim_tokens t JOIN connections c ON c.id = t.connection_id
-         WHERE t.token_hash = $1 AND t.connection_id = $2 AND t.revoked_at IS NULL",
+        r#"-- scim_tokens::bearer
+        SELECT coalesce(t.parent_id, t.id) AS "credential!", t.read_only, a.roles, c.schema_version, c.password_sync,
+               c.entitlements
+        FROM scim_tokens t JOIN connections c ON c.id = t.connection_id JOIN applications a ON a.id = c.application_id
+        WHERE t.token_hash = $1 AND t.connection_id = $2 AND t.kind <> 'client' AND t.revoked_at IS NULL
+          AND (t.expires_at IS NULL OR t.expires_at > $3)"#,
         hash,
-        connection.0
+        connection.0,
+        now
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| Bearer { token: TokenId(row.id), application: ApplicationId(row.application_id) }))
+    Ok(row.map(|row| Bearer {
+        credential: TokenId(row.credential),
+        read_only: row.read_only,
+        roles: row.roles,
+        schema_version: row.schema_version,
+        password_sync: row.password_sync,
+        entitlements: row.entitlements,
+    }))
 }
 
-/// The connection's tokens, newest first.
+/// The live client of that id and the SHA-256 of its secret, kept from being revoked until this transaction ends.
+pub async fn client(tx: &mut TenantTx, connection: ConnectionId, id: TokenId) -> Result<Option<(Vec<u8>, bool)>> {
+    let now = tx.now();
+    let row = sqlx::query!(
+        "-- scim_tokens::client
+         SELECT token_hash, read_only FROM scim_tokens
+         WHERE id = $1 AND connection_id = $2 AND kind = 'client' AND revoked_at IS NULL
+           AND (expires_at IS NULL OR expires_at > $3)
+         FOR SHARE",
+        id.0,
+        connection.0,
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.token_hash, row.read_only)))
+}
+
+/// The connection's tokens and clients, newest first.
 pub async fn list(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<ScimToken>> {
     let rows = sqlx::query!(
-        "-- scim_tokens::list
-         SELECT id, created_at, revoked_at FROM scim_tokens
-         WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT 100",
+        r#"-- scim_tokens::list
+        SELECT t.id, t.kind, t.read_only, t.created_at, t.expires_at, t.revoked_at,
+               u.used_at AS "used_at?", u.address AS "address?", u.agent AS "agent?"
+        FROM scim_tokens t LEFT JOIN scim_token_uses u ON u.token_id = t.id
+        WHERE t.connection_id = $1 AND t.kind <> 'access' ORDER BY t.created_at DESC, t.id DESC LIMIT 100"#,
         connection.0
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| ScimToken { id: TokenId(row.id), created_at: row.created_at, revoked_at: row.revoked_at })
+        .map(|row| ScimToken {
+            id: TokenId(row.id),
+            kind: row.kind,
+            read_only: row.read_only,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            last_use: row.used_at.map(|at| Use {
+                at,
+                address: row.address.unwrap_or_default(),
+                agent: row.agent.unwrap_or_default(),
+            }),
+        })
         .collect())
 }
 
-/// Ends a token; false when the connection has no such live token.
+/// Ends a token, or a client with all that it got; false when the connection has no such live one.
 pub async fn revoke(tx: &mut TenantTx, connection: ConnectionId, token: TokenId) -> Result<bool> {
     let now = tx.now();
     let done = sqlx::query!(
@@ -77,5 +181,42 @@ pub async fn revoke(tx: &mut TenantTx, connection: ConnectionId, token: TokenId)
     )
     .execute(tx.conn())
     .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "-- scim_tokens::revoke_issued
+         UPDATE scim_tokens SET revoked_at = $2 WHERE parent_id = $1 AND revoked_at IS NULL",
+        token.0,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(true)
+}
+
+/// Notes when and from where credentials were used last.
+pub async fn used(tx: &mut TenantTx, uses: &[(TokenId, Use)]) -> Result<()> {
+    let ids: Vec<Uuid> = uses.iter().map(|(id, _)| id.0).collect();
+    let times: Vec<OffsetDateTime> = uses.iter().map(|(_, last)| last.at).collect();
+    let addresses: Vec<String> = uses.iter().map(|(_, last)| last.address.clone()).collect();
+    let agents: Vec<String> = uses.iter().map(|(_, last)| last.agent.clone()).collect();
+    sqlx::query!(
+        "-- scim_tokens::used
+         INSERT INTO scim_token_uses (token_id, used_at, address, agent)
+         SELECT u.token_id, u.used_at, u.address, u.agent
+         FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[]) AS u (token_id, used_at, address, agent)
+         WHERE EXISTS (SELECT FROM scim_tokens t WHERE t.id = u.token_id)
+         ORDER BY u.token_id
+         ON CONFLICT (tenant_id, token_id) DO UPDATE
+         SET used_at = excluded.used_at, address = excluded.address, agent = excluded.agent
+         WHERE scim_token_uses.used_at < excluded.used_at",
+        &ids,
+        &times,
+        &addresses,
+        &agents
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }

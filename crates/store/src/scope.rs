@@ -17,6 +17,8 @@ pub struct Scope {
 pub enum Actor {
     /// Nobody yet: the credential is still to be looked up.
     Unproven,
+    /// The gateway by itself: what it writes down behind requests.
+    Gateway,
     /// Somebody with a shell on the gateway.
     Operator,
     /// A SCIM client, by its token.
@@ -31,6 +33,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unproven => f.write_str("unproven"),
+            Self::Gateway => f.write_str("gateway"),
             Self::Operator => f.write_str("operator"),
             Self::Scim(token) => write!(f, "scim:{token}"),
             Self::Browser => f.write_str("browser"),

@@ -6,24 +6,6 @@ use domain::{
     ids::{ConnectionId, UserId},
 };
 
-/// Stores a new user.
-pub async fn insert(tx: &mut TenantTx, id: UserId, email: Option<&Email>, display_name: Option<&str>) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "-- users::insert
-         INSERT INTO users (id, email, email_key, display_name, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $5)",
-        id.0,
-        email.map(Email::as_str),
-        email.map(Email::key),
-        display_name,
-        now
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// Stores a user's shown name and address.
 pub async fn update(tx: &mut TenantTx, id: UserId, email: Option<&Email>, display_name: Option<&str>) -> Result<()> {
     let now = tx.now();
@@ -49,13 +31,19 @@ pub async fn lock(tx: &mut TenantTx, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Keeps others of this tenant from creating accounts with that address until this transaction ends.
-pub async fn lock_address(tx: &mut TenantTx, email: &Email) -> Result<()> {
+/// Whether the tenant owns the address' domain; if so, others of this tenant wait with creating accounts with that
+/// address until this transaction ends.
+pub async fn lock_address(tx: &mut TenantTx, email: &Email) -> Result<bool> {
     let person = format!("{}:{}", tx.tenant(), email.key());
-    sqlx::query!("-- users::lock_address\n SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", person)
-        .fetch_one(tx.conn())
-        .await?;
-    Ok(())
+    let locked = sqlx::query!(
+        "-- users::lock_address
+         SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) FROM domains WHERE domain = $2",
+        person,
+        email.domain()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(locked.is_some())
 }
 
 /// Removes a user who has no account left.

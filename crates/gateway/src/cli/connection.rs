@@ -1,5 +1,7 @@
 //! `gatehouse connection …`: the values that go into Okta, and those that come from there.
 
+mod directory;
+
 use super::{Desk, application, output::Output};
 use crate::{keys, setup};
 use anyhow::{Context, bail};
@@ -24,9 +26,19 @@ pub enum Command {
         /// What to call it, such as Okta.
         #[arg(long, default_value = "Okta")]
         name: String,
+        /// Put a sample user into the directory: Okta's SPEC test of a SCIM server wants to find one.
+        #[arg(long)]
+        sample_user: bool,
     },
     /// Tell what the identity provider is: by its metadata, or by three fields.
     Idp(Idp),
+    /// Set how the SCIM side behaves.
+    Set(directory::Set),
+    /// Attributes of users beyond the standard's (Okta: Profile Editor > Add Attribute).
+    #[command(subcommand)]
+    Attribute(directory::AttributeCommand),
+    /// Show what the identity provider asked by SCIM and what it was told, newest first.
+    Log(directory::LogArguments),
     /// Show every value to paste, under the label that Okta gives its field.
     Show {
         /// The connection's id.
@@ -60,7 +72,16 @@ pub struct Idp {
 
 pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     match command {
-        Command::Create { tenant, application, name } => create(desk, &tenant, &application, &name, output).await,
+        Command::Create { tenant, application, name, sample_user } => {
+            create(desk, &tenant, &application, &name, sample_user, output).await
+        }
+        Command::Set(set) => {
+            let id = set.connection();
+            directory::set(set, desk).await?;
+            show(desk, id, output).await
+        }
+        Command::Attribute(command) => directory::attribute(command, desk, output).await,
+        Command::Log(arguments) => directory::log(&arguments, desk, output).await,
         Command::Idp(idp) => set_idp(desk, idp, output).await,
         Command::Show { id } => show(desk, id, output).await,
         Command::List { tenant } => {
@@ -73,7 +94,14 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
     }
 }
 
-async fn create(desk: &Desk, tenant: &str, application: &str, name: &str, output: &Output) -> anyhow::Result<()> {
+async fn create(
+    desk: &Desk,
+    tenant: &str,
+    application: &str,
+    name: &str,
+    sample_user: bool,
+    output: &Output,
+) -> anyhow::Result<()> {
     let vault = desk.vault()?;
     // A key sealed under a root key that the gateways do not have would keep them from starting.
     keys::check(&desk.store, vault, desk.now()).await?;
@@ -81,6 +109,9 @@ async fn create(desk: &Desk, tenant: &str, application: &str, name: &str, output
     let application = application::find(desk, application).await?;
     let (store, now) = (&desk.store, desk.now());
     let id = setup::create_connection(store, now, vault, tenant.id, application.id, name).await?;
+    if sample_user {
+        setup::directory::create_sample_user(store, now, id).await?;
+    }
     show(desk, id, output).await
 }
 
@@ -140,7 +171,10 @@ fn fields(desk: &Desk, connection: &Connection, output: &Output) -> Vec<(&'stati
         ("application_username", "Application username", json!("Email")),
         ("metadata_url", "Service provider metadata", json!(format!("{base}/saml/metadata"))),
         ("scim_base_url", "SCIM connector base URL", json!(format!("{base}/scim/v2"))),
+        ("scim_token_url", "OAuth 2 token endpoint", json!(format!("{base}/oauth2/token"))),
         ("scim_unique_identifier", "Unique identifier field for users", json!("userName")),
+        ("password_sync", "Sync Password", json!(connection.provisioning.password_sync)),
+        ("entitlements", "Roles as entitlements", json!(connection.provisioning.entitlements)),
         ("login_url", "Sign-in link (bookmark)", json!(format!("{base}/saml/login"))),
         ("idp_issuer", "Identity Provider Issuer", json!(idp.map(|idp| &idp.entity_id))),
         ("idp_sso_url", "Identity Provider Single Sign-On URL", json!(idp.map(|idp| &idp.sso_url))),

@@ -38,6 +38,10 @@ impl IntoResponse for OAuthFailure {
                 ErrorCode::InvalidClient,
                 "The client is unknown or its secret is wrong. Check client_id and client_secret.",
             ),
+            Error::TooManyRequests { .. } => OAuthError::new(
+                ErrorCode::TemporarilyUnavailable,
+                "Too many requests of this organization at once. Try again in a few seconds.",
+            ),
             Error::Unavailable(_) => {
                 OAuthError::new(ErrorCode::TemporarilyUnavailable, "The gateway is not available right now. Try again.")
             }

@@ -12,6 +12,14 @@ use serde_json::Value;
 /// The media type of every SCIM answer, exactly (RFC 7644 3.1).
 pub const SCIM_JSON: &str = "application/scim+json";
 
+/// What went wrong, for the log of exchanges: travels with the response.
+#[derive(Debug, Clone)]
+pub struct ScimOutcome {
+    /// Stable and documented: of the refusal, else of the kind of error.
+    pub code: &'static str,
+    pub detail: String,
+}
+
 /// An error on its way to a SCIM client.
 #[derive(Debug)]
 pub struct ScimFailure(Error);
@@ -22,19 +30,63 @@ impl<E: Into<Error>> From<E> for ScimFailure {
     }
 }
 
+impl ScimFailure {
+    /// The error as the client is told, for an operation of a bulk request.
+    pub fn told(self) -> ScimError {
+        log(&self.0);
+        dressed(self.0)
+    }
+}
+
 impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
         log(&self.0);
+        let wait = match &self.0 {
+            Error::TooManyRequests { seconds } => Some(*seconds),
+            Error::Unavailable(_) => Some(5),
+            _ => None,
+        };
+        let refusal = if let Error::Refusal(refusal) = &self.0 { Some(refusal.code()) } else { None };
         let error = dressed(self.0);
         let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = json(status, &error.to_json());
+        let code = refusal.unwrap_or_else(|| code(&error));
+        response.extensions_mut().insert(ScimOutcome { code, detail: error.detail });
+        let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scim\""));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scim\""));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = wait.or((status == StatusCode::SERVICE_UNAVAILABLE).then_some(5)) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+/// The code of an error that is no refusal.
+fn code(error: &ScimError) -> &'static str {
+    match (error.scim_type, error.status) {
+        (Some(ScimType::InvalidSyntax), _) => "GH-SCIM-001",
+        (Some(ScimType::InvalidValue), _) => "GH-SCIM-002",
+        (Some(ScimType::InvalidPath), _) => "GH-SCIM-003",
+        (Some(ScimType::NoTarget), _) => "GH-SCIM-004",
+        (Some(ScimType::InvalidFilter), _) => "GH-SCIM-005",
+        (Some(ScimType::TooMany), _) => "GH-SCIM-006",
+        (Some(ScimType::Mutability), _) => "GH-SCIM-007",
+        (Some(ScimType::Uniqueness), _) => "GH-SCIM-008",
+        (Some(ScimType::InvalidCursor | ScimType::ExpiredCursor | ScimType::InvalidCount), _) => "GH-SCIM-009",
+        (_, 401) => "GH-SCIM-010",
+        (_, 403) => "GH-SCIM-011",
+        (_, 404) => "GH-SCIM-012",
+        (_, 405) => "GH-SCIM-013",
+        (_, 412) => "GH-SCIM-014",
+        (_, 413 | 414) => "GH-SCIM-015",
+        (_, 415) => "GH-SCIM-016",
+        (_, 429) => "GH-SCIM-017",
+        (_, 501) => "GH-SCIM-018",
+        (_, 503) => "GH-SCIM-019",
+        (_, 500) => "GH-SCIM-020",
+        _ => "GH-SCIM-021",
     }
 }
 
@@ -52,6 +104,9 @@ fn dressed(error: Error) -> ScimError {
             401,
             "The API token is missing, wrong, revoked, or belongs to another connection. Paste the token of this connection again into the provisioning settings of the identity provider.",
         ),
+        Error::TooManyRequests { seconds } => ScimError::too_many_requests(format!(
+            "Too many requests of this organization at once. The identity provider may go on in {seconds} second(s)."
+        )),
         Error::Unavailable(_) => plain(
             503,
             "The directory is not available right now. The identity provider may try again in a few seconds.",

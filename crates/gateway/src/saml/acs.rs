@@ -68,7 +68,7 @@ async fn receive(
     body: &[u8],
     now: OffsetDateTime,
 ) -> Result<Secret, Error> {
-    if !app.admits_saml_response(connection) {
+    if !app.limits.admits_saml_response(connection) {
         return Err(Rejection::new(Code::RateLimited).into());
     }
     let saml_response = form_field(headers, body)?;

@@ -1,25 +1,26 @@
 //! A SCIM request that may be served: its token is this connection's, its body is read, its transaction is open.
 
+use super::{log::Trace, schemas::{self, Schemas}};
 use crate::{
     app::App,
     error::{Error, ScimFailure},
     extract,
     secret::{self, Kind},
 };
-use ::scim::{error::ScimError, schema::Catalogue};
+use ::scim::{discovery::Offer, error::ScimError, etag, schema::Catalogue};
 use axum::{
     RequestExt,
     body::{Bytes, HttpBody, to_bytes},
     extract::{FromRequest, RawPathParams, Request},
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, HeaderName, Method, header},
 };
 use domain::{
-    ids::{ConnectionId, TenantId},
+    ids::{ConnectionId, TenantId, TokenId},
     role::RoleCatalogue,
 };
 use http_body_util::LengthLimitError;
+use std::{ops::{Deref, DerefMut}, sync::Arc};
 use store::{
-    applications,
     scim_tokens::{self, Bearer},
     scope::Actor,
     tenant::TenantTx,
@@ -31,27 +32,104 @@ use uuid::Uuid;
 /// Bytes up to which a body is read before its token is proven.
 const LARGE_BODY: u64 = 65_536;
 
+/// The longest address, in bytes: a filter of 8 KB, percent-encoded.
+const MAX_URI: usize = 32_768;
+
+/// Operations of one bulk request.
+pub const BULK_OPERATIONS: usize = 500;
+
 /// The permission to act on one connection's directory.
 pub struct ScimCall {
-    pub tx: TenantTx,
-    pub connection: ConnectionId,
+    pub work: Work,
     /// The last part of the path, where the route has one.
     id: Option<String>,
     pub query: String,
     pub body: Bytes,
-    pub roles: RoleCatalogue,
+    conditions: Conditions,
+    /// Held while the request runs, and while a large body is in memory.
+    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+}
+
+/// An open transaction on a directory.
+pub struct Work {
+    pub tx: TenantTx,
+    pub directory: Arc<Directory>,
+}
+
+/// One connection's directory, as a proven credential may use it.
+pub struct Directory {
+    pub app: App,
+    pub connection: ConnectionId,
+    tenant: TenantId,
+    token_hash: [u8; 32],
+    credential: TokenId,
+    schemas: Arc<Schemas>,
     /// `https://host/c/{cid}/scim/v2`
     pub base_url: String,
-    /// Held while a large body is in memory.
-    _large: Option<OwnedSemaphorePermit>,
+    pub password_sync: bool,
+    entitlements: bool,
+}
+
+/// What the request asks of the version it meets (RFC 7644 3.14).
+struct Conditions {
+    if_match: Option<String>,
+    if_none_match: Option<String>,
+}
+
+impl Directory {
+    /// The schemas in force for this connection.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.schemas.catalogue
+    }
+
+    /// The roles of the connection's application.
+    pub fn roles(&self) -> &RoleCatalogue {
+        &self.schemas.roles
+    }
+
+    /// What discovery says of it.
+    pub fn offer(&self) -> Offer {
+        Offer {
+            bulk_operations: BULK_OPERATIONS,
+            bulk_bytes: self.app.config.limits.scim_body,
+            password_sync: self.password_sync,
+            token_url: format!("{}/oauth2/token", self.app.connection_url(self.connection)),
+            entitlements: self.entitlements,
+        }
+    }
+
+    /// One more transaction of the same request, for as long as its credential is valid.
+    pub async fn open(self: &Arc<Self>) -> Result<Work, Error> {
+        let now = self.app.clock.now();
+        let (_, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, now).await?;
+        tx.act_as(Actor::Scim(self.credential));
+        Ok(Work { tx, directory: Arc::clone(self) })
+    }
+}
+
+impl Deref for Work {
+    type Target = Directory;
+
+    fn deref(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+impl Deref for ScimCall {
+    type Target = Work;
+
+    fn deref(&self) -> &Work {
+        &self.work
+    }
+}
+
+impl DerefMut for ScimCall {
+    fn deref_mut(&mut self) -> &mut Work {
+        &mut self.work
+    }
 }
 
 impl ScimCall {
-    /// The schemas in force for this connection's application.
-    pub fn catalogue(&self) -> Catalogue {
-        Catalogue::new(self.roles.roles())
-    }
-
     /// The id that the path names; one that is not a UUID names nothing.
     pub fn resource_id(&self) -> Result<Uuid, Error> {
         self.id.as_deref().and_then(|id| Uuid::try_parse(id).ok()).ok_or(Error::NotFound)
@@ -61,6 +139,30 @@ impl ScimCall {
     pub fn name(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
     }
+
+    /// Refuses a change of a version that the client did not mean (RFC 7644 3.14).
+    pub fn check_version(&self, version: i64) -> Result<(), ScimError> {
+        match &self.conditions.if_match {
+            Some(expected) if !etag::is_current(expected, version) => Err(ScimError::precondition_failed(
+                "The resource changed since it was read. Read it again and repeat the change.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The call after some work during which it held no transaction.
+    pub async fn without_transaction<T>(self, work: impl Future<Output = T>) -> Result<(Self, T), Error> {
+        let Self { work: Work { tx, directory }, id, query, body, conditions, _permits } = self;
+        tx.rollback().await?;
+        let done = work.await;
+        let work = directory.open().await?;
+        Ok((Self { work, id, query, body, conditions, _permits }, done))
+    }
+
+    /// Whether the client already has this version (RFC 7644 3.14).
+    pub fn has_version(&self, version: i64) -> bool {
+        self.conditions.if_none_match.as_deref().is_some_and(|known| etag::is_current(known, version))
+    }
 }
 
 impl FromRequest<App> for ScimCall {
@@ -68,25 +170,51 @@ impl FromRequest<App> for ScimCall {
 
     async fn from_request(mut request: Request, app: &App) -> Result<Self, ScimFailure> {
         let now = app.clock.now();
+        let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
         let (connection, id) = path(&mut request).await?;
+        check_uri(&request)?;
         let token_hash = bearer(request.headers()).ok_or(Error::Unauthorized)?;
         check_media_type(request.method(), request.headers())?;
-        let query = request.uri().query().unwrap_or_default().to_owned();
+        let (query, writes) = (request.uri().query().unwrap_or_default().to_owned(), writes(&request));
+        let conditions = Conditions::read(request.headers());
         let tenant = app.tenant_of(connection, now).await?;
         // The body comes before the transaction: a slow client must not hold a database connection. A large one comes
         // after a look at the token, and only a few at a time: a stranger must not fill the memory.
         let large = if is_large(&request) {
             prove(app, tenant, connection, &token_hash, now).await?.1.rollback().await?;
-            app.large_body().await
+            app.limits.large_body().await
         } else {
             None
         };
         let body = read_body(request, app.config.limits.scim_body).await?;
+        let permits = (app.limits.place(tenant).await?, large);
         let (bearer, mut tx) = prove(app, tenant, connection, &token_hash, now).await?;
-        tx.act_as(Actor::Scim(bearer.token));
-        let application = applications::by_id(&mut tx, bearer.application).await?.ok_or(Error::NotFound)?;
-        let base_url = format!("{}/scim/v2", app.connection_url(connection));
-        Ok(Self { tx, connection, id, query, body, roles: application.catalogue, base_url, _large: large })
+        trace.proven(bearer.credential, &body);
+        app.limits.admit_scim(tenant)?;
+        if bearer.read_only && writes {
+            return Err(ScimError::forbidden("This token may read and not change anything. Paste one that may write.").into());
+        }
+        tx.act_as(Actor::Scim(bearer.credential));
+        let schemas = schemas::in_force(app, &mut tx, connection, &bearer).await?;
+        let directory = Arc::new(Directory {
+            app: app.clone(),
+            connection,
+            tenant,
+            token_hash,
+            credential: bearer.credential,
+            schemas,
+            base_url: format!("{}/scim/v2", app.connection_url(connection)),
+            password_sync: bearer.password_sync,
+            entitlements: bearer.entitlements,
+        });
+        Ok(Self { work: Work { tx, directory }, id, query, body, conditions, _permits: permits })
+    }
+}
+
+impl Conditions {
+    fn read(headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Self { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }
     }
 }
 
@@ -106,6 +234,20 @@ async fn prove(
             Err(Error::Unauthorized)
         }
     }
+}
+
+/// Whether the request changes something: a search is a POST and does not (RFC 7644 3.4.3).
+fn writes(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD) && !request.uri().path().ends_with("/.search")
+}
+
+fn check_uri(request: &Request) -> Result<(), ScimError> {
+    let length = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if length <= MAX_URI {
+        return Ok(());
+    }
+    let detail = format!("The address is longer than {MAX_URI} bytes. Send long filters by POST to /.search.");
+    Err(ScimError { status: 414, scim_type: None, detail })
 }
 
 /// Whether the body is larger than a user or a usual membership change, or does not say how large it is.

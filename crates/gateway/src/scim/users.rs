@@ -1,97 +1,183 @@
 //! SCIM Users: the accounts of one connection.
 
-use super::{ScimResult, Selection, call::ScimCall, cut, limit, offset, selection, unsupported_filter};
-use crate::{
-    error::{Error, scim_json},
-    provisioning,
+use super::{
+    ScimResult, answer,
+    call::{ScimCall, Work},
+    password,
+    user_list::UserList,
 };
+use crate::{error::Error, provisioning};
 use ::scim::{
-    list::{self, ListQuery, Projection},
+    list::{ListQuery, Projection},
     patch::{self, Patch},
-    user::{self, GroupRef, Meta, UserDocument},
+    search,
+    user::{self, GroupRef, Meta, UserDocument, Written},
 };
-use axum::{
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{http::StatusCode, response::IntoResponse};
 use domain::{
     account::Account,
     email::Email,
     ids::AccountId,
-    names::{UserName, fold},
+    names::UserName,
     provisioning::{self as rules, Facts, Wanted},
 };
 use serde_json::Value;
-use store::{accounts, members};
+use store::{accounts, attributes::AttributeRow, members};
 use uuid::Uuid;
 
-/// Answers that one page may hold when they were found by an attribute that is not unique.
-const MOST_MATCHES: i64 = 500;
-
 /// `GET /Users` (RFC 7644 3.4.2)
-pub async fn list(mut call: ScimCall) -> ScimResult {
+pub async fn list(call: ScimCall) -> ScimResult {
     let query = ListQuery::parse(&call.query)?;
-    let (total, page) = select(&mut call, &query).await?;
-    let resources = show(&mut call, &page, &query.projection).await?;
-    call.tx.rollback().await?;
-    Ok(scim_json(StatusCode::OK, &list::list_response(total, query.start_index, resources)))
+    answer::in_pieces(UserList::new(call, query).await?).await
+}
+
+/// `POST /Users/.search` (RFC 7644 3.4.3)
+pub async fn search(call: ScimCall) -> ScimResult {
+    let query = ListQuery::from_search_request(&call.body)?;
+    answer::in_pieces(UserList::new(call, query).await?).await
 }
 
 /// `GET /Users/{id}`
 pub async fn get(mut call: ScimCall) -> ScimResult {
     let id = AccountId(call.resource_id()?);
-    let account = accounts::by_id(&mut call.tx, call.connection, id).await?.ok_or(Error::NotFound)?;
-    respond(call, StatusCode::OK, account).await
+    let connection = call.connection;
+    let account = accounts::by_id(&mut call.tx, connection, id).await?.ok_or(Error::NotFound)?;
+    if call.has_version(account.version) {
+        return Ok(answer::not_modified(&meta(&call, &account)));
+    }
+    let projection = Projection::parse(&call.query);
+    let shown = show_one(&mut call, &account, &projection).await?;
+    Ok(answer::resource(StatusCode::OK, &shown, &meta(&call, &account)))
 }
 
 /// `POST /Users` (RFC 7644 3.3)
-pub async fn create(mut call: ScimCall) -> ScimResult {
-    let document = UserDocument::parse(&call.body, &call.catalogue())?;
-    let wanted = wanted(document)?;
-    let linkable = provisioning::linkable(&mut call.tx, call.connection, wanted.email.as_ref()).await?;
-    let plan = rules::create(wanted, &Facts { catalogue: &call.roles, linkable });
-    let account = provisioning::create(&mut call.tx, call.connection, plan).await?;
-    respond(call, StatusCode::CREATED, account).await
+pub async fn create(call: ScimCall) -> ScimResult {
+    let written = UserDocument::parse(&call.body, call.catalogue())?;
+    let (mut call, hash) = password::hashed(call, written.password.as_ref()).await?;
+    let id = AccountId(call.tx.new_id());
+    let account = created(&mut call, id, written.document, hash.as_deref()).await?;
+    // Nobody has put it into a group yet.
+    let shown = render(&call, &account, &[], &Projection::parse(&call.query));
+    let meta = meta(&call, &account);
+    call.work.tx.commit().await?;
+    Ok(answer::resource(StatusCode::CREATED, &shown, &meta))
 }
 
 /// `PUT /Users/{id}` (RFC 7644 3.5.1)
-pub async fn replace(mut call: ScimCall) -> ScimResult {
-    let put = UserDocument::parse(&call.body, &call.catalogue())?;
+pub async fn replace(call: ScimCall) -> ScimResult {
+    let put = UserDocument::parse(&call.body, call.catalogue())?;
+    let (mut call, hash) = password::hashed(call, put.password.as_ref()).await?;
     let account = for_update(&mut call).await?;
-    let document = UserDocument::from_stored(account.profile.document.clone()).replaced_by(put);
-    update(call, account, document).await
+    let account = replaced(&mut call, account, put.document, hash.as_deref()).await?;
+    respond(call, account).await
 }
 
 /// `PATCH /Users/{id}` (RFC 7644 3.5.2)
 pub async fn patch(mut call: ScimCall) -> ScimResult {
     let operations = Patch::parse(&call.body)?;
-    let account = for_update(&mut call).await?;
-    let before = UserDocument::from_stored(account.profile.document.clone());
-    let document = patch::apply_to_user(&before, &operations, &call.catalogue())?;
-    update(call, account, document).await
+    let mut account = for_update(&mut call).await?;
+    let mut written = patched(&call, &account, &operations)?;
+    let (mut call, hash) = password::hashed(call, written.password.as_ref()).await?;
+    if hash.is_some() {
+        // Hashing let go of the account; somebody may have changed it.
+        account = for_update(&mut call).await?;
+        written = patched(&call, &account, &operations)?;
+    }
+    let account = changed(&mut call, account, written.document, hash.as_deref()).await?;
+    respond(call, account).await
 }
 
 /// `DELETE /Users/{id}` (RFC 7644 3.6)
 pub async fn delete(mut call: ScimCall) -> ScimResult {
     let account = for_update(&mut call).await?;
     provisioning::carry_out(&mut call.tx, account, rules::delete()).await?;
-    call.tx.commit().await?;
+    call.work.tx.commit().await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn for_update(call: &mut ScimCall) -> Result<Account, Error> {
-    let id = AccountId(call.resource_id()?);
-    accounts::for_update(&mut call.tx, call.connection, id).await?.ok_or(Error::NotFound)
+    let id = call.resource_id()?;
+    let account = locked(call, id).await?;
+    call.check_version(account.version)?;
+    Ok(account)
 }
 
-async fn update(mut call: ScimCall, before: Account, document: UserDocument) -> ScimResult {
-    let plan = rules::update(&before, wanted(document)?, &call.roles);
-    let account = provisioning::carry_out(&mut call.tx, before, plan).await?;
-    respond(call, StatusCode::OK, account).await
+/// The connection's account of that id, kept from others.
+pub async fn locked(work: &mut Work, id: Uuid) -> Result<Account, Error> {
+    let connection = work.connection;
+    accounts::for_update(&mut work.tx, connection, AccountId(id)).await?.ok_or(Error::NotFound)
+}
+
+/// A new account with that id.
+pub async fn created(
+    work: &mut Work,
+    id: AccountId,
+    document: UserDocument,
+    password: Option<&str>,
+) -> Result<Account, Error> {
+    let connection = work.connection;
+    let wanted = wanted(document)?;
+    let linkable = provisioning::linkable(&mut work.tx, connection, wanted.email.as_ref()).await?;
+    let plan = rules::create(wanted, &Facts { catalogue: work.roles(), linkable });
+    let index = index(work, &plan.profile.document);
+    let account = provisioning::create(&mut work.tx, connection, id, plan, &index).await?;
+    provisioning::set_password(&mut work.tx, &account, password).await?;
+    Ok(account)
+}
+
+/// The account after a PUT.
+pub async fn replaced(
+    work: &mut Work,
+    before: Account,
+    put: UserDocument,
+    password: Option<&str>,
+) -> Result<Account, Error> {
+    let document = UserDocument::from_stored(before.profile.document.clone()).replaced_by(put);
+    changed(work, before, document, password).await
+}
+
+/// What a PATCH makes of the account's document.
+pub fn patched(work: &Work, account: &Account, operations: &Patch) -> Result<Written, Error> {
+    let before = UserDocument::from_stored(account.profile.document.clone());
+    Ok(patch::apply_to_user(&before, operations, work.catalogue())?)
+}
+
+/// The account with that document.
+pub async fn changed(
+    work: &mut Work,
+    before: Account,
+    document: UserDocument,
+    password: Option<&str>,
+) -> Result<Account, Error> {
+    let plan = rules::update(&before, wanted(document)?, work.roles());
+    let index_before = index(work, &before.profile.document);
+    let account = provisioning::carry_out(&mut work.tx, before, plan).await?;
+    let index = index(work, &account.profile.document);
+    provisioning::reindex(&mut work.tx, &account, &index_before, &index).await?;
+    provisioning::set_password(&mut work.tx, &account, password).await?;
+    Ok(account)
+}
+
+/// The rows by which the account is found.
+fn index(work: &Work, document: &Value) -> Vec<AttributeRow> {
+    rows(search::index(document, work.catalogue().user()))
+}
+
+/// The protocol's rows in the store's words.
+pub fn rows(index: Vec<search::IndexRow>) -> Vec<AttributeRow> {
+    let row = |search::IndexRow { path, item, value_key, long_key, type_key, primary }| AttributeRow {
+        path,
+        item,
+        value_key,
+        long_key,
+        type_key,
+        is_primary: primary,
+    };
+    index.into_iter().map(row).collect()
 }
 
 /// What the document asks for, in the words of the rules.
-fn wanted(document: UserDocument) -> Result<Wanted, Error> {
+pub fn wanted(document: UserDocument) -> Result<Wanted, Error> {
     let user_name = UserName::parse(document.user_name())?;
     // An address that is not one is kept in the document and identifies nobody.
     let email = Email::parse(document.email().unwrap_or(user_name.as_str())).ok();
@@ -107,74 +193,52 @@ fn wanted(document: UserDocument) -> Result<Wanted, Error> {
     })
 }
 
-async fn select(call: &mut ScimCall, query: &ListQuery) -> Result<(i64, Vec<Account>), Error> {
-    let (tx, connection) = (&mut call.tx, call.connection);
-    let found = match selection(query)? {
-        Selection::All => {
-            let total = accounts::count(tx, connection).await?;
-            let page = if query.count == 0 {
-                Vec::new()
-            } else {
-                accounts::page(tx, connection, offset(query), limit(query)).await?
-            };
-            return Ok((total, page));
-        }
-        Selection::Equals { path, value } => match path.as_str() {
-            "username" => accounts::by_user_name(tx, connection, &fold(&value)).await?.into_iter().collect(),
-            "externalid" => accounts::by_external_id(tx, connection, &value, MOST_MATCHES).await?,
-            "emails" | "emails.value" => accounts::by_email(tx, connection, &fold(&value), MOST_MATCHES).await?,
-            "id" => match Uuid::try_parse(&value) {
-                Ok(id) => accounts::by_id(tx, connection, AccountId(id)).await?.into_iter().collect(),
-                Err(_) => Vec::new(),
-            },
-            _ => return Err(unsupported_filter().into()),
-        },
+/// Users as a client asked to see them.
+pub async fn show(work: &mut Work, accounts: &[Account], projection: &Projection) -> Result<Vec<Value>, Error> {
+    let memberships = if accounts.is_empty() || projection.excludes("groups") {
+        Vec::new()
+    } else {
+        let ids: Vec<Uuid> = accounts.iter().map(|account| account.id.0).collect();
+        members::of_accounts(&mut work.tx, &ids).await?
     };
-    Ok(cut(found, query))
+    let of = |account: &Account| -> Vec<GroupRef> {
+        // In the order of accounts, so one account's are a run.
+        let start = memberships.partition_point(|membership| membership.account < account.id);
+        let run = memberships[start..].iter().take_while(|membership| membership.account == account.id);
+        run.map(|membership| GroupRef {
+            value: membership.group.to_string(),
+            display: membership.display_name.clone(),
+            direct: membership.direct,
+            location: format!("{}/Groups/{}", work.directory.base_url, membership.group),
+        })
+        .collect()
+    };
+    Ok(accounts.iter().map(|account| render(work, account, &of(account), projection)).collect())
 }
 
-async fn show(call: &mut ScimCall, accounts: &[Account], projection: &Projection) -> Result<Vec<Value>, Error> {
-    let ids: Vec<Uuid> = accounts.iter().map(|account| account.id.0).collect();
-    let memberships = members::of_accounts(&mut call.tx, &ids).await?;
-    let catalogue = call.catalogue();
-    let shown = accounts.iter().map(|account| {
-        let groups: Vec<GroupRef> = memberships
-            .iter()
-            .filter(|membership| membership.account == account.id)
-            .map(|membership| GroupRef {
-                value: membership.group.to_string(),
-                display: membership.display_name.clone(),
-            })
-            .collect();
-        let meta = meta(call, account);
-        projection
-            .apply(user::render(&account.id.to_string(), &account.profile.document, &groups, &meta), catalogue.user())
-    });
-    Ok(shown.collect())
+async fn show_one(work: &mut Work, account: &Account, projection: &Projection) -> Result<Value, Error> {
+    Ok(show(work, std::slice::from_ref(account), projection).await?.pop().unwrap_or_default())
 }
 
-fn meta(call: &ScimCall, account: &Account) -> Meta {
+fn render(work: &Work, account: &Account, groups: &[GroupRef], projection: &Projection) -> Value {
+    let whole = user::render(&account.id.to_string(), &account.profile.document, groups, &meta(work, account));
+    projection.apply(whole, work.catalogue().user())
+}
+
+/// Where the account is, and since when.
+pub fn meta(work: &Work, account: &Account) -> Meta {
     Meta {
         created: account.created_at,
         last_modified: account.updated_at,
         version: account.version,
-        location: format!("{}/Users/{}", call.base_url, account.id),
+        location: format!("{}/Users/{}", work.base_url, account.id),
     }
 }
 
-async fn respond(
-    mut call: ScimCall,
-    status: StatusCode,
-    account: Account,
-) -> Result<Response, crate::error::ScimFailure> {
+async fn respond(mut call: ScimCall, account: Account) -> ScimResult {
     let projection = Projection::parse(&call.query);
+    let shown = show_one(&mut call, &account, &projection).await?;
     let meta = meta(&call, &account);
-    let shown = show(&mut call, std::slice::from_ref(&account), &projection).await?;
-    call.tx.commit().await?;
-    let mut response = scim_json(status, shown.first().unwrap_or(&Value::Null));
-    if let (Ok(location), Ok(etag)) = (HeaderValue::from_str(&meta.location), HeaderValue::from_str(&meta.etag())) {
-        response.headers_mut().insert(header::LOCATION, location);
-        response.headers_mut().insert(header::ETAG, etag);
-    }
-    Ok(response)
+    call.work.tx.commit().await?;
+    Ok(answer::resource(StatusCode::OK, &shown, &meta))
 }

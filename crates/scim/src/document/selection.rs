@@ -109,7 +109,7 @@ fn select(attribute: &Attribute, filter: Option<&Filter>, items: &[Value]) -> Ve
         return main.into_iter().collect();
     };
     let matching = items.iter().enumerate();
-    matching.filter(|(_, item)| filter::matches(filter, item, &attribute.sub_attributes)).map(|(i, _)| i).collect()
+    matching.filter(|(_, item)| filter::matches_value(filter, item, attribute)).map(|(i, _)| i).collect()
 }
 
 /// The members that every value picked by the filter has: those of `a eq x and b eq y`.

@@ -1,169 +1,156 @@
-//! Trying a filter on a value in memory, by the rules of RFC 7644 3.4.2.2.
-
-use std::cmp::Ordering;
+//! Trying a filter on a value in memory, by the rules of RFC 7644 3.4.2.2: a plain walk over the JSON, against which
+//! the translation to SQL is tested. Values are compared by their keys, as everywhere.
 
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Filter, Operator};
 use crate::json;
 use crate::path::AttributePath;
-use crate::schema::{self, Attribute, Kind};
+use crate::schema::{Attribute, Kind, ResourceType, Target};
+use crate::search;
 
-pub(super) fn matches(filter: &Filter, element: &Value, attributes: &[Attribute]) -> bool {
+/// What defines the names in a filter: a resource's schemas, or an attribute one of whose values is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'d> {
+    Resource(&'d ResourceType),
+    Value(&'d Attribute),
+}
+
+/// A value and its definition.
+type Defined<'v, 'd> = (&'v Value, &'d Attribute);
+
+pub(super) fn matches(filter: &Filter, element: &Value, scope: Scope<'_>) -> bool {
     match filter {
-        Filter::And(branches) => branches.iter().all(|branch| matches(branch, element, attributes)),
-        Filter::Or(branches) => branches.iter().any(|branch| matches(branch, element, attributes)),
-        Filter::Not(inner) => !matches(inner, element, attributes),
-        Filter::Present(path) => any_value(path, element, attributes, |value, _| is_present(value)),
-        Filter::Compare { path, operator, value } => compare(path, *operator, value, element, attributes),
-        Filter::Values { path, filter } => {
-            let (value, definition) = member(path, element, attributes);
-            let subs = definition.map_or(&[][..], |attribute| &attribute.sub_attributes);
-            each(value).iter().any(|item| matches(filter, item, subs))
-        }
+        Filter::And(branches) => branches.iter().all(|branch| matches(branch, element, scope)),
+        Filter::Or(branches) => branches.iter().any(|branch| matches(branch, element, scope)),
+        Filter::Not(inner) => !matches(inner, element, scope),
+        Filter::Present(path) => any_value(path, element, scope, is_present),
+        Filter::Compare { path, operator, value } => compare(path, *operator, value, element, scope),
+        Filter::Values { path, filter } => match member(path, element, scope) {
+            Some((value, attribute)) => each(value).iter().any(|item| matches(filter, item, Scope::Value(attribute))),
+            None => false,
+        },
     }
 }
 
-fn compare(
-    path: &AttributePath,
-    operator: Operator,
-    expected: &Value,
-    element: &Value,
-    attributes: &[Attribute],
-) -> bool {
-    if expected.is_null() {
-        let present = any_value(path, element, attributes, |value, _| is_present(value));
-        return match operator {
-            Operator::Equal => !present,
-            Operator::NotEqual => present,
-            _ => false,
-        };
-    }
-    let any = |operator| {
-        any_value(path, element, attributes, |value, definition| satisfies(value, operator, expected, definition))
-    };
-    match operator {
+fn compare(path: &AttributePath, operator: Operator, expected: &Value, element: &Value, scope: Scope<'_>) -> bool {
+    let any = |test: &dyn Fn(Defined<'_, '_>) -> bool| any_value(path, element, scope, test);
+    match (expected, operator) {
+        (Value::Null, Operator::Equal) => !any(&is_present),
+        (Value::Null, Operator::NotEqual) => any(&is_present),
+        (Value::Null, _) => false,
+        // An empty text is no value: equal to it is what has none.
+        (Value::String(text), Operator::Equal) if text.is_empty() => !any(&has_key),
+        (Value::String(text), Operator::NotEqual) if text.is_empty() => any(&has_key),
         // Of an attribute with several values, none may be equal; of an absent one, none is.
-        Operator::NotEqual => !any(Operator::Equal),
-        operator => any(operator),
+        (_, Operator::NotEqual) => !any(&|value| satisfies(value, Operator::Equal, expected)),
+        _ => any(&|value| satisfies(value, operator, expected)),
     }
 }
 
 /// Whether one of the values that a path leads to passes the test.
-fn any_value(
-    path: &AttributePath,
-    element: &Value,
-    attributes: &[Attribute],
-    test: impl Fn(&Value, Option<&Attribute>) -> bool,
-) -> bool {
-    let (value, definition) = member(path, element, attributes);
-    each(value).iter().any(|item| match (&path.sub, item) {
-        (Some(sub), Value::Object(members)) => {
-            let definition = definition.and_then(|attribute| attribute.sub(sub));
-            each(json::get(members, sub)).iter().any(|value| test(value, definition))
-        }
-        (Some(_), _) => false,
-        (None, item) => test(item, definition),
+fn any_value(path: &AttributePath, element: &Value, scope: Scope<'_>, test: impl Fn(Defined<'_, '_>) -> bool) -> bool {
+    let Some((value, attribute)) = member(path, element, scope) else { return false };
+    each(value).iter().any(|item| match &path.sub {
+        Some(sub) => part(item, attribute, sub).is_some_and(&test),
+        None => test((item, attribute)),
     })
 }
 
-/// The member that a path names. Of a value that is no object, `value` is the value itself.
-fn member<'v, 'd>(
-    path: &AttributePath,
-    element: &'v Value,
-    attributes: &'d [Attribute],
-) -> (Option<&'v Value>, Option<&'d Attribute>) {
-    let definition = if path.schema.is_none() { schema::find(attributes, &path.attribute) } else { None };
-    let value = match (element, path.schema.as_deref()) {
-        (Value::Object(members), None) => json::get(members, &path.attribute),
-        (Value::Object(members), Some(urn)) => {
-            json::get(members, urn).and_then(Value::as_object).and_then(|members| json::get(members, &path.attribute))
+/// The member that a path names.
+fn member<'v, 'd>(path: &AttributePath, element: &'v Value, scope: Scope<'d>) -> Option<Defined<'v, 'd>> {
+    match scope {
+        Scope::Resource(kind) => {
+            let Some(Target::Attribute(schema, attribute)) = kind.resolve(path) else { return None };
+            let container = schema.map_or(Some(element), |schema| get(element, &schema.id))?;
+            Some((get(container, &attribute.name)?, attribute))
         }
-        (simple, None) if path.attribute.eq_ignore_ascii_case("value") => Some(simple),
-        _ => None,
-    };
-    (value, definition)
-}
-
-fn each(value: Option<&Value>) -> &[Value] {
-    match value {
-        None => &[],
-        Some(Value::Array(items)) => items,
-        Some(single) => std::slice::from_ref(single),
+        Scope::Value(attribute) if path.schema.is_none() && path.sub.is_none() => {
+            part(element, attribute, &path.attribute)
+        }
+        Scope::Value(_) => None,
     }
 }
 
-/// RFC 7644 3.4.2.2: present is a value that is neither null nor empty.
-fn is_present(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => items.iter().any(is_present),
-        Value::Object(members) => members.values().any(is_present),
-        Value::Bool(_) | Value::Number(_) => true,
+/// A part of a value; the `value` of one that is no object is itself.
+fn part<'v, 'd>(value: &'v Value, attribute: &'d Attribute, name: &str) -> Option<Defined<'v, 'd>> {
+    match (value, attribute.sub(name)) {
+        (Value::Object(_), Some(sub)) => Some((get(value, &sub.name)?, sub)),
+        (Value::Object(_), None) => None,
+        (simple, Some(sub)) => (sub.name == "value").then_some((simple, sub)),
+        (simple, None) => {
+            let is_itself = attribute.kind != Kind::Complex && attribute.multi_valued;
+            (is_itself && name.eq_ignore_ascii_case("value")).then_some((simple, attribute))
+        }
     }
 }
 
-fn satisfies(actual: &Value, operator: Operator, expected: &Value, definition: Option<&Attribute>) -> bool {
-    match (actual, expected) {
-        // Entra asks `manager eq "x"`: a complex attribute stands for its `value`.
-        (Value::Object(members), _) => json::get(members, "value").is_some_and(|value| {
-            let definition = definition.and_then(|attribute| attribute.sub("value"));
-            !value.is_object() && satisfies(value, operator, expected, definition)
-        }),
-        (Value::Bool(actual), Value::Bool(expected)) => operator == Operator::Equal && actual == expected,
-        (Value::Bool(actual), Value::String(text)) => {
-            operator == Operator::Equal && text.eq_ignore_ascii_case(if *actual { "true" } else { "false" })
+fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    json::get(value.as_object()?, name)
+}
+
+fn each(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) => items,
+        single => std::slice::from_ref(single),
+    }
+}
+
+/// RFC 7644 3.4.2.2: present is a value that is not empty, and a complex one with such a part.
+fn is_present((value, attribute): Defined<'_, '_>) -> bool {
+    match attribute.kind {
+        Kind::Complex => {
+            attribute.sub_attributes.iter().filter_map(|sub| part(value, attribute, &sub.name)).any(has_key)
         }
-        (Value::Number(actual), Value::Number(expected)) => {
-            let order = match (actual.as_i64(), expected.as_i64()) {
-                (Some(actual), Some(expected)) => Some(actual.cmp(&expected)),
-                _ => actual.as_f64().partial_cmp(&expected.as_f64()),
-            };
-            ordered(order, operator)
+        _ => has_key((value, attribute)),
+    }
+}
+
+/// Whether a value can be compared with another one.
+fn has_key(value: Defined<'_, '_>) -> bool {
+    own_value(value).is_some_and(|value| key(value).is_some())
+}
+
+/// Entra asks `manager eq "x"`: a complex value stands for its `value`.
+fn own_value<'v, 'd>((value, attribute): Defined<'v, 'd>) -> Option<Defined<'v, 'd>> {
+    match attribute.kind {
+        Kind::Complex => part(value, attribute, "value"),
+        _ => Some((value, attribute)),
+    }
+}
+
+fn key((value, attribute): Defined<'_, '_>) -> Option<String> {
+    search::key(attribute.kind, attribute.case_exact, value).filter(|key| !key.is_empty())
+}
+
+fn satisfies(value: Defined<'_, '_>, operator: Operator, expected: &Value) -> bool {
+    let Some((actual, attribute)) = own_value(value) else { return false };
+    if let (Kind::String, Operator::Equal, Value::String(a), Value::String(b)) =
+        (attribute.kind, operator, actual, expected)
+        && a.is_ascii()
+        && b.is_ascii()
+    {
+        // What keys would say, without making any: PATCH compares each value with each.
+        return if attribute.case_exact { a == b } else { a.eq_ignore_ascii_case(b) };
+    }
+    match (key((actual, attribute)), search::key(attribute.kind, attribute.case_exact, expected)) {
+        (Some(actual), Some(expected)) => {
+            search::takes(attribute.kind, operator) && holds(&actual, operator, &expected)
         }
-        (Value::String(actual), Value::String(expected)) => text(actual, operator, expected, definition),
         _ => false,
     }
 }
 
-fn text(actual: &str, operator: Operator, expected: &str, definition: Option<&Attribute>) -> bool {
-    if definition.is_some_and(|attribute| attribute.kind == Kind::DateTime) {
-        let dates = (OffsetDateTime::parse(actual, &Rfc3339), OffsetDateTime::parse(expected, &Rfc3339));
-        if let (Ok(actual), Ok(expected)) = dates {
-            return ordered(Some(actual.cmp(&expected)), operator);
-        }
-    }
-    let exact = definition.is_some_and(|attribute| attribute.case_exact);
-    if operator == Operator::Equal && !exact && actual.eq_ignore_ascii_case(expected) {
-        return true;
-    }
-    if exact || (actual.is_ascii() && expected.is_ascii() && operator == Operator::Equal) {
-        return text_as_is(actual, operator, expected);
-    }
-    text_as_is(&actual.to_lowercase(), operator, &expected.to_lowercase())
-}
-
-fn text_as_is(actual: &str, operator: Operator, expected: &str) -> bool {
+fn holds(actual: &str, operator: Operator, expected: &str) -> bool {
     match operator {
+        Operator::Equal => actual == expected,
+        Operator::NotEqual => actual != expected,
         Operator::Contains => actual.contains(expected),
         Operator::StartsWith => actual.starts_with(expected),
         Operator::EndsWith => actual.ends_with(expected),
-        operator => ordered(Some(actual.cmp(expected)), operator),
-    }
-}
-
-fn ordered(order: Option<Ordering>, operator: Operator) -> bool {
-    let Some(order) = order else { return false };
-    match operator {
-        Operator::Equal => order.is_eq(),
-        Operator::NotEqual => order.is_ne(),
-        Operator::Greater => order.is_gt(),
-        Operator::GreaterOrEqual => order.is_ge(),
-        Operator::Less => order.is_lt(),
-        Operator::LessOrEqual => order.is_le(),
-        Operator::Contains | Operator::StartsWith | Operator::EndsWith => false,
+        Operator::Greater => actual > expected,
+        Operator::GreaterOrEqual => actual >= expected,
+        Operator::Less => actual < expected,
+        Operator::LessOrEqual => actual <= expected,
     }
 }

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::dialects::customized;
 use crate::error::ScimType;
-use crate::schema::Catalogue;
+use crate::random;
+use crate::schema::ENTERPRISE_USER;
 
 /// What a filter is read as, with every grouping shown.
 fn grouped(filter: &Filter) -> String {
@@ -146,9 +148,10 @@ fn filters_are_tried_on_values() {
             {"value": "ann@work.test", "type": "work", "primary": true},
             {"value": "ann@home.test", "type": "home"},
         ],
-        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": {"value": "7"}, "costCenter": "4"},
-        "since": "2026-01-01T10:00:00+01:00",
-        "size": 5,
+        ENTERPRISE_USER: {"manager": {"value": "aB"}, "costCenter": "4", "department": "Σ"},
+        "shoeSize": 5,
+        random::ACME: {"since": "2026-01-01T10:00:00+01:00", "holidays": ["2026-01-01T01:00:00+01:00"]},
+        "leftover": "x",
     });
     let table = [
         (r#"username eq "ann@example.COM""#, true),
@@ -177,43 +180,51 @@ fn filters_are_tried_on_values() {
         (r#"emails[primary eq true].type eq "work""#, true),
         (r#"emails.type ne "home""#, false),
         (r#"not (emails.type eq "other")"#, true),
-        (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "7""#, true),
+        (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "aB""#, true),
+        (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "ab""#, false),
+        (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "ς""#, true),
         (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter lt "5""#, true),
-        ("size gt 4.5", true),
-        ("size le 5", true),
-        ("size eq 5.0", true),
-        ("size lt 5", false),
-        ("size eq \"5\"", false),
-        (r#"since ge "2026-01-01""#, true),
-        (r#"active eq true and (size eq 9 or userName sw "a")"#, true),
-        (r#"active eq false or size eq 9 and userName sw "a""#, false),
+        ("shoeSize gt 4.5", true),
+        ("shoeSize le 5", true),
+        ("shoeSize eq 5.0", true),
+        ("shoeSize lt 5", false),
+        ("shoeSize eq \"5\"", false),
+        ("title eq \"\"", true),
+        ("userName ne \"\"", true),
+        ("userName gt null", false),
+        (r#"urn:ietf:params:scim:schemas:extension:acme:2.0:User:since eq "2026-01-01T09:00:00.000Z""#, true),
+        (r#"urn:ietf:params:scim:schemas:extension:acme:2.0:User:since lt "2026-01-01T09:30:00""#, true),
+        (r#"urn:ietf:params:scim:schemas:extension:acme:2.0:User:since co "2026""#, false),
+        (r#"urn:ietf:params:scim:schemas:extension:acme:2.0:User:holidays[value gt "2025-12-31T23:59:59.9Z"]"#, true),
+        (r#"urn:ietf:params:scim:schemas:extension:acme:2.0:User:holidays.value lt "2026-01-01T00:00:00Z""#, false),
+        (r#"leftover eq "x""#, false),
+        ("leftover pr", false),
+        ("leftover[value pr]", false),
+        (r#"active eq true and (shoeSize eq 9 or userName sw "a")"#, true),
+        (r#"active eq false or shoeSize eq 9 and userName sw "a""#, false),
     ];
-    let catalogue = Catalogue::new(&[]);
-    let mut attributes = catalogue.user().schema.attributes.clone();
-    attributes.extend(catalogue.user().common.clone());
+    let catalogue = customized();
     for (text, expected) in table {
-        assert_eq!(matches(&parse(text).unwrap(), &user, &attributes), expected, "{text}");
+        assert_eq!(matches(&parse(text).unwrap(), &user, catalogue.user()), expected, "{text}");
     }
 }
 
 #[test]
-fn dates_are_compared_as_moments() {
-    let mut since = Catalogue::new(&[]).user().attribute("title").unwrap().clone();
-    since.kind = crate::schema::Kind::DateTime;
-    let user = json!({"title": "2026-01-01T10:00:00+01:00"});
-    assert!(matches(&parse(r#"title eq "2026-01-01T09:00:00.000Z""#).unwrap(), &user, std::slice::from_ref(&since)));
-    assert!(matches(&parse(r#"title lt "2026-01-01T09:30:00Z""#).unwrap(), &user, std::slice::from_ref(&since)));
-}
-
-#[test]
 fn a_plain_value_is_its_own_value() {
-    assert!(matches(&parse(r#"value eq "A""#).unwrap(), &json!("a"), &[]));
-    assert!(!matches(&parse(r#"display eq "A""#).unwrap(), &json!("a"), &[]));
+    let catalogue = customized();
+    let tries = |text: &str, attribute: &Attribute| matches_value(&parse(text).unwrap(), &json!("a"), attribute);
+    let emails = catalogue.user().attribute("emails").unwrap();
+    assert!(tries(r#"value eq "A""#, emails));
+    assert!(!tries(r#"display eq "A""#, emails));
+    let tags = catalogue.user().extension(random::ACME).unwrap().attribute("tags").unwrap();
+    assert!(tries(r#"VALUE eq "a""#, tags));
+    assert!(!tries(r#"value eq "A""#, tags) && !tries(r#"type eq "a""#, tags));
 }
 
 fn path() -> impl Strategy<Value = AttributePath> {
     let name = "[a-zA-Z_$][a-zA-Z0-9_$-]{0,6}";
-    let schema = proptest::option::of(Just("urn:acme:2.0:User".to_owned()));
+    let urns = ["urn:acme:2.0:User", "urn:a.b:1", ENTERPRISE_USER, random::ACME];
+    let schema = proptest::option::of(proptest::sample::select(urns.map(str::to_owned).to_vec()));
     (schema, name, proptest::option::of(name)).prop_map(|(schema, attribute, sub)| AttributePath {
         schema,
         attribute,
@@ -226,6 +237,8 @@ fn literal() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        "[0-9]{4}-(0[1-9]|1[0-2])-[0-2][0-9]T[0-2][0-9]:00:00(\\.[0-9]{1,9})?(Z|\\+01:00)".prop_map(Value::from),
         any::<f64>().prop_filter("JSON has no infinity", |number| number.is_finite()).prop_map(Value::from),
         "[^\\x00]{0,12}".prop_map(Value::from),
     ]
@@ -278,7 +291,10 @@ proptest! {
 
     #[test]
     fn evaluation_never_panics(filter in any_filter(), value in crate::dialects::any_json()) {
-        let catalogue = Catalogue::new(&[]);
-        matches(&filter, &value, &catalogue.user().schema.attributes);
+        let catalogue = customized();
+        matches(&filter, &value, catalogue.user());
+        for attribute in &catalogue.user().schema.attributes {
+            matches_value(&filter, &value, attribute);
+        }
     }
 }

@@ -140,6 +140,17 @@ fn what_a_group_cannot_do_is_refused() {
 }
 
 #[test]
+fn a_body_that_is_json_already_is_read_the_same() {
+    let body = json!({"displayName": "G", "members": ["1"], "urn:acme:2.0:Group": {"color": "red", "members": ["2"]}});
+    assert_eq!(GroupDocument::read(body.clone()).unwrap(), parse(body).unwrap());
+    for body in [json!([]), json!("G"), json!({"displayName": " "})] {
+        assert_eq!(GroupDocument::read(body.clone()).unwrap_err().status, 400, "{body}");
+    }
+    let operations = json!([{"op": "add", "path": "urn:acme:2.0:Group:members", "value": ["2"]}, {"op": "replace", "value": {"urn:acme:2.0:Group": {"displayName": "x"}}}]);
+    assert_eq!(changes_of(operations).unwrap(), []);
+}
+
+#[test]
 fn a_large_set_is_read_quickly() {
     let members: Vec<Value> = (0..100_000).map(|id| json!({"value": id.to_string()})).collect();
     let changes = changes_of(json!([{"op": "add", "path": "members", "value": members}])).unwrap();
@@ -163,6 +174,12 @@ fn a_group_is_shown() {
             "meta": {"resourceType": "Group", "created": "2026-11-01T12:00:00.000Z", "lastModified": "2026-11-01T12:00:00.000Z", "location": "L/Groups/1", "version": "W/\"1\""},
         })
     );
+    let [member] = members;
+    let pieces = opening("1", "G", Some("x"), &meta) + &member_json(&member) + "," + &member_json(&member) + closing();
+    let whole = render("1", "G", Some("x"), Some(&[member.clone(), member]), &meta);
+    assert_eq!(serde_json::from_str::<Value>(&pieces).unwrap(), whole);
+    let empty = opening("1", "G", None, &meta) + closing();
+    assert_eq!(serde_json::from_str::<Value>(&empty).unwrap(), render("1", "G", None, Some(&[]), &meta));
     let bare = render("1", "G", None, None, &meta);
     assert!(bare.get("members").is_none() && bare.get("externalId").is_none());
 }

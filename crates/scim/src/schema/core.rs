@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Attribute, ENTERPRISE_USER, GROUP, Kind, Mutability, ResourceType, Returned, Schema, USER, Uniqueness};
+use super::{
+    Attribute, ENTERPRISE_USER, GROUP, Kind, Mutability, ROLE, ResourceType, Returned, Schema, USER, Uniqueness,
+};
 
 /// Names that the store looks up by an index; longer ones would not fit into it.
 const MAX_NAME_CHARS: usize = 256;
@@ -62,11 +64,40 @@ pub(super) fn group() -> ResourceType {
     }
 }
 
+/// The role of the application, to be read only: Okta Identity Governance lists what it can assign.
+pub(super) fn role() -> ResourceType {
+    let exact = |name, description| text(name, description).exact().read_only();
+    ResourceType {
+        name: "Role",
+        endpoint: "/Roles",
+        description: "Roles that a user can have in the application",
+        schema: Schema {
+            id: ROLE.into(),
+            name: "Role".into(),
+            description: "A role in the application".into(),
+            attributes: vec![
+                exact("id", "The value to send as the role of a user."),
+                exact("displayName", "The name of the role."),
+                exact("type", "What kind of entitlement it is."),
+                text("description", "What the role is for, in 1000 characters at most.").read_only(),
+            ],
+        },
+        extensions: Vec::new(),
+        common: common(),
+    }
+}
+
 fn common() -> Vec<Attribute> {
     vec![
         text("id", "The id that this server gave.").exact().read_only().returned(Returned::Always),
         text("externalId", "The id that the identity provider gave.").exact().at_most(MAX_NAME_CHARS),
-        complex("meta", "When and where the resource lives.").read_only(),
+        complex("meta", "When and where the resource lives.").read_only().subs(vec![
+            text("resourceType", "The kind of resource.").exact().read_only(),
+            Attribute::new("created", Kind::DateTime, "When the resource was made.").read_only(),
+            Attribute::new("lastModified", Kind::DateTime, "When the resource was changed last.").read_only(),
+            reference("location", "The address of the resource.", &["uri"]).read_only(),
+            text("version", "The entity tag of the resource.").exact().read_only(),
+        ]),
         text("schemas", "The schemas that the resource uses.").multi().exact().read_only().returned(Returned::Always),
     ]
 }
@@ -94,7 +125,9 @@ fn profile() -> Vec<Attribute> {
         text("locale", "The place by which dates and numbers are written."),
         text("timezone", "The time zone."),
         Attribute::new("active", Kind::Boolean, "Whether the user may sign in."),
-        text("password", "Accepted and not stored.").mutable(Mutability::WriteOnly).returned(Returned::Never),
+        text("password", "Accepted, kept only where password synchronization is switched on, and never returned.")
+            .mutable(Mutability::WriteOnly)
+            .returned(Returned::Never),
     ]
 }
 
@@ -164,7 +197,6 @@ fn enterprise() -> Schema {
             complex("manager", "Whom the user reports to.").subs(vec![
                 text("value", "The id of the manager's account.").exact(),
                 reference("$ref", "The address of the manager's account.", &["User"]),
-                text("displayName", "The name of the manager.").read_only(),
             ]),
         ],
     }
@@ -200,7 +232,7 @@ fn reference(name: &'static str, description: &'static str, types: &'static [&'s
 }
 
 impl Attribute {
-    fn new(name: &'static str, kind: Kind, description: &'static str) -> Self {
+    pub(super) fn new(name: &'static str, kind: Kind, description: &'static str) -> Self {
         Self {
             name: name.into(),
             description: description.into(),

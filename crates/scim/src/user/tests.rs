@@ -8,11 +8,11 @@ use crate::error::ScimType;
 use crate::schema::ENTERPRISE_USER;
 
 fn catalogue() -> Catalogue {
-    Catalogue::new(&["ADMINISTRATOR".to_owned(), "ANALYST".to_owned()])
+    Catalogue::new(&["ADMINISTRATOR".to_owned(), "ANALYST".to_owned()], &[])
 }
 
 fn parse(body: Value) -> Result<UserDocument, ScimError> {
-    UserDocument::parse(body.to_string().as_bytes(), &catalogue())
+    UserDocument::parse(body.to_string().as_bytes(), &catalogue()).map(|written| written.document)
 }
 
 /// The stored form of a body with this member beside `userName`; the user name is left out again.
@@ -131,6 +131,72 @@ fn wrong_types_are_refused_with_the_name_of_the_attribute() {
 }
 
 #[test]
+fn a_password_is_parted_from_the_document() {
+    let written = |members: Value| {
+        let mut body = json!({"userName": "u"});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        UserDocument::read(body, &catalogue())
+    };
+    let table = [
+        (json!({"password": "1mz050nq"}), Some("1mz050nq")),
+        (json!({"PassWord": " \u{0}\nß"}), Some(" \u{0}\nß")),
+        (json!({"urn:ietf:params:scim:schemas:core:2.0:User:password": "p"}), Some("p")),
+        (json!({"urn:ietf:params:scim:schemas:core:2.0:User": {"password": "p"}}), Some("p")),
+        (json!({"password": ""}), None),
+        (json!({"password": null}), None),
+        (json!({"password": 5}), None),
+        (json!({"password": ["p"]}), None),
+        (json!({"password.x": "p", ENTERPRISE_USER: {"password": "p"}}), None),
+        (json!({}), None),
+    ];
+    for (members, expected) in table {
+        let Written { document, password } = written(members.clone()).unwrap();
+        assert_eq!(password.as_ref().map(Password::reveal), expected, "{members}");
+        assert_eq!(document.into_value(), json!({"userName": "u"}), "{members}");
+    }
+    assert!(written(json!({"password": "é".repeat(512)})).is_ok());
+    let error = written(json!({"password": "é".repeat(512) + "x"})).unwrap_err();
+    assert_eq!(
+        (error.scim_type, error.detail.as_str()),
+        (Some(ScimType::InvalidValue), "password is longer than 1024 bytes. Shorten it and push again.")
+    );
+    let printed = format!("{:?}", written(json!({"password": "hunter2"})).unwrap());
+    assert!(printed.contains("[secret]") && !printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
+fn a_body_that_is_json_already_is_read_the_same() {
+    let body = json!({"USERNAME": "u", "title": "t"});
+    assert_eq!(UserDocument::read(body.clone(), &catalogue()).unwrap().document, parse(body).unwrap());
+    let mut deep = json!("x");
+    for _ in 0..40 {
+        deep = json!([deep]);
+    }
+    for body in [json!([]), json!(null), json!({}), json!({"userName": "u", "x": deep})] {
+        assert_eq!(UserDocument::read(body, &catalogue()).unwrap_err().status, 400);
+    }
+}
+
+#[test]
+fn attributes_of_an_administrator_are_read_like_any_others() {
+    let catalogue = crate::dialects::customized();
+    let read = |acme: Value| UserDocument::read(json!({"userName": "u", crate::random::ACME: acme}), &catalogue);
+    let table = [
+        (json!({"MOTTO": "anything", "x": 1}), json!({"motto": "anything"})),
+        (json!({"tags": ["a", "A", "a", null]}), json!({"tags": ["a", "A"]})),
+        (json!({"remote": "True", "answers": [false, "TRUE"]}), json!({"remote": true, "answers": [false, true]})),
+        (json!({"ratio": "2.5", "levels": [1, "2"]}), json!({"ratio": 2.5, "levels": [1, 2]})),
+        (json!({"since": "2026-01-01T00:00:00Z", "link": ""}), json!({"since": "2026-01-01T00:00:00Z", "link": ""})),
+    ];
+    for (sent, expected) in table {
+        assert_eq!(read(sent.clone()).unwrap().document.as_value()[crate::random::ACME], expected, "{sent}");
+    }
+    for sent in [json!({"levels": [1.5]}), json!({"remote": 1}), json!({"motto": ["a", "b"]}), json!({"tags": "a"})] {
+        assert_eq!(read(sent.clone()).unwrap_err().scim_type, Some(ScimType::InvalidValue), "{sent}");
+    }
+}
+
+#[test]
 fn a_user_needs_a_name() {
     for body in [json!({}), json!({"userName": ""}), json!({"userName": " \u{a0}"}), json!({"userName": null})] {
         let error = parse(body).unwrap_err();
@@ -198,13 +264,21 @@ fn a_user_is_shown_with_what_the_server_knows() {
         version: 3,
         location: "https://gate.example/c/7/scim/v2/Users/1".to_owned(),
     };
-    let groups = [GroupRef { value: "9".to_owned(), display: "G".to_owned() }];
+    let groups = [true, false].map(|direct| GroupRef {
+        value: "9".to_owned(),
+        display: "G".to_owned(),
+        direct,
+        location: "https://gate.example/c/7/scim/v2/Groups/9".to_owned(),
+    });
     let expected = json!({
         "schemas": [schema::USER, ENTERPRISE_USER],
         "id": "1",
         "userName": "u",
         "active": true,
-        "groups": [{"value": "9", "display": "G"}],
+        "groups": [
+            {"value": "9", "$ref": "https://gate.example/c/7/scim/v2/Groups/9", "display": "G", "type": "direct"},
+            {"value": "9", "$ref": "https://gate.example/c/7/scim/v2/Groups/9", "display": "G", "type": "indirect"},
+        ],
         ENTERPRISE_USER: {"department": "d"},
         "meta": {
             "resourceType": "User",

@@ -1,0 +1,125 @@
+//! What one process lets its clients do at a time and per second. Each process counts for itself.
+
+use crate::{config, error::Error};
+use domain::ids::{ConnectionId, TenantId};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    NotUntil,
+    clock::{Clock, DefaultClock, QuantaInstant},
+};
+use moka::future::Cache;
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Large request bodies that one process holds in memory at once.
+const LARGE_BODIES: usize = 16;
+
+/// Passwords that one process hashes at once; each takes 19 MiB.
+const HASHES: usize = 2;
+
+/// Tenants whose places are remembered while they are in use.
+const REMEMBERED_TENANTS: u64 = 100_000;
+
+/// Refused requests without a valid token that are logged per connection and second.
+const STRANGERS: NonZeroU32 = NonZeroU32::MIN;
+
+/// The counters and places of one process.
+pub struct Limits {
+    large_bodies: Arc<Semaphore>,
+    hashes: Arc<Semaphore>,
+    saml: DefaultKeyedRateLimiter<ConnectionId>,
+    scim: DefaultKeyedRateLimiter<TenantId>,
+    scim_burst: NonZeroU32,
+    strangers: DefaultKeyedRateLimiter<ConnectionId>,
+    places: Cache<TenantId, Arc<Semaphore>>,
+    places_each: usize,
+    patience: Duration,
+}
+
+impl Limits {
+    /// As configured; one tenant never has more than half of the database connections.
+    pub fn new(limits: &config::Limits, database: &config::Database) -> Self {
+        let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let scim_burst = at_least_one(limits.scim_requests_burst);
+        let scim = Quota::per_second(at_least_one(limits.scim_requests)).allow_burst(scim_burst);
+        Self {
+            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            hashes: Arc::new(Semaphore::new(HASHES)),
+            saml: RateLimiter::keyed(Quota::per_second(at_least_one(limits.saml_responses))),
+            scim: RateLimiter::keyed(scim),
+            scim_burst,
+            strangers: RateLimiter::keyed(Quota::per_second(STRANGERS)),
+            places: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
+            places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
+            patience: database.acquire_timeout,
+        }
+    }
+
+    /// Waits until one more large body may be held in memory.
+    pub async fn large_body(&self) -> Option<OwnedSemaphorePermit> {
+        // An error would mean that the semaphore is closed, which nothing does.
+        Arc::clone(&self.large_bodies).acquire_owned().await.ok()
+    }
+
+    /// Waits until one more password may be hashed.
+    pub async fn hash(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.hashes).acquire_owned().await.ok()
+    }
+
+    /// A place among the tenant's running requests, so that one tenant's do not starve the others'.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] when none becomes free in time.
+    pub async fn place(&self, tenant: TenantId) -> Result<OwnedSemaphorePermit, Error> {
+        let places = self.places.get_with(tenant, async { Arc::new(Semaphore::new(self.places_each)) }).await;
+        match tokio::time::timeout(self.patience, places.acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Error::TooManyRequests { seconds: 1 }),
+        }
+    }
+
+    /// Counts one SCIM request of the tenant.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] with the whole seconds after which the next one is let in.
+    pub fn admit_scim(&self, tenant: TenantId) -> Result<(), Error> {
+        self.scim.check_key(&tenant).map_err(|not_until| wait(&not_until))
+    }
+
+    /// Counts the operations of one bulk request of the tenant, but never more than may come at once.
+    ///
+    /// # Errors
+    /// As [`Limits::admit_scim`].
+    pub fn admit_scim_operations(&self, tenant: TenantId, count: usize) -> Result<(), Error> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.scim_burst.get());
+        let Some(count) = NonZeroU32::new(count) else { return Ok(()) };
+        match self.scim.check_key_n(&tenant, count) {
+            Ok(Err(not_until)) => Err(wait(&not_until)),
+            // An error would say that they are more than the burst, which they are not.
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether the connection may post one more SAML response now.
+    pub fn admits_saml_response(&self, connection: ConnectionId) -> bool {
+        self.saml.check_key(&connection).is_ok()
+    }
+
+    /// Whether one more request without a valid token is written into the connection's log.
+    pub fn logs_stranger(&self, connection: ConnectionId) -> bool {
+        self.strangers.check_key(&connection).is_ok()
+    }
+
+    /// Forgets those that have been quiet.
+    pub fn forget_the_quiet(&self) {
+        self.saml.retain_recent();
+        self.scim.retain_recent();
+        self.strangers.retain_recent();
+    }
+}
+
+/// Whole seconds, rounded up: Okta takes nothing else for `Retry-After`.
+fn wait(not_until: &NotUntil<QuantaInstant>) -> Error {
+    let wait = not_until.wait_time_from(DefaultClock::default().now());
+    Error::TooManyRequests { seconds: wait.as_secs() + 1 }
+}

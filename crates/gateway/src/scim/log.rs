@@ -1,0 +1,134 @@
+//! The log of SCIM exchanges: what identity providers asked and were told, and when each credential was used last.
+//! Written in batches behind the requests, so that no request waits for it. Never a password, never a token.
+
+mod redact;
+mod writer;
+
+use crate::{app::App, clock::Clock, error::ScimOutcome, extract};
+use axum::{
+    body::Bytes,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::Response,
+};
+use domain::ids::{ConnectionId, TenantId, TokenId};
+use metrics::counter;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+use store::{exchanges::Exchange, store::Store};
+use tokio::sync::{mpsc, oneshot};
+
+/// Exchanges that wait to be written; beyond, they are counted and dropped.
+const WAITING: usize = 10_000;
+
+/// The longest part of an address, or name of a client, that is kept, in characters.
+const MAX_TEXT: usize = 2_000;
+
+/// What a request turned out to be, told by the extractor to the log.
+#[derive(Clone, Default)]
+pub struct Trace(Arc<OnceLock<(TokenId, Bytes)>>);
+
+impl Trace {
+    /// The credential is valid, and this is the body.
+    pub fn proven(&self, credential: TokenId, body: &Bytes) {
+        // A request is proven once; a second time would say the same.
+        self.0.get_or_init(|| (credential, body.clone()));
+    }
+}
+
+/// Where exchanges go.
+pub struct Log {
+    sender: mpsc::Sender<Message>,
+}
+
+enum Message {
+    Exchange(TenantId, Box<Exchange>),
+    Flush(oneshot::Sender<()>),
+}
+
+impl Log {
+    /// Starts to write; `keep` exchanges of each connection stay.
+    pub fn start(store: Store, clock: Clock, keep: u32) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(writer::run(receiver, store, clock, keep));
+        Self { sender }
+    }
+
+    /// Returns when everything that was recorded is written.
+    pub async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        if self.sender.send(Message::Flush(done)).await.is_ok() {
+            // An error would mean that the writer is gone, and then there is nothing to wait for.
+            written.await.unwrap_or_default();
+        }
+    }
+
+    fn record(&self, tenant: TenantId, exchange: Exchange) {
+        if self.sender.try_send(Message::Exchange(tenant, Box::new(exchange))).is_err() {
+            counter!("gatehouse_scim_log_dropped_total").increment(1);
+        }
+    }
+}
+
+/// Records the exchange when it is over.
+pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let Some((connection, target)) = below_base(&request) else { return next.run(request).await };
+    let trace = Trace::default();
+    request.extensions_mut().insert(trace.clone());
+    let (method, agent) = (request.method().to_string(), agent(request.headers()));
+    let address = client_address(&request, app.config.server.trusted_proxies);
+    let (at, started) = (app.clock.now(), Instant::now());
+    let response = next.run(request).await;
+    let proven = trace.0.get();
+    if proven.is_none() && !app.limits.logs_stranger(connection) {
+        return response;
+    }
+    // What names no connection of ours is nobody's to read.
+    let Ok(tenant) = app.tenant_of(connection, at).await else { return response };
+    let outcome = response.extensions().get::<ScimOutcome>();
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    app.log.record(
+        tenant,
+        Exchange {
+            connection,
+            at,
+            method,
+            target,
+            status: response.status().as_u16(),
+            code: outcome.map_or("ok", |outcome| outcome.code).to_owned(),
+            detail: outcome.map(|outcome| outcome.detail.clone()),
+            body: proven.filter(|_| failed).and_then(|(_, body)| redact::body(body)),
+            token: proven.map(|(token, _)| *token),
+            address,
+            agent,
+            milliseconds: i32::try_from(started.elapsed().as_millis()).unwrap_or(i32::MAX),
+        },
+    );
+    response
+}
+
+/// The connection, and path and query below its SCIM base.
+fn below_base(request: &Request) -> Option<(ConnectionId, String)> {
+    let rest = request.uri().path().strip_prefix("/c/")?;
+    let (connection, path) = rest.split_once("/scim/v2")?;
+    let target = redact::target(path, request.uri().query());
+    Some((connection.parse().ok()?, cut(&target)))
+}
+
+fn agent(headers: &HeaderMap) -> String {
+    cut(headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default())
+}
+
+/// Whoever connects, or whom the outermost trusted proxy saw.
+fn client_address(request: &Request, trusted_proxies: usize) -> String {
+    let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
+    extract::forwarded_for(request.headers(), trusted_proxies).or_else(peer).unwrap_or_default()
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}

@@ -1,0 +1,127 @@
+//! References between the operations of a bulk request (RFC 7644 3.7.2): `bulkId:x` stands for the id of the resource
+//! that the POST with the bulkId x creates.
+
+use serde_json::Value;
+
+use super::{Resource, Work};
+use crate::error::{ScimError, quote};
+
+const PREFIX: &str = "bulkId:";
+
+impl Work {
+    /// The bulkIds that it refers to, in its path and in its data.
+    pub fn references(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = self.id.as_deref().and_then(bulk_id).into_iter().collect();
+        collect(&self.data, false, &mut found);
+        found
+    }
+
+    /// Puts ids in the place of `bulkId:…`. One for which there is no id, because its POST failed, is a 409
+    /// (RFC 7644 3.7.1).
+    pub fn resolve(&mut self, ids: &dyn Fn(&str) -> Option<String>) -> Result<(), ScimError> {
+        let lookup = |bulk_id: &str| {
+            ids(bulk_id).ok_or_else(|| ScimError {
+                status: 409,
+                scim_type: None,
+                detail: format!(
+                    "The operation refers to the bulkId {}, but that operation failed. Correct it and send both again.",
+                    quote(bulk_id)
+                ),
+            })
+        };
+        if let Some(id) = &mut self.id
+            && let Some(bulk_id) = bulk_id(id)
+        {
+            *id = lookup(bulk_id)?;
+        }
+        replace(&mut self.data, false, &lookup)
+    }
+
+    /// Takes out the members of a new group that do not exist yet, since they refer to the group themselves, and
+    /// returns their bulkIds: they become members when they are there. Belongs before `resolve`.
+    pub fn forward_members(&mut self, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+        let mut forward = Vec::new();
+        if self.resource != Resource::Group {
+            return forward;
+        }
+        let members = self.data.as_object_mut().into_iter().flatten();
+        for (_, value) in members.filter(|(name, _)| name.eq_ignore_ascii_case("members")) {
+            let mut is_there = |member: &Value| {
+                let later = member_bulk_id(member).filter(|bulk_id| !exists(bulk_id));
+                forward.extend(later.map(str::to_owned));
+                later.is_none()
+            };
+            match value {
+                Value::Array(items) => items.retain(&mut is_there),
+                single if !is_there(single) => *single = Value::Array(Vec::new()),
+                _ => {}
+            }
+        }
+        forward
+    }
+}
+
+fn member_bulk_id(member: &Value) -> Option<&str> {
+    match member {
+        Value::Object(members) => bulk_id(crate::json::get(members, "value")?.as_str()?),
+        bare => bulk_id(bare.as_str()?),
+    }
+}
+
+/// What a text refers to, if it is a reference.
+fn bulk_id(text: &str) -> Option<&str> {
+    let head = text.get(..PREFIX.len())?;
+    head.eq_ignore_ascii_case(PREFIX).then(|| &text[PREFIX.len()..])
+}
+
+/// Where in a text the reference begins: an address (`$ref`) ends with it.
+fn start(text: &str, is_address: bool) -> Option<usize> {
+    let start = if is_address { text.rfind('/').map_or(0, |slash| slash + 1) } else { 0 };
+    bulk_id(&text[start..]).map(|_| start)
+}
+
+fn collect<'v>(value: &'v Value, is_address: bool, found: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => found.extend(start(text, is_address).and_then(|start| bulk_id(&text[start..]))),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, is_address, found)),
+        Value::Object(members) => {
+            for (name, value) in members.iter().filter(|(name, _)| may_refer(name)) {
+                collect(value, is_address_name(name), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn replace(
+    value: &mut Value,
+    is_address: bool,
+    lookup: &dyn Fn(&str) -> Result<String, ScimError>,
+) -> Result<(), ScimError> {
+    match value {
+        Value::String(text) => {
+            if let Some(start) = start(text, is_address)
+                && let Some(bulk_id) = bulk_id(&text[start..])
+            {
+                let id = lookup(bulk_id)?;
+                text.replace_range(start.., &id);
+            }
+            Ok(())
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| replace(item, is_address, lookup)),
+        Value::Object(members) => members
+            .iter_mut()
+            .filter(|(name, _)| may_refer(name))
+            .try_for_each(|(name, value)| replace(value, is_address_name(name), lookup)),
+        _ => Ok(()),
+    }
+}
+
+/// A password may be any text, and names nobody.
+fn may_refer(name: &str) -> bool {
+    !name.eq_ignore_ascii_case("password")
+}
+
+fn is_address_name(name: &str) -> bool {
+    name.eq_ignore_ascii_case("$ref")
+}

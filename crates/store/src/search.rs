@@ -1,0 +1,236 @@
+//! Searching a directory: a condition becomes SQL over an allow-list of columns and the index of attributes.
+//! Values are bound, names are ours; nothing of a client's text becomes part of a statement.
+
+mod sql;
+
+use crate::{
+    accounts,
+    error::{Error, Result},
+    groups::{self, Group},
+    tenant::TenantTx,
+};
+use domain::{account::Account, ids::ConnectionId};
+use self::sql::Resource;
+use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow};
+use std::time::Duration;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// What a resource must satisfy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Constant(bool),
+    /// A column passes the test.
+    Column(Column, Test),
+    /// Some value of an attribute passes; of accounts only.
+    Attribute(Leaf, Test),
+    /// One and the same value of the multi-valued attribute satisfies the condition; of accounts only.
+    Element(String, Box<Condition>),
+    /// The account is in a group, directly or through others, of which this holds.
+    InGroup(Box<Condition>),
+    /// The group has a member that passes.
+    Member(Member, Test),
+}
+
+/// A column that may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    Id,
+    ExternalId,
+    /// Of accounts.
+    UserName,
+    /// Of accounts; `true` or `false`.
+    Active,
+    /// Of groups.
+    DisplayName,
+    CreatedAt,
+    UpdatedAt,
+    Version,
+}
+
+/// A place in the index of attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    pub path: String,
+    pub field: Field,
+}
+
+/// A column of the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    Value,
+    Type,
+    Primary,
+}
+
+/// What of a group's member is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    Id,
+    /// `User` or `Group`, folded.
+    Kind,
+}
+
+/// How a value is compared. Texts are keys, and keys are compared byte by byte.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    Present,
+    Equal(String),
+    Contains(String),
+    StartsWith(String),
+    EndsWith(String),
+    Greater(String),
+    GreaterOrEqual(String),
+    Less(String),
+    LessOrEqual(String),
+}
+
+/// In which order; resources that are equal in it, and all without it, are in the order of their ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub by: OrderBy,
+    pub descending: bool,
+}
+
+/// By what.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OrderBy {
+    Column(Column),
+    /// The main value, else the first.
+    Attribute(Leaf),
+}
+
+/// Where a page starts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// So many resources are skipped.
+    Offset(i64),
+    /// Behind this one.
+    After(Place),
+}
+
+/// A resource's place in an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What it is ordered by; `None` when it has no value, or the order is that of ids.
+    pub key: Option<String>,
+    pub id: Uuid,
+}
+
+/// A search of one connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    pub connection: ConnectionId,
+    pub condition: Option<Condition>,
+    pub order: Option<Order>,
+}
+
+/// A resource found, and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found<T> {
+    pub resource: T,
+    pub place: Place,
+}
+
+#[derive(FromRow)]
+struct AccountRow {
+    #[sqlx(flatten)]
+    account: accounts::Row,
+    sort_key: Option<String>,
+}
+
+#[derive(FromRow)]
+struct GroupRow {
+    #[sqlx(flatten)]
+    group: groups::Row,
+    sort_key: Option<String>,
+}
+
+/// One page of accounts.
+pub async fn accounts(tx: &mut TenantTx, search: &Search, start: &Start, limit: i64) -> Result<Vec<Found<Account>>> {
+    let rows: Vec<AccountRow> = rows(tx, Resource::Account, search, start, limit).await?;
+    rows.into_iter()
+        .map(|AccountRow { account, sort_key }| {
+            let resource = Account::try_from(account)?;
+            Ok(Found { place: Place { key: sort_key, id: resource.id.0 }, resource })
+        })
+        .collect()
+}
+
+/// One page of groups.
+pub async fn groups(tx: &mut TenantTx, search: &Search, start: &Start, limit: i64) -> Result<Vec<Found<Group>>> {
+    let rows: Vec<GroupRow> = rows(tx, Resource::Group, search, start, limit).await?;
+    let found = rows.into_iter().map(|GroupRow { group, sort_key }| {
+        let resource = Group::from(group);
+        Found { place: Place { key: sort_key, id: resource.id.0 }, resource }
+    });
+    Ok(found.collect())
+}
+
+/// How many accounts there are of which the condition holds, exactly.
+pub async fn count_accounts(tx: &mut TenantTx, search: &Search) -> Result<i64> {
+    count(tx, Resource::Account, search).await
+}
+
+/// How many groups there are of which the condition holds, exactly.
+pub async fn count_groups(tx: &mut TenantTx, search: &Search) -> Result<i64> {
+    count(tx, Resource::Group, search).await
+}
+
+/// From now on a statement of this transaction may take so long and no longer, and is planned for its own values: a
+/// plan that is good for a rare value can be a disaster for a common one.
+pub async fn bound(tx: &mut TenantTx, patience: Duration) -> Result<()> {
+    let milliseconds = patience.as_millis().to_string();
+    sqlx::query!(
+        "-- search::bound
+         SELECT set_config('statement_timeout', $1, true) AS patience,
+                set_config('plan_cache_mode', 'force_custom_plan', true) AS plans",
+        milliseconds
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(())
+}
+
+impl Condition {
+    /// Whether an index leads straight to the few resources of which it can hold.
+    pub fn is_narrow(&self) -> bool {
+        match self {
+            Self::Column(Column::Id | Column::ExternalId | Column::UserName | Column::DisplayName, Test::Equal(_))
+            | Self::Constant(_)
+            | Self::Member(Member::Id, Test::Equal(_)) => true,
+            Self::Attribute(Leaf { path, field: Field::Value }, Test::Equal(_)) => path == "emails",
+            Self::Element(path, inner) => path == "emails" && inner.is_narrow(),
+            Self::All(all) => all.iter().any(Self::is_narrow),
+            _ => false,
+        }
+    }
+}
+
+async fn rows<T>(tx: &mut TenantTx, resource: Resource, search: &Search, start: &Start, limit: i64) -> Result<Vec<T>>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let mut query = sql::page(resource, search, start, limit);
+    let rows = query.build_query_as().fetch_all(tx.conn()).await;
+    rows.map_err(too_slow)
+}
+
+async fn count(tx: &mut TenantTx, resource: Resource, search: &Search) -> Result<i64> {
+    let mut query: QueryBuilder<Postgres> = sql::count(resource, search);
+    query.build_query_scalar().fetch_one(tx.conn()).await.map_err(too_slow)
+}
+
+/// Only `bound` ends a statement early.
+fn too_slow(error: sqlx::Error) -> Error {
+    let cancelled = error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "57014");
+    if cancelled { Error::TooSlow } else { error.into() }
+}
+
+/// A moment as a key has it: UTC, nine digits of a second.
+fn moment(key: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(key, &time::format_description::well_known::Rfc3339).ok()
+}

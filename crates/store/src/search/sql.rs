@@ -1,0 +1,312 @@
+//! The statements of a search. Every name below is written here; every value is a parameter.
+
+use super::{Column, Condition, Field, Leaf, Member, Order, OrderBy, Place, Search, Start, Test, moment};
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
+
+type Query = QueryBuilder<Postgres>;
+
+/// Which table is searched; it is `r` in every statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resource {
+    Account,
+    Group,
+}
+
+/// A page of resources with their sort keys.
+pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i64) -> Query {
+    let mut query = Query::new("-- search::page\nSELECT ");
+    query.push(match resource {
+        Resource::Account => {
+            "r.id, r.connection_id, r.user_id, r.user_name, r.external_id, r.email, r.display_name, r.active, r.role, \
+             r.role_reason, r.name_id, r.document, r.version, r.created_at, r.updated_at, "
+        }
+        Resource::Group => "r.id, r.display_name, r.external_id, r.version, r.created_at, r.updated_at, ",
+    });
+    sort_key(&mut query, search.order.as_ref());
+    query.push(" AS sort_key");
+    from(&mut query, resource, search);
+    if let Start::After(place) = start {
+        query.push(" AND ");
+        behind(&mut query, search.order.as_ref(), place);
+    }
+    query.push(" ORDER BY ");
+    if let Some(order) = &search.order {
+        sort_key(&mut query, Some(order));
+        query.push(if order.descending { " DESC NULLS FIRST, " } else { " ASC NULLS LAST, " });
+    }
+    query.push("r.id LIMIT ").push_bind(limit);
+    if let Start::Offset(offset) = start
+        && *offset > 0
+    {
+        query.push(" OFFSET ").push_bind(*offset);
+    }
+    query
+}
+
+/// How many there are.
+pub(super) fn count(resource: Resource, search: &Search) -> Query {
+    let mut query = Query::new("-- search::count\nSELECT count(*)");
+    from(&mut query, resource, search);
+    query
+}
+
+fn from(query: &mut Query, resource: Resource, search: &Search) {
+    query.push(match resource {
+        Resource::Account => " FROM accounts r WHERE r.connection_id = ",
+        Resource::Group => " FROM groups r WHERE r.connection_id = ",
+    });
+    query.push_bind(search.connection.0);
+    if let Some(condition) = &search.condition {
+        query.push(" AND ");
+        Writer { query, connection: search.connection.0, element: None }.condition(condition);
+    }
+}
+
+/// What resources are ordered by, as text; NULL for the order of ids.
+fn sort_key(query: &mut Query, order: Option<&Order>) {
+    match order.map(|order| &order.by) {
+        None => query.push("NULL::text"),
+        Some(OrderBy::Column(column)) => query.push(text(*column)),
+        Some(OrderBy::Attribute(leaf)) => {
+            query.push("(SELECT coalesce(k.long_key, k.value_key) FROM account_attributes k WHERE k.account_id = r.id AND k.path = ");
+            query.push_bind(&leaf.path);
+            query.push(" ORDER BY k.is_primary DESC NULLS LAST, k.item LIMIT 1)")
+        }
+    };
+}
+
+/// Behind a place, in the order of `page`.
+fn behind(query: &mut Query, order: Option<&Order>, place: &Place) {
+    let Some(order) = order else {
+        query.push("r.id > ").push_bind(place.id);
+        return;
+    };
+    query.push("(");
+    match &place.key {
+        Some(key) => {
+            sort_key(query, Some(order));
+            query.push(if order.descending { " < " } else { " > " }).push_bind(key).push(" COLLATE \"C\" OR (");
+            sort_key(query, Some(order));
+            query.push(" = ").push_bind(key).push(" AND r.id > ").push_bind(place.id).push(")");
+            if !order.descending {
+                query.push(" OR ");
+                sort_key(query, Some(order));
+                query.push(" IS NULL");
+            }
+        }
+        None => {
+            query.push("(");
+            sort_key(query, Some(order));
+            query.push(" IS NULL AND r.id > ").push_bind(place.id).push(")");
+            if order.descending {
+                query.push(" OR ");
+                sort_key(query, Some(order));
+                query.push(" IS NOT NULL");
+            }
+        }
+    }
+    query.push(")");
+}
+
+/// A column as a text that is ordered and compared byte by byte. Times are as responses show them, in milliseconds.
+fn text(column: Column) -> &'static str {
+    match column {
+        Column::Id => "r.id::text COLLATE \"C\"",
+        Column::ExternalId => "r.external_id",
+        Column::UserName => "r.user_name_key",
+        Column::DisplayName => "r.display_name_key",
+        Column::Active => "r.active::text COLLATE \"C\"",
+        Column::CreatedAt => "to_char(r.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"000000Z\"') COLLATE \"C\"",
+        Column::UpdatedAt => "to_char(r.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"000000Z\"') COLLATE \"C\"",
+        Column::Version => "('W/\"' || r.version || '\"') COLLATE \"C\"",
+    }
+}
+
+/// Writes conditions; inside an element, `e` is its row.
+struct Writer<'w> {
+    query: &'w mut Query,
+    connection: Uuid,
+    element: Option<&'w str>,
+}
+
+impl Writer<'_> {
+    fn condition(&mut self, condition: &Condition) {
+        match condition {
+            Condition::All(all) => self.joined(all, " AND ", "true"),
+            Condition::Any(any) => self.joined(any, " OR ", "false"),
+            Condition::Not(inner) => {
+                // What is unknown does not hold, and then its opposite does.
+                self.query.push("NOT coalesce(");
+                self.condition(inner);
+                self.query.push(", false)");
+            }
+            Condition::Constant(holds) => {
+                self.query.push(if *holds { "true" } else { "false" });
+            }
+            Condition::Column(column, test) => self.column(*column, test),
+            Condition::Attribute(leaf, test) => self.attribute(leaf, test),
+            Condition::Element(path, inner) => self.one_element(path, inner),
+            Condition::InGroup(inner) => self.in_group(inner),
+            Condition::Member(member, test) => self.member(*member, test),
+        }
+    }
+
+    fn joined(&mut self, conditions: &[Condition], word: &str, none: &str) {
+        self.query.push("(");
+        for (index, condition) in conditions.iter().enumerate() {
+            if index > 0 {
+                self.query.push(word);
+            }
+            self.condition(condition);
+        }
+        if conditions.is_empty() {
+            self.query.push(none);
+        }
+        self.query.push(")");
+    }
+
+    fn column(&mut self, column: Column, test: &Test) {
+        match (column, test) {
+            (Column::Id, Test::Equal(id)) => match Uuid::try_parse(id) {
+                // The text of an id is in lower case, and comparing it minds the case.
+                Ok(uuid) if uuid.to_string() == *id => {
+                    self.query.push("r.id = ").push_bind(uuid);
+                }
+                _ => {
+                    self.query.push("false");
+                }
+            },
+            (Column::CreatedAt | Column::UpdatedAt, test) if key(test).and_then(moment).is_some() => {
+                self.time(column, test);
+            }
+            (column, test) => self.test(text(column), text(column), test),
+        }
+    }
+
+    /// Responses show milliseconds, so that is what is compared.
+    fn time(&mut self, column: Column, test: &Test) {
+        let at = key(test).and_then(moment);
+        let operator = match test {
+            Test::Greater(_) => " > ",
+            Test::GreaterOrEqual(_) => " >= ",
+            Test::Less(_) => " < ",
+            Test::LessOrEqual(_) => " <= ",
+            _ => " = ",
+        };
+        let column = if column == Column::CreatedAt { "r.created_at" } else { "r.updated_at" };
+        self.query.push("date_trunc('milliseconds', ").push(column).push(")").push(operator).push_bind(at);
+    }
+
+    fn attribute(&mut self, leaf: &Leaf, test: &Test) {
+        match self.element {
+            Some(element) if element == leaf.path => self.field("e", leaf.field, test),
+            Some(_) => {
+                self.query.push("EXISTS (SELECT FROM account_attributes s WHERE s.account_id = e.account_id AND s.item = e.item AND s.path = ");
+                self.query.push_bind(&leaf.path).push(" AND ");
+                self.field("s", leaf.field, test);
+                self.query.push(")");
+            }
+            None => {
+                self.rows_of("s", &leaf.path);
+                self.field("s", leaf.field, test);
+                self.query.push(")");
+            }
+        }
+    }
+
+    fn one_element(&mut self, path: &str, inner: &Condition) {
+        self.rows_of("e", path);
+        Writer { query: self.query, connection: self.connection, element: Some(path) }.condition(inner);
+        self.query.push(")");
+    }
+
+    /// The beginning of "the account is one with such a row". By the connection's index, so that a value leads to it.
+    fn rows_of(&mut self, alias: &'static str, path: &str) {
+        self.query.push("r.id IN (SELECT ").push(alias).push(".account_id FROM account_attributes ").push(alias);
+        self.query.push(" WHERE ").push(alias).push(".connection_id = ").push_bind(self.connection);
+        self.query.push(" AND ").push(alias).push(".path = ").push_bind(path).push(" AND ");
+    }
+
+    fn field(&mut self, alias: &'static str, field: Field, test: &Test) {
+        let (column, whole) = match (alias, field) {
+            ("e", Field::Value) => ("e.value_key", "coalesce(e.long_key, e.value_key)"),
+            ("e", Field::Type) => ("e.type_key", "e.type_key"),
+            ("e", Field::Primary) => ("e.is_primary::text", "e.is_primary::text"),
+            (_, Field::Value) => ("s.value_key", "coalesce(s.long_key, s.value_key)"),
+            (_, Field::Type) => ("s.type_key", "s.type_key"),
+            (_, Field::Primary) => ("s.is_primary::text", "s.is_primary::text"),
+        };
+        self.test(column, whole, test);
+    }
+
+    /// `column` may be cut and is in an index; `whole` is all of it.
+    fn test(&mut self, column: &str, whole: &str, test: &Test) {
+        let query = &mut *self.query;
+        match test {
+            Test::Present => query.push(column).push(" <> ''"),
+            Test::Equal(key) => query.push(column).push(" = ").push_bind(key),
+            Test::Contains(key) => query.push("strpos(").push(whole).push(", ").push_bind(key).push(") > 0"),
+            Test::StartsWith(key) => query.push(column).push(" ^@ ").push_bind(key),
+            Test::EndsWith(key) => {
+                query.push("right(").push(whole).push(", char_length(").push_bind(key).push(")) = ").push_bind(key)
+            }
+            Test::Greater(key) => query.push(whole).push(" > ").push_bind(key).push(" COLLATE \"C\""),
+            Test::GreaterOrEqual(key) => query.push(whole).push(" >= ").push_bind(key).push(" COLLATE \"C\""),
+            Test::Less(key) => query.push(whole).push(" < ").push_bind(key).push(" COLLATE \"C\""),
+            Test::LessOrEqual(key) => query.push(whole).push(" <= ").push_bind(key).push(" COLLATE \"C\""),
+        };
+    }
+
+    /// From the groups of which the condition holds down through the groups in them to the accounts.
+    fn in_group(&mut self, inner: &Condition) {
+        self.query.push(
+            "r.id IN (WITH RECURSIVE below (id) AS (SELECT r.id FROM groups r WHERE r.connection_id = ",
+        );
+        self.query.push_bind(self.connection).push(" AND ");
+        Writer { query: self.query, connection: self.connection, element: None }.condition(inner);
+        self.query.push(
+            " UNION SELECT n.member_id FROM group_groups n JOIN below b ON b.id = n.group_id) \
+             SELECT m.account_id FROM group_members m JOIN below b ON b.id = m.group_id)",
+        );
+    }
+
+    fn member(&mut self, member: Member, test: &Test) {
+        let kinds = [
+            ("EXISTS (SELECT FROM group_members m WHERE m.group_id = r.id AND ", "m.account_id", "'user'::text COLLATE \"C\""),
+            (" OR EXISTS (SELECT FROM group_groups m WHERE m.group_id = r.id AND ", "m.member_id", "'group'::text COLLATE \"C\""),
+        ];
+        self.query.push("(");
+        for (exists, id, kind) in kinds {
+            self.query.push(exists);
+            match (member, test) {
+                (Member::Id, Test::Equal(key)) => {
+                    let wanted = Uuid::try_parse(key).ok().filter(|uuid| uuid.to_string() == *key);
+                    self.query.push(id).push(" = ").push_bind(wanted);
+                }
+                (Member::Id, test) => {
+                    let as_text = format!("{id}::text COLLATE \"C\"");
+                    self.test(&as_text, &as_text, test);
+                }
+                (Member::Kind, test) => self.test(kind, kind, test),
+            }
+            self.query.push(")");
+        }
+        self.query.push(")");
+    }
+}
+
+/// The key that a test compares with.
+fn key(test: &Test) -> Option<&str> {
+    match test {
+        Test::Present => None,
+        Test::Equal(key)
+        | Test::Contains(key)
+        | Test::StartsWith(key)
+        | Test::EndsWith(key)
+        | Test::Greater(key)
+        | Test::GreaterOrEqual(key)
+        | Test::Less(key)
+        | Test::LessOrEqual(key) => Some(key),
+    }
+}

@@ -1,0 +1,153 @@
+-- The directory, whole: a search index over attributes, nested groups, attributes of the customer's own,
+-- credentials that expire, password sync, and a log of what identity providers asked.
+
+-- Compared and sorted byte by byte: keys are folded in Rust, and no locale has a say.
+ALTER TABLE accounts
+    ALTER COLUMN user_name_key TYPE text COLLATE "C",
+    ALTER COLUMN external_id TYPE text COLLATE "C";
+ALTER TABLE groups
+    ALTER COLUMN display_name_key TYPE text COLLATE "C",
+    ALTER COLUMN external_id TYPE text COLLATE "C";
+-- Lists are in the order of ids, which are in the order of time; accounts_connection_key and groups_connection_key serve them.
+DROP INDEX accounts_list;
+DROP INDEX groups_list;
+
+ALTER TABLE connections
+    -- Whether passwords that the identity provider sends are kept.
+    ADD COLUMN password_sync boolean NOT NULL DEFAULT false,
+    -- Whether roles are announced as resources, for Okta Identity Governance.
+    ADD COLUMN entitlements boolean NOT NULL DEFAULT false,
+    -- Counts changes of schema_attributes, so that a gateway notices that what it remembers is old.
+    ADD COLUMN schema_version bigint NOT NULL DEFAULT 1;
+
+-- Attributes that a connection's administrator defined (Okta: "External name" and "External namespace").
+CREATE TABLE schema_attributes (
+    tenant_id        uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    id               uuid NOT NULL,
+    connection_id    uuid NOT NULL,
+    urn              text NOT NULL,
+    urn_key          text NOT NULL,
+    name             text NOT NULL,
+    name_key         text NOT NULL,
+    description      text NOT NULL,
+    kind             text NOT NULL,
+    multi_valued     boolean NOT NULL,
+    case_exact       boolean NOT NULL,
+    canonical_values text[] NOT NULL,
+    created_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT schema_attributes_name_key UNIQUE (tenant_id, connection_id, urn_key, name_key),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+
+-- What SCIM filters and sorts by and no column of accounts holds: a row for each value of an attribute.
+CREATE TABLE account_attributes (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid,
+    connection_id uuid NOT NULL,
+    account_id    uuid NOT NULL,
+    -- In lower case, as in name.familyname or emails.
+    path          text COLLATE "C" NOT NULL,
+    -- Which value of a multi-valued attribute, from 0.
+    item          integer NOT NULL,
+    -- The value in the form in which it is compared; of a long one, its beginning.
+    value_key     text COLLATE "C",
+    -- All of a long one.
+    long_key      text COLLATE "C",
+    -- `type` and `primary` of the value (RFC 7643 2.4).
+    type_key      text COLLATE "C",
+    is_primary    boolean,
+    PRIMARY KEY (tenant_id, account_id, path, item),
+    FOREIGN KEY (tenant_id, connection_id, account_id) REFERENCES accounts (tenant_id, connection_id, id) ON DELETE CASCADE
+);
+CREATE INDEX account_attributes_value ON account_attributes (tenant_id, connection_id, path, value_key, account_id);
+
+-- Groups that are members of groups (RFC 7643 4.2).
+CREATE TABLE group_groups (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL,
+    group_id      uuid NOT NULL,
+    member_id     uuid NOT NULL,
+    PRIMARY KEY (tenant_id, group_id, member_id),
+    FOREIGN KEY (tenant_id, connection_id, group_id) REFERENCES groups (tenant_id, connection_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, connection_id, member_id) REFERENCES groups (tenant_id, connection_id, id) ON DELETE CASCADE
+);
+CREATE INDEX group_groups_member ON group_groups (tenant_id, member_id);
+
+ALTER TABLE scim_tokens
+    -- token: pasted by the IT admin. client: OAuth 2 client credentials. access: what a client got for them.
+    ADD COLUMN kind text NOT NULL DEFAULT 'token' CHECK (kind IN ('token', 'client', 'access')),
+    -- The client of an access token.
+    ADD COLUMN parent_id uuid,
+    ADD COLUMN read_only boolean NOT NULL DEFAULT false,
+    ADD COLUMN expires_at timestamptz,
+    ADD CONSTRAINT scim_tokens_parent FOREIGN KEY (tenant_id, parent_id) REFERENCES scim_tokens ON DELETE CASCADE,
+    ADD CONSTRAINT scim_tokens_access_has_client CHECK ((kind = 'access') = (parent_id IS NOT NULL)),
+    ADD CONSTRAINT scim_tokens_access_expires CHECK (kind <> 'access' OR expires_at IS NOT NULL);
+CREATE INDEX scim_tokens_parent ON scim_tokens (tenant_id, parent_id);
+CREATE INDEX scim_tokens_expiry ON scim_tokens (expires_at) WHERE kind = 'access';
+
+-- When and from where a token, or a client's tokens, were used last.
+CREATE TABLE scim_token_uses (
+    tenant_id uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    token_id  uuid NOT NULL,
+    used_at   timestamptz NOT NULL,
+    address   text NOT NULL,
+    agent     text NOT NULL,
+    PRIMARY KEY (tenant_id, token_id),
+    FOREIGN KEY (tenant_id, token_id) REFERENCES scim_tokens ON DELETE CASCADE
+);
+
+-- Passwords that an identity provider synchronizes; only where the connection says so.
+CREATE TABLE account_passwords (
+    tenant_id  uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    account_id uuid NOT NULL,
+    -- Argon2id in PHC form.
+    hash       text NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, account_id),
+    FOREIGN KEY (tenant_id, account_id) REFERENCES accounts ON DELETE CASCADE
+);
+
+-- What an identity provider asked and what it was told: bounded, without secrets, for the IT admin.
+CREATE TABLE scim_exchanges (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL,
+    id            uuid NOT NULL,
+    occurred_at   timestamptz NOT NULL,
+    method        text NOT NULL,
+    -- Path and query below the SCIM base.
+    target        text NOT NULL,
+    status        integer NOT NULL,
+    -- `ok`, or the code of what was wrong.
+    code          text NOT NULL,
+    -- The sentence that the identity provider was told.
+    detail        text,
+    -- Of a refused request: its body, without passwords, cut.
+    body          text,
+    token_id      uuid,
+    address       text NOT NULL,
+    agent         text NOT NULL,
+    milliseconds  integer NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+CREATE INDEX scim_exchanges_age ON scim_exchanges USING brin (occurred_at);
+
+DO $$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['schema_attributes', 'account_attributes', 'group_groups', 'scim_token_uses', 'account_passwords', 'scim_exchanges']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY tenant_isolation ON %I TO gate_tenant USING (tenant_id = current_setting(''app.tenant_id'')::uuid)', name);
+    END LOOP;
+END $$;
+GRANT SELECT, INSERT, DELETE ON schema_attributes, group_groups, scim_exchanges TO gate_tenant;
+GRANT SELECT, INSERT, UPDATE, DELETE ON account_attributes, account_passwords TO gate_tenant;
+GRANT SELECT, INSERT, UPDATE ON scim_token_uses TO gate_tenant;
+
+-- Clean-up of what has run out, over all tenants.
+CREATE POLICY control_cleans ON scim_exchanges TO gate_control USING (true);
+CREATE POLICY control_cleans ON scim_tokens TO gate_control USING (kind = 'access');
+GRANT SELECT (tenant_id, connection_id, id, occurred_at), DELETE ON scim_exchanges TO gate_control;
+GRANT SELECT (tenant_id, id, kind, expires_at), DELETE ON scim_tokens TO gate_control;
