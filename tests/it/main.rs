@@ -4,6 +4,7 @@ mod cli;
 mod deactivation;
 mod groups;
 mod isolation;
+mod migrations;
 mod oidc;
 mod operations;
 mod saml;
