@@ -69,7 +69,13 @@ fn sort_key(query: &mut Query, order: Option<&Order>) {
         None => query.push("NULL::text"),
         Some(OrderBy::Column(column)) => query.push(text(*column)),
         Some(OrderBy::Attribute(leaf)) => {
-            query.push("(SELECT coalesce(k.long_key, k.value_key) FROM account_attributes k WHERE k.account_id = r.id AND k.path = ");
+            // A long value is put into order by its beginning, so that a cursor stays short.
+            let column = match leaf.field {
+                Field::Value => "k.value_key",
+                Field::Type => "k.type_key",
+                Field::Primary => "k.is_primary::text",
+            };
+            query.push("(SELECT ").push(column).push(" COLLATE \"C\" FROM account_attributes k WHERE k.account_id = r.id AND k.path = ");
             query.push_bind(&leaf.path);
             query.push(" ORDER BY k.is_primary DESC NULLS LAST, k.item LIMIT 1)")
         }
