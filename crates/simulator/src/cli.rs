@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use simulator::entra::Matching;
 use simulator::okta::Style;
 
 /// Plays everything around Gatehouse: the customer's sign-in, the provisioning of five providers, and the vendor's app.
@@ -17,15 +18,15 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// A SAML identity provider: pick a person and sign in; assign and deactivate people.
     Idp(IdpArguments),
-    /// Okta's provisioning against any SCIM server; prints each exchange, exits 1 where Okta would fail.
+    /// Provisions to any SCIM server as Okta does it; prints each exchange, exits 1 where Okta would fail.
     Okta(OktaArguments),
-    /// Microsoft Entra ID's provisioning, likewise. `?aadOptscim062020` behind the URL sets the flag of that name.
+    /// Provisions as Microsoft Entra ID does it; a URL that ends in ?aadOptscim062020 sets that flag.
     Entra(EntraArguments),
-    /// JumpCloud's provisioning, likewise. Its test makes and deletes a user and a group.
+    /// Provisions as JumpCloud does it, whose test makes and deletes a user and a group.
     Jumpcloud(JumpCloudArguments),
-    /// OneLogin's provisioning, likewise.
+    /// Provisions as OneLogin does it.
     Onelogin(OneLoginArguments),
-    /// PingFederate's and PingOne's provisioning, likewise.
+    /// Provisions as PingFederate and PingOne do it.
     Ping(PingArguments),
     /// The vendor's app: an OpenID Connect client that asks twice a second whether access still holds.
     App(AppArguments),
@@ -93,6 +94,9 @@ pub(crate) struct OktaArguments {
 pub(crate) struct EntraArguments {
     #[command(flatten)]
     pub(crate) target: Target,
+    /// The attribute that users are matched on.
+    #[arg(long = "match", value_enum, default_value_t = MatchArgument::UserName)]
+    pub(crate) matching: MatchArgument,
     #[command(subcommand)]
     pub(crate) action: Action,
 }
@@ -277,6 +281,23 @@ impl From<StyleArgument> for Style {
         match style {
             StyleArgument::Custom => Self::Custom,
             StyleArgument::Catalogue => Self::Catalogue,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum MatchArgument {
+    UserName,
+    WorkEmail,
+    ExternalId,
+}
+
+impl From<MatchArgument> for Matching {
+    fn from(matching: MatchArgument) -> Self {
+        match matching {
+            MatchArgument::UserName => Self::UserName,
+            MatchArgument::WorkEmail => Self::WorkEmail,
+            MatchArgument::ExternalId => Self::ExternalId,
         }
     }
 }

@@ -6,9 +6,9 @@ mod mapping;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::client::Member;
 use crate::client::dialect::{Change, Dialect, Group, Look, Request};
 use crate::client::words::{GROUP, filter, form_encode, group_path, patch, removal, user_path};
-use crate::client::{Client, Member};
 use crate::directory::{DirectoryUser, stable_uuid};
 
 const GROUP_OF_ENTRA: &str = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
@@ -24,16 +24,38 @@ pub enum Flavor {
     Compliant,
 }
 
-/// One enterprise application in a customer's Entra ID.
-pub type Entra = Client<Flavor>;
+/// The attribute that users are matched on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matching {
+    /// `userName`, the default.
+    #[default]
+    UserName,
+    /// `emails[type eq "work"].value`.
+    WorkEmail,
+    /// `externalId`.
+    ExternalId,
+}
 
-impl Flavor {
-    /// As the tenant URL wants it: its flag is the only setting there is.
+/// One enterprise application in a customer's Entra ID.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entra {
+    /// How it speaks.
+    pub flavor: Flavor,
+    /// How it finds users.
+    pub matching: Matching,
+}
+
+impl Entra {
+    /// An application with this tenant URL, whose flag decides how it speaks.
     pub fn of(tenant_url: &str) -> Self {
         let (_, query) = tenant_url.split_once('?').unwrap_or_default();
-        if query.split('&').any(|flag| flag == FLAG) { Self::Compliant } else { Self::Legacy }
+        let is_flagged = query.split('&').any(|flag| flag == FLAG);
+        let flavor = if is_flagged { Flavor::Compliant } else { Flavor::Legacy };
+        Self { flavor, matching: Matching::UserName }
     }
+}
 
+impl Flavor {
     fn op(self, compliant: &'static str, legacy: &'static str) -> &'static str {
         match self {
             Self::Compliant => compliant,
@@ -50,7 +72,7 @@ impl Flavor {
     }
 }
 
-impl Dialect for Flavor {
+impl Dialect for Entra {
     const NAME: &'static str = "Entra ID";
     const HEADERS: &'static [(&'static str, &'static str)] =
         &[("user-agent", "Microsoft Azure AD SCIM provisioning"), ("adscimversion", "6.0")];
@@ -64,7 +86,12 @@ impl Dialect for Flavor {
     }
 
     fn find_user(&self, user: &DirectoryUser) -> String {
-        find("/Users", &filter("userName", "eq", &user.user_name))
+        let match_by = match self.matching {
+            Matching::UserName => filter("userName", "eq", &user.user_name),
+            Matching::WorkEmail => filter(mapping::EMAIL, "eq", &user.email),
+            Matching::ExternalId => filter("externalId", "eq", &mapping::nickname(user)),
+        };
+        find("/Users", &match_by)
     }
 
     fn user(&self, id: &str) -> String {
@@ -91,13 +118,13 @@ impl Dialect for Flavor {
 
     fn change_user(&self, id: &str, server: &Value, user: &DirectoryUser, change: Change) -> Vec<Request> {
         let mut operations = match change {
-            Change::TakeOver | Change::Profile => mapping::differences(*self, server, user),
+            Change::TakeOver | Change::Profile => mapping::differences(self.flavor, server, user),
             Change::Deactivate | Change::Reactivate => Vec::new(),
         };
         match change {
-            Change::Deactivate => operations.push(self.patch_active(false)),
-            Change::Reactivate => operations.push(self.patch_active(true)),
-            Change::TakeOver if server["active"] == false => operations.push(self.patch_active(true)),
+            Change::Deactivate => operations.push(self.flavor.patch_active(false)),
+            Change::Reactivate => operations.push(self.flavor.patch_active(true)),
+            Change::TakeOver if server["active"] == false => operations.push(self.flavor.patch_active(true)),
             Change::TakeOver | Change::Profile => {}
         }
         if operations.is_empty() {
@@ -138,21 +165,21 @@ impl Dialect for Flavor {
         let mut send = |operations| requests.push(Request::patch(group_path(group.id), patch(operations)));
         if !add.is_empty() {
             let value = references(add);
-            send(vec![json!({ "op": self.op("add", "Add"), "path": "members", "value": value })]);
+            send(vec![json!({ "op": self.flavor.op("add", "Add"), "path": "members", "value": value })]);
         }
         if !remove.is_empty() {
-            send(match self {
-                Self::Legacy => vec![json!({ "op": "Remove", "path": "members", "value": references(remove) })],
-                Self::Compliant => remove.iter().map(removal).collect(),
+            send(match self.flavor {
+                Flavor::Legacy => vec![json!({ "op": "Remove", "path": "members", "value": references(remove) })],
+                Flavor::Compliant => remove.iter().map(removal).collect(),
             });
         }
         requests
     }
 
     fn rename_group(&self, group: Group<'_>, _all: &[Member]) -> Vec<Request> {
-        let operation = match self {
-            Self::Legacy => json!({ "op": "Replace", "path": "displayName", "value": group.name }),
-            Self::Compliant => json!({ "op": "replace", "value": { "displayName": group.name } }),
+        let operation = match self.flavor {
+            Flavor::Legacy => json!({ "op": "Replace", "path": "displayName", "value": group.name }),
+            Flavor::Compliant => json!({ "op": "replace", "value": { "displayName": group.name } }),
         };
         vec![Request::patch(group_path(group.id), patch(vec![operation]))]
     }

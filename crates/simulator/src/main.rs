@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::Parser;
 use simulator::app::{AppOptions, DemoApp};
 use simulator::clock;
-use simulator::entra::Flavor;
+use simulator::entra::Entra;
 use simulator::idp::keys::IdpKey;
 use simulator::idp::{Idp, IdpOptions, metadata};
 use simulator::jumpcloud::JumpCloud;
@@ -40,8 +40,9 @@ async fn main() -> ExitCode {
         Command::Okta(OktaArguments { target, style, action }) => {
             provisioning::run_okta(&target, style.into(), action).await
         }
-        Command::Entra(EntraArguments { target, action }) => {
-            provisioning::run(&target, Flavor::of(&target.base_url), action).await
+        Command::Entra(EntraArguments { target, matching, action }) => {
+            let entra = Entra { matching: matching.into(), ..Entra::of(&target.base_url) };
+            provisioning::run(&target, entra, action).await
         }
         Command::Jumpcloud(JumpCloudArguments { target, test_user, action }) => {
             provisioning::run(&target, JumpCloud { test_user }, action).await

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::entra::Flavor;
+use crate::entra::Entra;
 use crate::jumpcloud::JumpCloud;
 use crate::okta::Style;
 use crate::onelogin::OneLogin;
@@ -106,7 +106,7 @@ async fn each_dialect_has_its_header_lines() {
     let agent = "user-agent: Microsoft Azure AD SCIM provisioning";
     let search = vec![any, "adscimversion: 6.0", token, agent];
     let create = vec![any, "adscimversion: 6.0", token, body, agent];
-    assert_eq!(headers(Flavor::Legacy).await, [search, create]);
+    assert_eq!(headers(Entra::default()).await, [search, create]);
     let body = "content-type: application/scim+json";
     let with = |agent| [vec![any, token, agent], vec![any, token, body, agent]];
     assert_eq!(headers(OneLogin).await, with("user-agent: application/json"));
@@ -119,7 +119,8 @@ async fn each_dialect_has_its_header_lines() {
 async fn a_flag_of_the_base_url_is_in_every_request() {
     let script = Script::new(&[nobody(), created("7"), (204, Value::Null)]);
     let (url, server) = script.serve().await;
-    let mut client = Client::new(&format!("{url}/?aadOptscim062020"), "t", Flavor::Compliant).expect("a client");
+    let url = format!("{url}/?aadOptscim062020");
+    let mut client = Client::new(&url, "t", Entra::of(&url)).expect("a client");
     client.push_user(&ann()).await.expect("creates her");
     client.deactivate(&ann()).await.expect("deactivates her");
     server.abort();
@@ -149,7 +150,7 @@ async fn a_search_that_is_answered_404_means_nobody_to_some_and_an_error_to_othe
     let answers = [(404, json!({ "status": "404" })), created("7")];
     assert_eq!(failing(Style::Custom, &answers).await, None);
     assert_eq!(failing(OneLogin, &answers).await, None);
-    let entra = failing(Flavor::Legacy, &answers).await.expect("refused");
+    let entra = failing(Entra::default(), &answers).await.expect("refused");
     assert!(entra.contains("Entra ID puts the job into quarantine"), "{entra}");
     assert!(failing(Ping::default(), &answers).await.is_some());
 }
@@ -158,7 +159,7 @@ async fn a_search_that_is_answered_404_means_nobody_to_some_and_an_error_to_othe
 async fn an_answer_to_a_creation_needs_an_id() {
     for answer in [(201, Value::Null), (201, json!({})), (200, json!({ "id": "7" })), (409, json!({ "detail": "X." }))]
     {
-        let sentence = failing(Flavor::Legacy, &[nobody(), answer.clone()]).await.expect("refused");
+        let sentence = failing(Entra::default(), &[nobody(), answer.clone()]).await.expect("refused");
         assert_eq!(sentence.contains("empty user"), answer.0 == 201, "{sentence}");
     }
 }
@@ -182,7 +183,7 @@ async fn okta_never_deletes_a_user_and_the_others_do() {
     server.abort();
     let script = Script::new(&[found("7"), (204, Value::Null), nobody(), created("8")]);
     let (url, server) = script.serve().await;
-    let mut entra = Client::new(&url, "t", Flavor::Legacy).expect("a client");
+    let mut entra = Client::new(&url, "t", Entra::default()).expect("a client");
     entra.delete_user(&ann()).await.expect("deletes her");
     assert_eq!(entra.push_user(&ann()).await.expect("creates her anew"), "8");
     server.abort();

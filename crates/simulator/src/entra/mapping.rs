@@ -6,7 +6,7 @@ use super::Flavor;
 use crate::client::words::{ENTERPRISE_USER, USER, path, set};
 use crate::directory::{DirectoryUser, stable_uuid};
 
-const EMAIL: &str = "emails[type eq \"work\"].value";
+pub(super) const EMAIL: &str = "emails[type eq \"work\"].value";
 
 /// A new user, as documented; attributes without a value are left out.
 pub(super) fn whole(user: &DirectoryUser) -> Value {
@@ -111,6 +111,6 @@ fn role_operation(flavor: Flavor, server: &Value, role: &str) -> Option<Value> {
 }
 
 /// The part of the login before the @: what Entra's default mapping sends as `externalId`.
-fn nickname(user: &DirectoryUser) -> String {
+pub(super) fn nickname(user: &DirectoryUser) -> String {
     user.user_name.split('@').next().unwrap_or_default().to_owned()
 }
