@@ -11,3 +11,4 @@ mod scim;
 mod serve;
 mod tidy;
 mod transactions;
+mod transcripts;
