@@ -2,6 +2,7 @@
 
 mod cli;
 mod deactivation;
+mod dialects;
 mod groups;
 mod isolation;
 mod oidc;
