@@ -2,6 +2,7 @@
 
 mod cli;
 mod deactivation;
+mod dialects;
 mod groups;
 mod isolation;
 mod migrations;
@@ -12,3 +13,4 @@ mod scim;
 mod serve;
 mod tidy;
 mod transactions;
+mod transcripts;

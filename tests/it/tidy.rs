@@ -1,7 +1,10 @@
 //! The invariants of the house that no compiler checks.
 
 use harness::{browser::Browser, customer::Customer, gateway_process::superuser};
-use simulator::okta::{Member, Okta, Style};
+use simulator::{
+    client::Member,
+    okta::{Okta, Style},
+};
 use sqlx::{PgConnection, Row};
 use std::{
     collections::BTreeSet,
