@@ -76,7 +76,8 @@ async fn users_from_before_the_index_are_found_by_filters_after_the_upgrade() {
             "e3 urn:ietf:params:scim:schemas:extension:enterprise:2.0:user:department 0 sales",
         ]
     );
-    let kept = "SELECT count(*) FROM group_members JOIN scim_tokens USING (tenant_id) WHERE kind = 'token' AND NOT read_only";
+    let kept =
+        "SELECT count(*) FROM group_members JOIN scim_tokens USING (tenant_id) WHERE kind = 'token' AND NOT read_only";
     assert_eq!(sqlx::query_scalar::<_, i64>(kept).fetch_one(&mut database).await.unwrap(), 1);
     database.close().await.unwrap();
     let mut server = superuser().await;

@@ -240,14 +240,9 @@ pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &st
 
 /// The connection's accounts with that address as the main one, oldest first, `limit` at most.
 pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, limit: i64) -> Result<Vec<Account>> {
-    let rows = accounts!(
-        "by_email",
-        "connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3",
-        connection.0,
-        key,
-        limit
-    )
-    .fetch_all(tx.conn())
-    .await?;
+    let rows =
+        accounts!("by_email", "connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3", connection.0, key, limit)
+            .fetch_all(tx.conn())
+            .await?;
     rows.into_iter().map(Account::try_from).collect()
 }
