@@ -12,6 +12,19 @@ ALTER TABLE groups
 DROP INDEX accounts_list;
 DROP INDEX groups_list;
 
+-- Without the rows that have none: smaller, and never chosen for a question that they do not answer. Before the first
+-- ANALYZE, the check of a foreign key by (tenant_id, connection_id, id) went through one of them, row by row.
+DROP INDEX accounts_external_id;
+CREATE INDEX accounts_external_id ON accounts (tenant_id, connection_id, external_id) WHERE external_id IS NOT NULL;
+DROP INDEX accounts_email;
+CREATE INDEX accounts_email ON accounts (tenant_id, connection_id, email_key) WHERE email_key IS NOT NULL;
+ALTER TABLE accounts DROP CONSTRAINT accounts_name_id_key;
+CREATE UNIQUE INDEX accounts_name_id_key ON accounts (tenant_id, connection_id, name_id) WHERE name_id IS NOT NULL;
+DROP INDEX groups_external_id;
+CREATE INDEX groups_external_id ON groups (tenant_id, connection_id, external_id) WHERE external_id IS NOT NULL;
+DROP INDEX users_email;
+CREATE INDEX users_email ON users (tenant_id, email_key) WHERE email_key IS NOT NULL;
+
 -- Accounts from before there was an index; `gatehouse migrate` writes what they are found by.
 ALTER TABLE accounts ADD COLUMN indexed boolean NOT NULL DEFAULT false;
 CREATE INDEX accounts_unindexed ON accounts (tenant_id, id) WHERE NOT indexed;
