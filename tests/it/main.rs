@@ -2,6 +2,7 @@
 
 mod cli;
 mod deactivation;
+mod directory;
 mod groups;
 mod isolation;
 mod oidc;
