@@ -12,6 +12,10 @@ ALTER TABLE groups
 DROP INDEX accounts_list;
 DROP INDEX groups_list;
 
+-- Accounts from before there was an index; `gatehouse migrate` writes what they are found by.
+ALTER TABLE accounts ADD COLUMN indexed boolean NOT NULL DEFAULT false;
+CREATE INDEX accounts_unindexed ON accounts (tenant_id, id) WHERE NOT indexed;
+
 ALTER TABLE connections
     -- Whether passwords that the identity provider sends are kept.
     ADD COLUMN password_sync boolean NOT NULL DEFAULT false,

@@ -89,7 +89,8 @@ impl Customer {
         let idp = identity_provider(&gateway.clock).await;
         let provider = IdentityProvider::from_metadata(&idp.metadata()).unwrap();
         setup::set_idp(&app.store, now, connection, &provider).await.unwrap();
-        let (token_id, token) = setup::directory::create_token(&app.store, now, connection, TokenSpec::default()).await.unwrap();
+        let (token_id, token) =
+            setup::directory::create_token(&app.store, now, connection, TokenSpec::default()).await.unwrap();
         let token = token.reveal().to_owned();
         let http = reqwest::Client::new();
         let gateway = Arc::clone(gateway);

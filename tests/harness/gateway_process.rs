@@ -99,7 +99,9 @@ impl Gateway {
         change(&mut config);
         let app = App::start(config, clock.clone()).await.unwrap();
         let router = router::router(app.clone());
-        let server = tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>()).await.unwrap() });
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>()).await.unwrap()
+        });
         let application = application(&app, "https://app.test/callback", |_| {}).await;
         Arc::new(Self { app, url, clock, application, server })
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The built binary stands beside this test program's folder.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let path = tests.parent().unwrap().parent().unwrap().join("gatehouse");
     assert!(path.exists(), "{} is not built; run `cargo build --workspace --bins` first", path.display());

@@ -45,7 +45,13 @@ const SCIM: [(&str, &str, &str, &str, u16); 25] = [
     ("get", "/Me", "/Me", "", 501),
     ("get", "", "?count=500", "", 200),
     ("post", "/.search", "/.search", r#"{"count":500}"#, 200),
-    ("post", "/Bulk", "/Bulk", r#"{"Operations":[{"method":"PATCH","path":"/Users/USER","data":{"Operations":[{"op":"replace","value":{"active":false}}]}},{"method":"DELETE","path":"/Groups/GROUP"}]}"#, 200),
+    (
+        "post",
+        "/Bulk",
+        "/Bulk",
+        r#"{"Operations":[{"method":"PATCH","path":"/Users/USER","data":{"Operations":[{"op":"replace","value":{"active":false}}]}},{"method":"DELETE","path":"/Groups/GROUP"}]}"#,
+        200,
+    ),
     ("get", "/Roles", "/Roles", "", 200),
     ("get", "/Roles/{id}", "/Roles/ANALYST", "", 200),
     ("get", "/Users", "/Users?count=500", "", 200),
@@ -821,9 +827,17 @@ async fn a_query_outside_a_tenants_transaction_is_an_error_and_not_an_empty_answ
     }
     assert_eq!(refusal(&mut tenant, "SELECT client_secret_hash FROM applications").await, DENIED);
     let mut control = login("GATEHOUSE__DATABASE__CONTROL_URL").await;
-    for table in
-        ["users", "accounts", "groups", "group_members", "account_attributes", "grants", "refresh_tokens", "events", "domains"]
-    {
+    for table in [
+        "users",
+        "accounts",
+        "groups",
+        "group_members",
+        "account_attributes",
+        "grants",
+        "refresh_tokens",
+        "events",
+        "domains",
+    ] {
         assert_eq!(
             refusal(&mut control, &format!("SELECT count(*) FROM {table}")).await,
             DENIED,

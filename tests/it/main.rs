@@ -3,8 +3,10 @@
 mod cli;
 mod deactivation;
 mod directory;
+mod dialects;
 mod groups;
 mod isolation;
+mod migrations;
 mod oidc;
 mod operations;
 mod saml;
@@ -12,3 +14,4 @@ mod scim;
 mod serve;
 mod tidy;
 mod transactions;
+mod transcripts;

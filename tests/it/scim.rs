@@ -11,7 +11,10 @@ use harness::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use simulator::okta::{Member, Okta, Style};
+use simulator::{
+    client::Member,
+    okta::{Okta, Style},
+};
 use sqlx::{AssertSqlSafe, Connection};
 use std::{collections::BTreeSet, time::Duration};
 use time::Duration as Seconds;

@@ -7,7 +7,8 @@ mod output;
 mod tenant;
 mod token;
 
-use crate::{app, clock::Clock, config::Config, error::Error, keys, serve, setup, vault::Vault};
+use crate::{app, clock::Clock, config::Config, error::Error, keys, scim::users, serve, setup, vault::Vault};
+use ::scim::{schema::Catalogue, search};
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use domain::ids::{ConnectionId, TenantId};
@@ -19,6 +20,7 @@ use store::{
     scope::{Actor, Scope},
     store::Store,
     tenant::TenantTx,
+    unindexed,
 };
 use time::OffsetDateTime;
 
@@ -148,6 +150,13 @@ async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
     let url =
         config.database.owner_url.as_ref().context("database.owner_url (or database.owner_url_file) is not set")?;
     let count = migrate::run(&url.0).await.context("the database could not be migrated")?;
+    // Before there was an index there were no attributes but the standard's.
+    let catalogue = Catalogue::new(&[], &[]);
+    let index = |document: &Value| users::rows(search::index(document, catalogue.user()));
+    let indexed = unindexed::index_all(&url.0, index).await.context("the directory could not be indexed")?;
+    if indexed > 0 {
+        output.line(&format!("Indexed {indexed} user(s) for SCIM's filters."));
+    }
     output.line(&format!("The database is up to date: {count} migration(s)."));
     Ok(())
 }

@@ -3,8 +3,7 @@
 use crate::{config, error::Error};
 use domain::ids::{ConnectionId, TenantId};
 use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
-    NotUntil,
+    DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
     clock::{Clock, DefaultClock, QuantaInstant},
 };
 use moka::future::Cache;

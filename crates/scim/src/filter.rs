@@ -52,14 +52,6 @@ pub fn parse(text: &str) -> Result<Filter, ScimError> {
     parser::filter(text)
 }
 
-/// The path (in lower case, as `AttributePath::key` makes it) and the value of a filter that is one `attribute eq value`.
-pub fn equality(filter: &Filter) -> Option<(String, &Value)> {
-    match filter {
-        Filter::Compare { path, operator: Operator::Equal, value } => Some((path.key(), value)),
-        _ => None,
-    }
-}
-
 /// Whether a resource satisfies the filter, extensions and all (RFC 7644 3.4.2.2); a name that the resource's schemas
 /// do not have stands for no value.
 pub fn matches(filter: &Filter, resource: &Value, kind: &ResourceType) -> bool {

@@ -128,26 +128,8 @@ pub fn render(
     resource
 }
 
-/// The beginning of a group as text, up to the bracket behind which its members come one by one: a group of a hundred
-/// thousand is never in memory at once. Between two members stands a comma, and `closing` comes last.
-pub fn opening(id: &str, display_name: &str, external_id: Option<&str>, meta: &Meta) -> String {
-    let mut text = render(id, display_name, external_id, None, meta).to_string();
-    text.pop();
-    text.push_str(",\"members\":[");
-    text
-}
-
-/// A member as text, exactly as `render` shows it.
-pub fn member_json(member: &MemberView) -> String {
-    member.to_json().to_string()
-}
-
-/// What comes after the last member.
-pub fn closing() -> &'static str {
-    "]}"
-}
-
 impl MemberView {
+    /// The member as responses show it (RFC 7643 4.2).
     pub fn to_json(&self) -> Value {
         json!({"value": self.value, "$ref": self.location, "type": self.kind.as_str()})
     }

@@ -3,6 +3,7 @@
 
 pub mod bulk;
 #[cfg(test)]
+#[path = "tests/dialects.rs"]
 mod dialects;
 pub mod discovery;
 mod document;

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use simulator::entra::Matching;
 use simulator::okta::Style;
 
-/// Plays everything around Gatehouse: the customer's identity provider, Okta's provisioning, and the vendor's app.
+/// Plays everything around Gatehouse: the customer's sign-in, the provisioning of five providers, and the vendor's app.
 #[derive(Parser)]
 #[command(version, about, propagate_version = true)]
 pub(crate) struct Cli {
@@ -17,8 +18,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// A SAML identity provider: pick a person and sign in; assign and deactivate people.
     Idp(IdpArguments),
-    /// Okta's provisioning against any SCIM server; prints each exchange, exits 1 where Okta would fail.
+    /// Provisions to any SCIM server as Okta does it; prints each exchange, exits 1 where Okta would fail.
     Okta(OktaArguments),
+    /// Provisions as Microsoft Entra ID does it; a URL that ends in ?aadOptscim062020 sets that flag.
+    Entra(EntraArguments),
+    /// Provisions as JumpCloud does it, whose test makes and deletes a user and a group.
+    Jumpcloud(JumpCloudArguments),
+    /// Provisions as OneLogin does it.
+    Onelogin(OneLoginArguments),
+    /// Provisions as PingFederate and PingOne do it.
+    Ping(PingArguments),
     /// The vendor's app: an OpenID Connect client that asks twice a second whether access still holds.
     App(AppArguments),
     /// Tries a running demo: signs somebody in, deactivates and reactivates them. Exits 1 when anything is not right.
@@ -53,9 +62,10 @@ pub(crate) struct IdpArguments {
     pub(crate) print_metadata: bool,
 }
 
+/// Where to, and for whom.
 #[derive(Args)]
-pub(crate) struct OktaArguments {
-    /// SCIM base URL, as pasted into Okta.
+pub(crate) struct Target {
+    /// SCIM base URL, as pasted into the identity provider.
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: String,
     /// The token itself; a file keeps it out of the process list.
@@ -64,19 +74,69 @@ pub(crate) struct OktaArguments {
     /// File with the token.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// `custom`: a custom app, everything by PUT. `catalogue`: an app of Okta's catalogue, PATCH.
-    #[arg(long, value_enum, default_value_t = StyleArgument::Custom)]
-    pub(crate) style: StyleArgument,
     /// Folder of the identity provider, to share its directory; otherwise the demo's people, known only to this run.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct OktaArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// `custom`: a custom app, everything by PUT. `catalogue`: an app of Okta's catalogue, PATCH.
+    #[arg(long, value_enum, default_value_t = StyleArgument::Custom)]
+    pub(crate) style: StyleArgument,
+    #[command(subcommand)]
+    pub(crate) action: OktaAction,
+}
+
+#[derive(Args)]
+pub(crate) struct EntraArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The attribute that users are matched on.
+    #[arg(long = "match", value_enum, default_value_t = MatchArgument::UserName)]
+    pub(crate) matching: MatchArgument,
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Args)]
+pub(crate) struct JumpCloudArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// "Test User Email": the user whom `test` makes.
+    #[arg(long, value_name = "EMAIL", default_value = "scim.test@acme.test")]
+    pub(crate) test_user: String,
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Args)]
+pub(crate) struct OneLoginArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Args)]
+pub(crate) struct PingArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// "Filter Expression": how users are found; %s is the login, or the address in an expression about e-mail.
+    #[arg(long, value_name = "EXPRESSION", default_value = "username Eq \"%s\"")]
+    pub(crate) filter: String,
+    /// Ask for /Users/0 before everything else, as the connector for GitHub does.
+    #[arg(long)]
+    pub(crate) probe: bool,
     #[command(subcommand)]
     pub(crate) action: Action,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
-    /// "Test Connector Configuration".
+    /// Test the connection, and do what saving it does.
     Test,
     /// Assign a person: look for them, then create or take over.
     Push {
@@ -101,15 +161,32 @@ pub(crate) enum Action {
         /// Login of the person.
         user: String,
     },
-    /// "Import now": read every page of users and groups.
-    Import,
-    /// Push a group and exactly these members.
+    /// Delete a person for good. Okta never does.
+    Delete {
+        /// Login of the person.
+        user: String,
+    },
+    /// Push a group and these members; Okta makes them its only ones.
     PushGroup {
         /// Name of the group.
         group: String,
         /// Login of a member that was pushed before. Repeatable.
         #[arg(long = "member", value_name = "USER")]
         members: Vec<String>,
+    },
+    /// Give a group that was pushed another name.
+    RenameGroup {
+        /// Name of the group.
+        group: String,
+        /// Its name from now on.
+        name: String,
+    },
+    /// Put one more member into a group that was pushed.
+    AddMember {
+        /// Name of the group.
+        group: String,
+        /// Login of the member.
+        user: String,
     },
     /// Take one member out of a group that was pushed.
     RemoveMember {
@@ -118,8 +195,44 @@ pub(crate) enum Action {
         /// Login of the member.
         user: String,
     },
-    /// All of the above, one after the other.
+    /// Delete a group that was pushed.
+    DeleteGroup {
+        /// Name of the group.
+        group: String,
+    },
+    /// A story of two people and a group with nearly all of the above.
     All,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum OktaAction {
+    #[command(flatten)]
+    Common(Action),
+    /// "Import now": read every page of users and groups.
+    Import,
+    /// "Link Group": take over a group that the app has already, and make these its members.
+    LinkGroup {
+        /// Name of the group.
+        group: String,
+        /// Login of a member that was pushed before. Repeatable.
+        #[arg(long = "member", value_name = "USER")]
+        members: Vec<String>,
+    },
+    /// "Unlink pushed group", which deletes it unless it is to be left.
+    UnlinkGroup {
+        /// Name of the group.
+        group: String,
+        /// "Leave the group in the target app".
+        #[arg(long)]
+        leave: bool,
+    },
+    /// "Sync Password": send a person's new password.
+    Password {
+        /// Login of the person.
+        user: String,
+        /// The password.
+        password: String,
+    },
 }
 
 #[derive(Args)]
@@ -172,6 +285,23 @@ impl From<StyleArgument> for Style {
     }
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum MatchArgument {
+    UserName,
+    WorkEmail,
+    ExternalId,
+}
+
+impl From<MatchArgument> for Matching {
+    fn from(matching: MatchArgument) -> Self {
+        match matching {
+            MatchArgument::UserName => Self::UserName,
+            MatchArgument::WorkEmail => Self::WorkEmail,
+            MatchArgument::ExternalId => Self::ExternalId,
+        }
+    }
+}
+
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -191,10 +321,18 @@ mod tests {
         let line =
             "gatehouse-sim okta --base-url http://x --token t update ann@acme.test --set role=MANAGER --set title=";
         assert!(Cli::try_parse_from(line.split(' ')).is_ok());
+        for provider in ["okta", "entra", "jumpcloud", "onelogin", "ping"] {
+            for action in ["test", "push ann", "delete ann", "push-group G --member ann", "rename-group G H", "all"] {
+                let line = format!("gatehouse-sim {provider} --base-url http://x --token t {action}");
+                assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+            }
+        }
         for wrong in [
             "gatehouse-sim okta --base-url http://x test",
             "gatehouse-sim okta --base-url http://x --token t --token-file f test",
             "gatehouse-sim okta --base-url http://x --token t update ann --set role",
+            "gatehouse-sim entra --base-url http://x --token t import",
+            "gatehouse-sim onelogin --token t test",
             "gatehouse-sim idp --data d --scim-url http://x",
         ] {
             assert!(Cli::try_parse_from(wrong.split(' ')).is_err(), "{wrong}");

@@ -7,6 +7,7 @@ use anyhow::Context;
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 const FILE: &str = "directory.json";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -162,6 +163,14 @@ fn external_id(login: &str) -> String {
     let hash = digest::digest(&digest::SHA256, login.to_lowercase().as_bytes());
     let tail = hash.as_ref().iter().take(17).map(|byte| char::from(BASE62[usize::from(*byte) % BASE62.len()]));
     "00u".chars().chain(tail).collect()
+}
+
+/// A UUID that is the same for the same name in every run.
+pub(crate) fn stable_uuid(name: &str) -> Uuid {
+    let hash = digest::digest(&digest::SHA256, name.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(hash.as_ref()).for_each(|(byte, hashed)| *byte = *hashed);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
 #[cfg(test)]

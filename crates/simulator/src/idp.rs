@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 use url::Url;
 
+use crate::client::{Failure, exchange::Exchange};
 use crate::clock::{self, Clock};
 use crate::directory::{Directory, DirectoryUser, Status};
-use crate::okta::exchange::Exchange;
-use crate::okta::{Failure, Okta};
+use crate::okta::Okta;
 use authn_request::AuthnRequest;
 use keys::IdpKey;
 use metadata::ServiceProvider;

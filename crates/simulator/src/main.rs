@@ -13,13 +13,20 @@ use anyhow::Context;
 use clap::Parser;
 use simulator::app::{AppOptions, DemoApp};
 use simulator::clock;
+use simulator::entra::Entra;
 use simulator::idp::keys::IdpKey;
 use simulator::idp::{Idp, IdpOptions, metadata};
+use simulator::jumpcloud::JumpCloud;
 use simulator::okta::Okta;
+use simulator::onelogin::OneLogin;
+use simulator::ping::Ping;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use cli::{AppArguments, Cli, Command, IdpArguments};
+use cli::{
+    AppArguments, Cli, Command, EntraArguments, IdpArguments, JumpCloudArguments, OktaArguments, OneLoginArguments,
+    PingArguments,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -30,7 +37,20 @@ async fn main() -> ExitCode {
         .init();
     let outcome = match Cli::parse().command {
         Command::Idp(arguments) => idp(arguments).await,
-        Command::Okta(arguments) => provisioning::run(arguments).await,
+        Command::Okta(OktaArguments { target, style, action }) => {
+            provisioning::run_okta(&target, style.into(), action).await
+        }
+        Command::Entra(EntraArguments { target, matching, action }) => {
+            let entra = Entra { matching: matching.into(), ..Entra::of(&target.base_url) };
+            provisioning::run(&target, entra, action).await
+        }
+        Command::Jumpcloud(JumpCloudArguments { target, test_user, action }) => {
+            provisioning::run(&target, JumpCloud { test_user }, action).await
+        }
+        Command::Onelogin(OneLoginArguments { target, action }) => provisioning::run(&target, OneLogin, action).await,
+        Command::Ping(PingArguments { target, filter, probe, action }) => {
+            provisioning::run(&target, Ping { filter, probes: probe }, action).await
+        }
         Command::App(arguments) => app(arguments).await,
         Command::Smoke(arguments) => smoke::run(arguments).await,
     };

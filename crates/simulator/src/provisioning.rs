@@ -1,40 +1,101 @@
-//! `gatehouse-sim okta`: one action of an Okta admin, each exchange printed.
+//! `gatehouse-sim okta` and its like: one action of an identity provider's admin, each exchange printed.
 
 use anyhow::{Context, bail};
+use simulator::client::dialect::Dialect;
+use simulator::client::{Client, Failure, Member};
 use simulator::directory::{Directory, DirectoryUser, Status};
-use simulator::okta::{Failure, Member, Okta};
+use simulator::okta::Style;
 
-use crate::cli::{Action, OktaArguments};
+use crate::cli::{Action, OktaAction, Target};
 use crate::secret;
 
-/// The integration together with the people that it is for.
-struct Admin {
-    okta: Okta,
+/// A group that the server has, with the members that it shows.
+struct RemoteGroup {
+    id: String,
+    members: Vec<Member>,
+}
+
+/// The connection together with the people that it is for.
+pub(crate) struct Admin<D> {
+    client: Client<D>,
     directory: Directory,
     printed: usize,
 }
 
-pub(crate) async fn run(arguments: OktaArguments) -> anyhow::Result<()> {
-    let token = match (arguments.token, &arguments.token_file) {
-        (Some(token), _) => token,
-        (None, Some(file)) => secret(file)?,
-        (None, None) => bail!("give the token by --token or --token-file"),
-    };
-    let directory = match &arguments.data {
-        Some(folder) => Directory::load_or_demo(folder)?,
-        None => Directory::demo(),
-    };
-    let okta = Okta::new(&arguments.base_url, &token, arguments.style.into())?;
-    let mut admin = Admin { okta, directory, printed: 0 };
-    let outcome = admin.act(arguments.action).await;
-    admin.print_exchanges();
-    if let Some(folder) = &arguments.data {
-        admin.directory.save(folder)?;
-    }
-    outcome
+/// One action in a dialect that has no others than the common ones.
+pub(crate) async fn run<D: Dialect>(target: &Target, dialect: D, action: Action) -> anyhow::Result<()> {
+    let mut admin = Admin::new(target, dialect)?;
+    let outcome = admin.act(action).await;
+    admin.finish(target, outcome)
 }
 
-impl Admin {
+/// One action of Okta's.
+pub(crate) async fn run_okta(target: &Target, style: Style, action: OktaAction) -> anyhow::Result<()> {
+    let mut admin = Admin::new(target, style)?;
+    let outcome = admin.act_as_okta(action).await;
+    admin.finish(target, outcome)
+}
+
+impl Admin<Style> {
+    async fn act_as_okta(&mut self, action: OktaAction) -> anyhow::Result<()> {
+        match action {
+            OktaAction::Common(Action::All) => {
+                self.all().await?;
+                self.import().await
+            }
+            OktaAction::Common(action) => self.act(action).await,
+            OktaAction::Import => self.import().await,
+            OktaAction::LinkGroup { group, members } => {
+                let members = self.members(&members).await?;
+                let outcome = self.client.link_group(&group, &members).await;
+                self.conclude(&format!("Group {group} was linked."), outcome.map(|_| ()))
+            }
+            OktaAction::UnlinkGroup { group, leave: true } => {
+                self.conclude(&format!("Group {group} was unlinked; Okta tells the app nothing."), Ok(()))
+            }
+            OktaAction::UnlinkGroup { group, leave: false } => self.delete_group(&group).await,
+            OktaAction::Password { user, password } => {
+                let user = self.user(&user)?;
+                let outcome = self.client.change_password(&user, &password).await;
+                self.conclude(&format!("{}'s password was sent.", user.display_name()), outcome)
+            }
+        }
+    }
+
+    async fn import(&mut self) -> anyhow::Result<()> {
+        let users = self.client.import_users().await;
+        let users = self.said(users)?;
+        let groups = self.client.import_groups().await;
+        let groups = self.said(groups)?;
+        // Okta offers only active users for import.
+        let active = users.iter().filter(|user| user["active"] == true).count();
+        let said = format!("{} users ({active} importable) and {} groups were read.", users.len(), groups.len());
+        self.conclude(&said, Ok(()))
+    }
+}
+
+impl<D: Dialect> Admin<D> {
+    fn new(target: &Target, dialect: D) -> anyhow::Result<Self> {
+        let token = match (&target.token, &target.token_file) {
+            (Some(token), _) => token.clone(),
+            (None, Some(file)) => secret(file)?,
+            (None, None) => bail!("give the token by --token or --token-file"),
+        };
+        let directory = match &target.data {
+            Some(folder) => Directory::load_or_demo(folder)?,
+            None => Directory::demo(),
+        };
+        Ok(Self { client: Client::new(&target.base_url, &token, dialect)?, directory, printed: 0 })
+    }
+
+    fn finish(mut self, target: &Target, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+        self.print_exchanges();
+        if let Some(folder) = &target.data {
+            self.directory.save(folder)?;
+        }
+        outcome
+    }
+
     async fn act(&mut self, action: Action) -> anyhow::Result<()> {
         match action {
             Action::Test => self.test().await,
@@ -42,9 +103,12 @@ impl Admin {
             Action::Update { user, set } => self.update(&user, &set).await,
             Action::Deactivate { user } => self.deactivate(&user).await,
             Action::Reactivate { user } => self.reactivate(&user).await,
-            Action::Import => self.import().await,
+            Action::Delete { user } => self.delete(&user).await,
             Action::PushGroup { group, members } => self.push_group(&group, &members).await,
+            Action::RenameGroup { group, name } => self.rename_group(&group, &name).await,
+            Action::AddMember { group, user } => self.add_member(&group, &user).await,
             Action::RemoveMember { group, user } => self.remove_member(&group, &user).await,
+            Action::DeleteGroup { group } => self.delete_group(&group).await,
             Action::All => self.all().await,
         }
     }
@@ -58,14 +122,15 @@ impl Admin {
         self.update(second, &[("role".to_owned(), "DEVELOPER".to_owned())]).await?;
         self.deactivate(second).await?;
         self.reactivate(second).await?;
-        self.import().await?;
         self.push_group("Engineering", &names).await?;
-        self.remove_member("Engineering", second).await
+        self.remove_member("Engineering", second).await?;
+        self.add_member("Engineering", second).await?;
+        self.rename_group("Engineering", "Platform").await
     }
 
     async fn test(&mut self) -> anyhow::Result<()> {
-        let outcome = self.okta.test_connection().await;
-        self.conclude("The connection was tested: Okta would save it.", outcome)
+        let outcome = self.client.test_connection().await;
+        self.conclude(&format!("The connection was tested: {} would save it.", D::NAME), outcome)
     }
 
     async fn push(&mut self, name: &str) -> anyhow::Result<()> {
@@ -73,7 +138,7 @@ impl Admin {
             self.directory.users.push(newcomer(name)?);
         }
         let user = self.user(name)?;
-        let outcome = self.okta.push_user(&user).await;
+        let outcome = self.client.push_user(&user).await;
         self.settle(name, Status::Assigned, outcome.is_ok());
         let said = format!("{} was assigned.", user.display_name());
         self.conclude(&said, outcome.map(|_| ()))
@@ -84,7 +149,7 @@ impl Admin {
         for (field, value) in changes {
             changed.set(field, value);
         }
-        let outcome = self.okta.update_user(&changed).await;
+        let outcome = self.client.update_user(&changed).await;
         let said = format!("{}'s profile was sent.", changed.display_name());
         if let Some(user) = self.directory.find_mut(name) {
             *user = changed;
@@ -94,68 +159,89 @@ impl Admin {
 
     async fn deactivate(&mut self, name: &str) -> anyhow::Result<()> {
         let user = self.user(name)?;
-        let outcome = self.okta.deactivate(&user).await;
+        let outcome = self.client.deactivate(&user).await;
         self.settle(name, Status::Deactivated, outcome.is_ok());
         self.conclude(&format!("{} was deactivated.", user.display_name()), outcome)
     }
 
     async fn reactivate(&mut self, name: &str) -> anyhow::Result<()> {
         let user = self.user(name)?;
-        let outcome = self.okta.reactivate(&user).await;
+        let outcome = self.client.reactivate(&user).await;
         self.settle(name, Status::Assigned, outcome.is_ok());
         self.conclude(&format!("{} was reactivated.", user.display_name()), outcome)
     }
 
-    async fn import(&mut self) -> anyhow::Result<()> {
-        let users = self.okta.import_users().await;
-        let users = self.said(users)?;
-        let groups = self.okta.import_groups().await;
-        let groups = self.said(groups)?;
-        // Okta offers only active users for import.
-        let active = users.iter().filter(|user| user["active"] == true).count();
-        let said = format!("{} users ({active} importable) and {} groups were read.", users.len(), groups.len());
-        self.conclude(&said, Ok(()))
+    async fn delete(&mut self, name: &str) -> anyhow::Result<()> {
+        let user = self.user(name)?;
+        let outcome = self.client.delete_user(&user).await;
+        if let Some(user) = self.directory.find_mut(name).filter(|_| outcome.is_ok()) {
+            (user.status, user.remote_id) = (Status::Unassigned, None);
+        }
+        self.conclude(&format!("{} was deleted.", user.display_name()), outcome)
     }
 
     async fn push_group(&mut self, group: &str, names: &[String]) -> anyhow::Result<()> {
-        let mut members = Vec::with_capacity(names.len());
-        for name in names {
-            members.push(self.member(name).await?);
-        }
-        let outcome = self.okta.push_group(group, &members).await;
+        let members = self.members(names).await?;
+        let outcome = self.client.push_group(group, &members).await;
         let said = format!("Group {group} was pushed with {} members.", members.len());
         self.conclude(&said, outcome.map(|_| ()))
     }
 
+    async fn rename_group(&mut self, group: &str, name: &str) -> anyhow::Result<()> {
+        let found = self.group(group).await?;
+        let outcome = self.client.rename_group(&found.id, name, &found.members).await;
+        self.conclude(&format!("Group {group} was renamed to {name}."), outcome)
+    }
+
+    async fn add_member(&mut self, group: &str, name: &str) -> anyhow::Result<()> {
+        let joining = self.member(name).await?;
+        let found = self.group(group).await?;
+        let mut all = found.members;
+        all.retain(|member| member.id != joining.id);
+        all.push(joining.clone());
+        let outcome = self.client.change_members(&found.id, group, &[], std::slice::from_ref(&joining), &all).await;
+        self.conclude(&format!("{} was put into {group}.", joining.display), outcome)
+    }
+
     async fn remove_member(&mut self, group: &str, name: &str) -> anyhow::Result<()> {
         let leaving = self.member(name).await?;
-        let groups = self.okta.import_groups().await;
-        let groups = self.said(groups)?;
-        let found = groups.iter().find(|candidate| candidate["displayName"] == group);
-        let found = found.with_context(|| format!("the server has no group {group}; push it first"))?;
-        let id = found["id"].as_str().context("the group has no id")?.to_owned();
-        let staying: Vec<Member> = found["members"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|member| member["value"].as_str())
-            .filter(|member| *member != leaving.id)
-            .map(|member| Member { id: member.to_owned(), display: self.login_of(member) })
-            .collect();
-        let outcome = self.okta.change_members(&id, group, std::slice::from_ref(&leaving), &[], &staying).await;
+        let found = self.group(group).await?;
+        let mut staying = found.members;
+        staying.retain(|member| member.id != leaving.id);
+        let outcome = self.client.change_members(&found.id, group, std::slice::from_ref(&leaving), &[], &staying).await;
         self.conclude(&format!("{} was taken out of {group}.", leaving.display), outcome)
+    }
+
+    async fn delete_group(&mut self, group: &str) -> anyhow::Result<()> {
+        let found = self.group(group).await?;
+        let outcome = self.client.delete_group(&found.id).await;
+        self.conclude(&format!("Group {group} was deleted."), outcome)
+    }
+
+    /// The real provider remembers its groups; a command has to ask for them.
+    async fn group(&mut self, name: &str) -> anyhow::Result<RemoteGroup> {
+        let found = self.client.find_group(name).await;
+        let found = self.said(found)?.with_context(|| format!("the server has no group {name}; push it first"))?;
+        let id = found["id"].as_str().context("the group has no id")?.to_owned();
+        let ids = found["members"].as_array().into_iter().flatten().filter_map(|member| member["value"].as_str());
+        let display = |id: &str| self.client.login_of(&self.directory, id);
+        let members = ids.map(|id| Member { id: id.to_owned(), display: display(id) }).collect();
+        Ok(RemoteGroup { id, members })
+    }
+
+    async fn members(&mut self, names: &[String]) -> anyhow::Result<Vec<Member>> {
+        let mut members = Vec::with_capacity(names.len());
+        for name in names {
+            members.push(self.member(name).await?);
+        }
+        Ok(members)
     }
 
     async fn member(&mut self, name: &str) -> anyhow::Result<Member> {
         let user = self.user(name)?;
-        let id = self.okta.find_user(&user).await;
+        let id = self.client.find_user(&user).await;
         let id = self.said(id)?.with_context(|| format!("{name} was never pushed"))?;
         Ok(Member { id, display: user.user_name })
-    }
-
-    fn login_of(&self, remote_id: &str) -> String {
-        let known = self.directory.users.iter().find(|user| self.okta.remote_id(user) == Some(remote_id));
-        known.map(|user| user.user_name.clone()).unwrap_or_default()
     }
 
     fn user(&self, name: &str) -> anyhow::Result<DirectoryUser> {
@@ -165,7 +251,7 @@ impl Admin {
     fn settle(&mut self, name: &str, status: Status, succeeded: bool) {
         let Some(user) = self.directory.find_mut(name).filter(|_| succeeded) else { return };
         user.status = status;
-        user.remote_id = self.okta.remote_id(user).map(str::to_owned);
+        user.remote_id = self.client.remote_id(user).map(str::to_owned);
     }
 
     fn said<T>(&mut self, outcome: Result<T, Failure>) -> anyhow::Result<T> {
@@ -180,10 +266,10 @@ impl Admin {
     }
 
     fn print_exchanges(&mut self) {
-        for exchange in &self.okta.exchanges[self.printed..] {
+        for exchange in &self.client.exchanges[self.printed..] {
             println!("{exchange}");
         }
-        self.printed = self.okta.exchanges.len();
+        self.printed = self.client.exchanges.len();
     }
 }
 

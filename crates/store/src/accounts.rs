@@ -111,8 +111,8 @@ pub async fn insert(tx: &mut TenantTx, new: NewAccount<'_>) -> Result<Account> {
              SELECT $3, $7, $8, $9, $15, $15 WHERE $16
          ), account AS (
              INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
-                 display_name, active, role, role_reason, name_id, document, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15)
+                 display_name, active, role, role_reason, name_id, document, version, created_at, updated_at, indexed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15, true)
          ), attributes AS (
              INSERT INTO account_attributes (connection_id, account_id, path, item, value_key, long_key, type_key, is_primary)
              SELECT $2, $1, path, item, value_key, long_key, type_key, is_primary
@@ -240,14 +240,9 @@ pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &st
 
 /// The connection's accounts with that address as the main one, oldest first, `limit` at most.
 pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, limit: i64) -> Result<Vec<Account>> {
-    let rows = accounts!(
-        "by_email",
-        "connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3",
-        connection.0,
-        key,
-        limit
-    )
-    .fetch_all(tx.conn())
-    .await?;
+    let rows =
+        accounts!("by_email", "connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3", connection.0, key, limit)
+            .fetch_all(tx.conn())
+            .await?;
     rows.into_iter().map(Account::try_from).collect()
 }

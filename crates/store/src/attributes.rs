@@ -55,9 +55,11 @@ pub async fn change(
     after: &[AttributeRow],
 ) -> Result<()> {
     let place = |row: &AttributeRow| (row.path.clone(), row.item);
-    let gone: Vec<_> =
-        before.iter().map(place).filter(|old| after.binary_search_by_key(old, place).is_err()).collect();
-    let written: Columns = after.iter().filter(|row| before.binary_search_by_key(&place(row), place).ok().is_none_or(|i| before[i] != **row)).collect();
+    let gone: Vec<_> = before.iter().map(place).filter(|old| after.binary_search_by_key(old, place).is_err()).collect();
+    let written: Columns = after
+        .iter()
+        .filter(|row| before.binary_search_by_key(&place(row), place).ok().is_none_or(|i| before[i] != **row))
+        .collect();
     if !gone.is_empty() {
         delete(tx, account, gone).await?;
     }

@@ -28,4 +28,5 @@ pub mod sp_keys;
 pub mod store;
 pub mod tenant;
 pub mod tenants;
+pub mod unindexed;
 pub mod users;

@@ -3,6 +3,7 @@
 
 mod sql;
 
+use self::sql::Resource;
 use crate::{
     accounts,
     error::{Error, Result},
@@ -10,7 +11,6 @@ use crate::{
     tenant::TenantTx,
 };
 use domain::{account::Account, ids::ConnectionId};
-use self::sql::Resource;
 use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow};
 use std::time::Duration;
 use time::OffsetDateTime;

@@ -61,7 +61,9 @@ async fn create(desk: &Desk, new: Create, output: &Output) -> anyhow::Result<()>
     let spec = TokenSpec { kind, read_only, expires_at };
     let (id, secret) = directory::create_token(&desk.store, desk.now(), connection, spec).await?;
     let mut shown = if client {
-        output.line("Keep the client secret now; it is not shown again. For PingFederate: Provisioning > Target > OAuth 2.");
+        output.line(
+            "Keep the client secret now; it is not shown again. For PingFederate: Provisioning > Target > OAuth 2.",
+        );
         let url = format!("{}/c/{connection}/oauth2/token", desk.config.server.public_url);
         vec![("token_url", json!(url)), ("client_id", json!(id)), ("client_secret", json!(secret.reveal()))]
     } else {

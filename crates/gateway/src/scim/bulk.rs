@@ -127,7 +127,8 @@ impl Run {
                 detail: "There was no time left for this operation. Send it again with fewer others.".to_owned(),
             });
         }
-        let later: Vec<String> = work.references().into_iter().filter(|id| self.to_come.contains(*id)).map(str::to_owned).collect();
+        let later: Vec<String> =
+            work.references().into_iter().filter(|id| self.to_come.contains(*id)).map(str::to_owned).collect();
         let known = |id: &str| self.ids.get(id).filter(|_| !self.failed.contains(id)).map(Uuid::to_string);
         work.resolve(&known)?;
         let target = match (method, &work.id, bulk_id) {

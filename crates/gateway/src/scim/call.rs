@@ -1,6 +1,9 @@
 //! A SCIM request that may be served: its token is this connection's, its body is read, its transaction is open.
 
-use super::{log::Trace, schemas::{self, Schemas}};
+use super::{
+    log::Trace,
+    schemas::{self, Schemas},
+};
 use crate::{
     app::App,
     error::{Error, ScimFailure},
@@ -19,7 +22,10 @@ use domain::{
     role::RoleCatalogue,
 };
 use http_body_util::LengthLimitError;
-use std::{ops::{Deref, DerefMut}, sync::Arc};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 use store::{
     scim_tokens::{self, Bearer},
     scope::Actor,
@@ -192,7 +198,9 @@ impl FromRequest<App> for ScimCall {
         trace.proven(bearer.credential, &body);
         app.limits.admit_scim(tenant)?;
         if bearer.read_only && writes {
-            return Err(ScimError::forbidden("This token may read and not change anything. Paste one that may write.").into());
+            return Err(
+                ScimError::forbidden("This token may read and not change anything. Paste one that may write.").into()
+            );
         }
         tx.act_as(Actor::Scim(bearer.credential));
         let schemas = schemas::in_force(app, &mut tx, connection, &bearer).await?;

@@ -160,7 +160,9 @@ impl Pieces for GroupList {
         {
             self.show(&work, &mut piece, &group, members);
         }
-        let finished = self.open.is_none() && self.ready.is_empty() && self.page.as_ref().is_none_or(|page| !page.more || page.left == 0);
+        let finished = self.open.is_none()
+            && self.ready.is_empty()
+            && self.page.as_ref().is_none_or(|page| !page.more || page.left == 0);
         if finished {
             self.done = true;
             if let Some(page) = &self.page {
@@ -245,7 +247,13 @@ async fn with_members(
         let start = all.partition_point(|(of, _)| *of < group.id);
         all[start..].iter().take_while(|(of, _)| *of == group.id).map(|(_, member)| *member).collect()
     };
-    Ok(groups.into_iter().map(|group| { let members = of(&group); (group, Some(members)) }).collect())
+    Ok(groups
+        .into_iter()
+        .map(|group| {
+            let members = of(&group);
+            (group, Some(members))
+        })
+        .collect())
 }
 
 /// Members as a list, with the parts that the client asked for.
@@ -263,15 +271,11 @@ fn items(work: &Work, members: &[Member], projection: &Projection) -> String {
 
 fn view(base_url: &str, member: Member) -> MemberView {
     match member {
-        Member::Account(id) => MemberView {
-            value: id.to_string(),
-            kind: MemberKind::User,
-            location: format!("{base_url}/Users/{id}"),
-        },
-        Member::Group(id) => MemberView {
-            value: id.to_string(),
-            kind: MemberKind::Group,
-            location: format!("{base_url}/Groups/{id}"),
-        },
+        Member::Account(id) => {
+            MemberView { value: id.to_string(), kind: MemberKind::User, location: format!("{base_url}/Users/{id}") }
+        }
+        Member::Group(id) => {
+            MemberView { value: id.to_string(), kind: MemberKind::Group, location: format!("{base_url}/Groups/{id}") }
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use super::{ScimResult, call::ScimCall};
 use crate::error::{Error, scim_json};
-use ::scim::{discovery, list::{self, ListQuery, Start}};
+use ::scim::{
+    discovery,
+    list::{self, ListQuery, Start},
+};
 use axum::http::StatusCode;
 
 /// `GET /Roles`
@@ -27,6 +30,10 @@ pub async fn get(call: ScimCall) -> ScimResult {
 }
 
 fn resource(call: &ScimCall, role: &str) -> serde_json::Value {
-    let place = if role == call.roles().lowest() { "The role of everybody who has no other." } else { "A role in the application." };
+    let place = if role == call.roles().lowest() {
+        "The role of everybody who has no other."
+    } else {
+        "A role in the application."
+    };
     discovery::role_resource(role, place, &call.base_url)
 }

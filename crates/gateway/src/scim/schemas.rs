@@ -27,11 +27,17 @@ pub async fn in_force(
     bearer: &Bearer,
 ) -> Result<Arc<Schemas>, Error> {
     let known = app.schemas.get(&connection).await;
-    if let Some(known) = known.filter(|known| known.version == bearer.schema_version && known.roles.roles() == bearer.roles) {
+    if let Some(known) =
+        known.filter(|known| known.version == bearer.schema_version && known.roles.roles() == bearer.roles)
+    {
         return Ok(known);
     }
     let roles = RoleCatalogue::new(bearer.roles.clone())?;
-    let built = Arc::new(Schemas { version: bearer.schema_version, catalogue: catalogue(tx, connection, &roles).await?, roles });
+    let built = Arc::new(Schemas {
+        version: bearer.schema_version,
+        catalogue: catalogue(tx, connection, &roles).await?,
+        roles,
+    });
     app.schemas.insert(connection, Arc::clone(&built)).await;
     Ok(built)
 }

@@ -66,7 +66,12 @@ pub async fn prepare(work: &mut Work, resource: Resource, query: &ListQuery) -> 
 }
 
 /// The search of one type for a filter that may be meant for several.
-pub fn of_type(work: &Work, resource: Resource, query: &ListQuery, unknown: Unknown) -> Result<stored::Search, ScimError> {
+pub fn of_type(
+    work: &Work,
+    resource: Resource,
+    query: &ListQuery,
+    unknown: Unknown,
+) -> Result<stored::Search, ScimError> {
     let kind = resource.kind(work);
     let translator = Translator { resource, base_url: &work.base_url };
     let condition = match &query.filter {
@@ -113,7 +118,8 @@ struct Translator<'a> {
 
 impl Translator<'_> {
     fn condition(&self, condition: Condition) -> Result<stored::Condition, ScimError> {
-        let each = |all: Vec<Condition>| -> Result<Vec<_>, _> { all.into_iter().map(|one| self.condition(one)).collect() };
+        let each =
+            |all: Vec<Condition>| -> Result<Vec<_>, _> { all.into_iter().map(|one| self.condition(one)).collect() };
         Ok(match condition {
             Condition::All(all) => stored::Condition::All(each(all)?),
             Condition::Any(any) => stored::Condition::Any(each(any)?),
@@ -210,7 +216,9 @@ fn in_group(condition: Condition) -> Result<stored::Condition, ScimError> {
             Condition::Constant(holds) => stored::Condition::Constant(holds),
             Condition::Test { leaf, test } => match (leaf.path.as_str(), leaf.field) {
                 ("groups", Field::Value) => stored::Condition::Column(stored::Column::Id, stored_test(test)),
-                ("groups.display", _) => stored::Condition::Column(stored::Column::DisplayName, stored_test(trimmed(test))),
+                ("groups.display", _) => {
+                    stored::Condition::Column(stored::Column::DisplayName, stored_test(trimmed(test)))
+                }
                 _ => return Err(refused("groups by anything but value and display")),
             },
             Condition::Element { .. } => return Err(refused("brackets inside brackets")),

@@ -50,9 +50,16 @@ pub async fn post(
     let form = Form::parse(text)?;
     match form.get("grant_type")? {
         Some("client_credentials") => {}
-        None => return Err(OAuthError::new(ErrorCode::InvalidRequest, "grant_type is missing. Send grant_type=client_credentials.").into()),
+        None => {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "grant_type is missing. Send grant_type=client_credentials.",
+            )
+            .into());
+        }
         Some(_) => {
-            let sentence = "This endpoint knows the grant type client_credentials only. Choose it in the identity provider.";
+            let sentence =
+                "This endpoint knows the grant type client_credentials only. Choose it in the identity provider.";
             return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, sentence).into());
         }
     }
@@ -65,7 +72,8 @@ pub async fn post(
         error => error,
     })?;
     let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
-    let (expected, client_reads_only) = scim_tokens::client(&mut tx, connection, id).await?.ok_or(Error::Unauthorized)?;
+    let (expected, client_reads_only) =
+        scim_tokens::client(&mut tx, connection, id).await?.ok_or(Error::Unauthorized)?;
     let secret = presented.secret.ok_or(Error::Unauthorized)?;
     if !bool::from(secret::hash(&secret).ct_eq(&expected)) {
         return Err(Error::Unauthorized.into());
@@ -93,7 +101,8 @@ fn reads_only(scope: Option<&str>, client_reads_only: bool) -> Result<bool, OAut
     let wanted: Vec<&str> = scope.unwrap_or_default().split_ascii_whitespace().collect();
     let writes = wanted.contains(&WRITE);
     if wanted.iter().any(|scope| ![READ, WRITE].contains(scope)) {
-        let sentence = "The scopes of this endpoint are scim and scim.read. Remove the others in the identity provider.";
+        let sentence =
+            "The scopes of this endpoint are scim and scim.read. Remove the others in the identity provider.";
         return Err(OAuthError::new(ErrorCode::InvalidScope, sentence));
     }
     if writes && client_reads_only {

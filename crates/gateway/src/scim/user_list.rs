@@ -96,7 +96,10 @@ impl Pieces for UserList {
             self.shown += 1;
         }
         self.left -= accounts.len();
-        if more && self.left > 0 && let Some(place) = place {
+        if more
+            && self.left > 0
+            && let Some(place) = place
+        {
             self.start = Start::After(place);
             return Ok(Some(piece));
         }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Resource, Work};
+use super::Work;
 use crate::error::{ScimError, quote};
 
 const PREFIX: &str = "bulkId:";
@@ -35,36 +35,6 @@ impl Work {
             *id = lookup(bulk_id)?;
         }
         replace(&mut self.data, false, &lookup)
-    }
-
-    /// Takes out the members of a new group that do not exist yet, since they refer to the group themselves, and
-    /// returns their bulkIds: they become members when they are there. Belongs before `resolve`.
-    pub fn forward_members(&mut self, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let mut forward = Vec::new();
-        if self.resource != Resource::Group {
-            return forward;
-        }
-        let members = self.data.as_object_mut().into_iter().flatten();
-        for (_, value) in members.filter(|(name, _)| name.eq_ignore_ascii_case("members")) {
-            let mut is_there = |member: &Value| {
-                let later = member_bulk_id(member).filter(|bulk_id| !exists(bulk_id));
-                forward.extend(later.map(str::to_owned));
-                later.is_none()
-            };
-            match value {
-                Value::Array(items) => items.retain(&mut is_there),
-                single if !is_there(single) => *single = Value::Array(Vec::new()),
-                _ => {}
-            }
-        }
-        forward
-    }
-}
-
-fn member_bulk_id(member: &Value) -> Option<&str> {
-    match member {
-        Value::Object(members) => bulk_id(crate::json::get(members, "value")?.as_str()?),
-        bare => bulk_id(bare.as_str()?),
     }
 }
 

@@ -167,10 +167,10 @@ fn what_is_referenced_runs_first() {
         assert_eq!(parse(operations.clone()).unwrap().order(), expected, "{operations}");
     }
     let chain: Vec<Value> =
-        (0..20_000).map(|n| user(&n.to_string(), &format!("bulkId:{}", n + 1))).chain([user("20000", "1")]).collect();
+        (0..5_000).map(|n| user(&n.to_string(), &format!("bulkId:{}", n + 1))).chain([user("5000", "1")]).collect();
     let body = json!({"Operations": chain}).to_string();
-    let order = Bulk::parse(body.as_bytes(), &Limits { operations: 20_001 }).unwrap().order();
-    assert_eq!((order[0], order[20_000]), (20_000, 0));
+    let order = Bulk::parse(body.as_bytes(), &Limits { operations: 5_001 }).unwrap().order();
+    assert_eq!((order[0], order[5_000]), (5_000, 0));
 }
 
 #[test]
@@ -201,23 +201,6 @@ fn references_become_ids() {
     });
     assert_eq!(work.data, expected);
     assert_eq!(work.references(), Vec::<&str>::new());
-}
-
-#[test]
-fn members_that_do_not_exist_yet_wait() {
-    let exists = |id: &str| id == "there";
-    let group = |members: Value| Work { resource: Resource::Group, id: None, data: json!({"Members": members}) };
-    let mut several = group(
-        json!([{"value": "bulkId:there"}, {"Value": "bulkId:later", "type": "Group"}, "bulkId:last", {"value": "7"}]),
-    );
-    assert_eq!(several.forward_members(&exists), ["later", "last"]);
-    assert_eq!(several.data, json!({"Members": [{"value": "bulkId:there"}, {"value": "7"}]}));
-    let mut single = group(json!({"value": "bulkId:later"}));
-    assert_eq!(single.forward_members(&exists), ["later"]);
-    assert_eq!(single.data, json!({"Members": []}));
-    let mut user = Work { resource: Resource::User, ..group(json!([{"value": "bulkId:later"}])) };
-    assert_eq!(user.forward_members(&exists), Vec::<String>::new());
-    assert_eq!(user.references(), ["later"]);
 }
 
 #[test]
@@ -277,7 +260,6 @@ proptest! {
                 let not_a_post = operation.method != Method::Post;
                 // Only resources that are being created can refer to each other in a circle.
                 prop_assert!(!not_a_post || work.references().iter().all(|id| ran.contains(id)));
-                work.forward_members(&|id| ran.contains(&id));
                 work.resolve(&|_| Some("id".to_owned())).unwrap();
                 prop_assert!(work.references().is_empty());
             }

@@ -115,28 +115,6 @@ fn a_filter_has_limits() {
 }
 
 #[test]
-fn a_single_equality_is_recognized() {
-    let table = [
-        (r#"USERNAME eq "Ann""#, Some(("username", json!("Ann")))),
-        (r#"urn:ietf:params:scim:schemas:core:2.0:User:userName EQ "ann""#, Some(("username", json!("ann")))),
-        (r#"emails.Value eq "a""#, Some(("emails.value", json!("a")))),
-        ("active eq true", Some(("active", json!(true)))),
-        (
-            r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "d""#,
-            Some(("urn:ietf:params:scim:schemas:extension:enterprise:2.0:user:department", json!("d"))),
-        ),
-        (r#"userName ne "ann""#, None),
-        (r#"userName eq "ann" and active eq true"#, None),
-        (r#"emails[type eq "work"].value eq "a""#, None),
-    ];
-    for (text, expected) in table {
-        let filter = parse(text).unwrap();
-        let found = equality(&filter).map(|(path, value)| (path, value.clone()));
-        assert_eq!(found, expected.map(|(path, value)| (path.to_owned(), value)), "{text}");
-    }
-}
-
-#[test]
 fn filters_are_tried_on_values() {
     let user = json!({
         "userName": "Ann@Example.com",

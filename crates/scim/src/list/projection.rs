@@ -28,11 +28,6 @@ impl Projection {
         Self { attributes: names(attributes).collect(), excluded: names(excluded).collect() }
     }
 
-    /// Whether the response will show this core attribute or a part of it.
-    pub fn includes(&self, attribute: &str) -> bool {
-        !self.excludes(attribute)
-    }
-
     /// Whether the response will not show this core attribute, so that it need not be read.
     pub fn excludes(&self, attribute: &str) -> bool {
         let whole = |path: &AttributePath| path.is_core(attribute) && path.sub.is_none();

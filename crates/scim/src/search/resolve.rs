@@ -15,6 +15,9 @@ use crate::schema::{Attribute, Kind, ResourceType, Returned, Schema, Target};
 const RESOURCE_TYPE: &str = "meta.resourcetype";
 /// Answered here, since the attributes that a resource has decide it.
 const SCHEMAS: &str = "schemas";
+/// What Semaphore's guide and PingFederate's default filter call the addresses (RFC 7643 4.1.2, `emails`).
+const EMAIL: &str = "email";
+const EMAILS: &str = "emails";
 /// Not in documents but in tables of their own, and never without a `value`.
 const MEMBERSHIPS: [&str; 2] = ["groups", "members"];
 
@@ -133,7 +136,10 @@ impl<'k> Resolver<'k> {
     fn find(&self, path: &AttributePath) -> Found<'k> {
         match &self.scope {
             Scope::Resource(kind) => match kind.resolve(path) {
-                None => Found::Nothing,
+                None => match in_other_words(path, kind) {
+                    Some(known) => self.find(&known),
+                    None => Found::Nothing,
+                },
                 Some(Target::Schema(_)) => Found::Schema,
                 Some(Target::Attribute(schema, attribute)) => {
                     let urn = schema.map(|schema| schema.id.as_ref());
@@ -148,6 +154,18 @@ impl<'k> Resolver<'k> {
             Scope::Element(_) => Found::Nothing,
         }
     }
+}
+
+/// The name of an attribute that clients call otherwise: Entra asks for `manager` without the URN of its extension.
+fn in_other_words(path: &AttributePath, kind: &ResourceType) -> Option<AttributePath> {
+    if path.schema.is_some() {
+        return None;
+    }
+    if let Some(extension) = kind.extensions.iter().find(|extension| extension.attribute(&path.attribute).is_some()) {
+        return Some(AttributePath { schema: Some(extension.id.to_string()), ..path.clone() });
+    }
+    let addresses = path.is_core(EMAIL) && path.sub.is_none() && kind.attribute(EMAILS).is_some();
+    addresses.then(|| AttributePath { schema: None, attribute: EMAILS.to_owned(), sub: None })
 }
 
 impl<'k> Place<'k> {

@@ -99,7 +99,7 @@ fn cut(key: String) -> (Option<String>, Option<String>) {
     if key.len() <= MAX_KEY_BYTES {
         return (Some(key), None);
     }
-    let end = (MAX_KEY_BYTES - 200..=key.len()).find(|end| key.is_char_boundary(*end)).unwrap_or(key.len());
+    let end = (MAX_KEY_BYTES + 1..=key.len()).find(|end| key.is_char_boundary(*end)).unwrap_or(key.len());
     (Some(key[..end].to_owned()), Some(key))
 }
 

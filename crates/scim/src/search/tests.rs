@@ -59,6 +59,8 @@ fn names_of_users_become_places() {
     let two = number(json!(2));
     let table = [
         (r#"TITLE eq "Ab""#.to_owned(), "title=ab".to_owned()),
+        (r#"Email eq "Ab""#.to_owned(), "emails=ab".to_owned()),
+        (r#"manager eq "Ab""#.to_owned(), "ent:manager.value=Ab".to_owned()),
         (r#"userName sw "ΑΣ""#.to_owned(), "username^ασ".to_owned()),
         (r#"externalId eq "Ab""#.to_owned(), "externalid=Ab".to_owned()),
         (r#"id ne "Ab""#.to_owned(), "!id=Ab".to_owned()),

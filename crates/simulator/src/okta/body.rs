@@ -1,42 +1,13 @@
-//! The bodies and queries that Okta sends, key for key.
+//! The bodies that Okta sends, key for key.
 
 use serde_json::{Map, Value, json};
 
-use super::Member;
+use crate::client::Member;
+use crate::client::words::{GROUP, USER, patch, removal};
 use crate::directory::DirectoryUser;
-
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
-const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 // Okta sends a password on create even when password sync is off; this one is from its own documentation.
 const PLACEHOLDER_PASSWORD: &str = "1mz050nq";
-
-pub(super) fn find_user(user_name: &str) -> String {
-    format!("/Users?filter={}&startIndex=1&count=100", percent_encode(&equals("userName", user_name)))
-}
-
-pub(super) fn find_group(name: &str) -> String {
-    format!("/Groups?filter={}&startIndex=1&count=100", percent_encode(&equals("displayName", name)))
-}
-
-fn equals(attribute: &str, value: &str) -> String {
-    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{attribute} eq \"{value}\"")
-}
-
-// RFC 3986 2.3: everything but the unreserved characters, as Okta does it (`%20` and `%40`, no `+`).
-pub(super) fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
 
 pub(super) fn create_user(user: &DirectoryUser) -> Value {
     let mut body = json!({
@@ -111,6 +82,16 @@ pub(super) fn patch_active(active: bool) -> Value {
     patch(vec![json!({ "op": "replace", "value": { "active": active } })])
 }
 
+pub(super) fn patch_password(password: &str) -> Value {
+    patch(vec![json!({ "op": "replace", "value": { "password": password } })])
+}
+
+pub(super) fn with_password(server: &Value, password: &str) -> Value {
+    let mut body = server.clone();
+    body["password"] = json!(password);
+    body
+}
+
 pub(super) fn create_group(name: &str) -> Value {
     json!({ "schemas": [GROUP], "displayName": name, "members": [] })
 }
@@ -125,10 +106,7 @@ pub(super) fn patch_group_name(id: &str, name: &str) -> Value {
 }
 
 pub(super) fn patch_members(remove: &[Member], add: &[Member]) -> Value {
-    let mut operations: Vec<Value> = remove
-        .iter()
-        .map(|member| json!({ "op": "remove", "path": format!("members[value eq \"{}\"]", member.id) }))
-        .collect();
+    let mut operations: Vec<Value> = remove.iter().map(removal).collect();
     if !add.is_empty() {
         operations.push(json!({ "op": "add", "path": "members", "value": list(add) }));
     }
@@ -137,10 +115,6 @@ pub(super) fn patch_members(remove: &[Member], add: &[Member]) -> Value {
 
 pub(super) fn patch_all_members(members: &[Member]) -> Value {
     patch(vec![json!({ "op": "replace", "path": "members", "value": list(members) })])
-}
-
-fn patch(operations: Vec<Value>) -> Value {
-    json!({ "schemas": [PATCH], "Operations": operations })
 }
 
 fn list(members: &[Member]) -> Vec<Value> {
@@ -155,18 +129,6 @@ mod tests {
         let mut user = DirectoryUser::new("test.user@okta.local", "Test", "User");
         user.id = "00ujl29u0le5T6Aj10h7".into();
         user
-    }
-
-    #[test]
-    fn the_filter_is_encoded_as_okta_encodes_it() {
-        assert_eq!(
-            find_user("test.user@okta.local"),
-            "/Users?filter=userName%20eq%20%22test.user%40okta.local%22&startIndex=1&count=100"
-        );
-        assert_eq!(
-            find_group("R&D \"north\""),
-            "/Groups?filter=displayName%20eq%20%22R%26D%20%5C%22north%5C%22%22&startIndex=1&count=100"
-        );
     }
 
     #[test]

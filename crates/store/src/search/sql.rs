@@ -69,7 +69,16 @@ fn sort_key(query: &mut Query, order: Option<&Order>) {
         None => query.push("NULL::text"),
         Some(OrderBy::Column(column)) => query.push(text(*column)),
         Some(OrderBy::Attribute(leaf)) => {
-            query.push("(SELECT coalesce(k.long_key, k.value_key) FROM account_attributes k WHERE k.account_id = r.id AND k.path = ");
+            // A long value is put into order by its beginning, so that a cursor stays short.
+            let column = match leaf.field {
+                Field::Value => "k.value_key",
+                Field::Type => "k.type_key",
+                Field::Primary => "k.is_primary::text",
+            };
+            query
+                .push("(SELECT ")
+                .push(column)
+                .push(" COLLATE \"C\" FROM account_attributes k WHERE k.account_id = r.id AND k.path = ");
             query.push_bind(&leaf.path);
             query.push(" ORDER BY k.is_primary DESC NULLS LAST, k.item LIMIT 1)")
         }
@@ -117,8 +126,12 @@ fn text(column: Column) -> &'static str {
         Column::UserName => "r.user_name_key",
         Column::DisplayName => "r.display_name_key",
         Column::Active => "r.active::text COLLATE \"C\"",
-        Column::CreatedAt => "to_char(r.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"000000Z\"') COLLATE \"C\"",
-        Column::UpdatedAt => "to_char(r.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"000000Z\"') COLLATE \"C\"",
+        Column::CreatedAt => {
+            "to_char(r.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"000000Z\"') COLLATE \"C\""
+        }
+        Column::UpdatedAt => {
+            "to_char(r.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"000000Z\"') COLLATE \"C\""
+        }
         Column::Version => "('W/\"' || r.version || '\"') COLLATE \"C\"",
     }
 }
@@ -260,9 +273,7 @@ impl Writer<'_> {
 
     /// From the groups of which the condition holds down through the groups in them to the accounts.
     fn in_group(&mut self, inner: &Condition) {
-        self.query.push(
-            "r.id IN (WITH RECURSIVE below (id) AS (SELECT r.id FROM groups r WHERE r.connection_id = ",
-        );
+        self.query.push("r.id IN (WITH RECURSIVE below (id) AS (SELECT r.id FROM groups r WHERE r.connection_id = ");
         self.query.push_bind(self.connection).push(" AND ");
         Writer { query: self.query, connection: self.connection, element: None }.condition(inner);
         self.query.push(
@@ -273,8 +284,16 @@ impl Writer<'_> {
 
     fn member(&mut self, member: Member, test: &Test) {
         let kinds = [
-            ("EXISTS (SELECT FROM group_members m WHERE m.group_id = r.id AND ", "m.account_id", "'user'::text COLLATE \"C\""),
-            (" OR EXISTS (SELECT FROM group_groups m WHERE m.group_id = r.id AND ", "m.member_id", "'group'::text COLLATE \"C\""),
+            (
+                "EXISTS (SELECT FROM group_members m WHERE m.group_id = r.id AND ",
+                "m.account_id",
+                "'user'::text COLLATE \"C\"",
+            ),
+            (
+                " OR EXISTS (SELECT FROM group_groups m WHERE m.group_id = r.id AND ",
+                "m.member_id",
+                "'group'::text COLLATE \"C\"",
+            ),
         ];
         self.query.push("(");
         for (exists, id, kind) in kinds {

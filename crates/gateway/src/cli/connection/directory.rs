@@ -144,15 +144,8 @@ async fn add(new: Add, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     let Some(kind) = Kind::read(&kind) else {
         bail!("\"{kind}\" is not a type; use string, boolean, decimal, integer, dateTime or reference");
     };
-    let attribute = CustomAttribute {
-        urn: namespace,
-        name,
-        description,
-        kind,
-        multi_valued,
-        case_exact,
-        canonical_values: values,
-    };
+    let attribute =
+        CustomAttribute { urn: namespace, name, description, kind, multi_valued, case_exact, canonical_values: values };
     setup::add_attribute(&desk.store, desk.now(), connection, attribute).await?;
     list(connection, desk, output).await
 }

@@ -33,7 +33,10 @@ pub(super) fn body(body: &[u8]) -> Option<String> {
 pub(super) fn target(path: &str, query: Option<&str>) -> String {
     match query {
         None => path.to_owned(),
-        Some(query) if form_urlencoded::parse(query.as_bytes()).any(|(name, value)| names_a_secret(&name) || names_a_secret(&value)) => {
+        Some(query)
+            if form_urlencoded::parse(query.as_bytes())
+                .any(|(name, value)| names_a_secret(&name) || names_a_secret(&value)) =>
+        {
             format!("{path}?{REMOVED}")
         }
         Some(query) => format!("{path}?{query}"),
@@ -45,9 +48,9 @@ fn redact(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(redact),
         Value::Object(members) => {
             // An operation of a PATCH names what its value is for.
-            let about_a_secret = members.iter().any(|(name, value)| {
-                name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(names_a_secret)
-            });
+            let about_a_secret = members
+                .iter()
+                .any(|(name, value)| name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(names_a_secret));
             for (name, member) in members.iter_mut() {
                 if names_a_secret(name) || (about_a_secret && name.eq_ignore_ascii_case("value")) {
                     *member = Value::String(REMOVED.to_owned());

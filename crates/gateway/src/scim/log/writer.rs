@@ -115,10 +115,7 @@ fn last_uses(exchanges: &[Exchange]) -> Vec<(TokenId, Use)> {
             }
         }
     }
-    let describe = |exchange: &Exchange| Use {
-        at: exchange.at,
-        address: exchange.address.clone(),
-        agent: exchange.agent.clone(),
-    };
+    let describe =
+        |exchange: &Exchange| Use { at: exchange.at, address: exchange.address.clone(), agent: exchange.agent.clone() };
     uses.into_iter().map(|(token, exchange)| (token, describe(exchange))).collect()
 }

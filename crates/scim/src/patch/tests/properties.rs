@@ -6,6 +6,8 @@ use serde_json::json;
 use super::*;
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn random_requests_never_panic_and_results_are_normal(user in crate::dialects::any_user(), operations in crate::dialects::any_operations()) {
         let Ok(Written { document: before, .. }) = UserDocument::parse(user.to_string().as_bytes(), &catalogue()) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! How Okta reads an answer, and what it tells the admin when it cannot use one.
+//! How an answer is read, and what the admin is told when it cannot be used.
 
 use std::io::Read;
 
@@ -10,9 +10,9 @@ use super::Failure;
 
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Option<Value>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Option<Value>,
 }
 
 pub(super) async fn read(response: Response) -> anyhow::Result<(u16, String)> {
@@ -39,7 +39,7 @@ pub(super) fn parse(status: u16, text: &str) -> Result<Answer, Failure> {
     Ok(Answer { status, body: Some(body) })
 }
 
-pub(super) fn expect<'a>(answer: &'a Answer, statuses: &[u16], doing: &str) -> Result<Option<&'a Value>, Failure> {
+pub(crate) fn expect<'a>(answer: &'a Answer, statuses: &[u16], doing: &str) -> Result<Option<&'a Value>, Failure> {
     if statuses.contains(&answer.status) {
         return Ok(answer.body.as_ref());
     }
@@ -54,7 +54,7 @@ pub(super) fn expect<'a>(answer: &'a Answer, statuses: &[u16], doing: &str) -> R
     Err(failure(sentence, Some(answer.status)))
 }
 
-pub(super) fn list<'a>(answer: &'a Answer, doing: &str) -> Result<(u64, &'a [Value]), Failure> {
+pub(crate) fn list<'a>(answer: &'a Answer, doing: &str) -> Result<(u64, &'a [Value]), Failure> {
     let body = expect(answer, &[200], doing)?.ok_or_else(|| empty_answer(doing, answer.status))?;
     let malformed = |what: &str| failure(format!("Error while {doing}: the list has no {what}."), Some(answer.status));
     let total = body["totalResults"].as_u64().ok_or_else(|| malformed("totalResults that is a number"))?;
@@ -65,31 +65,27 @@ pub(super) fn list<'a>(answer: &'a Answer, doing: &str) -> Result<(u64, &'a [Val
     }
 }
 
-pub(super) fn found_in(answer: &Answer, doing: &str) -> Result<Option<Value>, Failure> {
-    // Okta takes 404 for "nobody", too.
-    if answer.status == 404 {
-        return Ok(None);
-    }
-    let (_, resources) = list(answer, doing)?;
+/// The one resource that a search found, or none.
+pub(super) fn only(resources: &[Value], doing: &str) -> Result<Option<Value>, Failure> {
     match resources {
         [] => Ok(None),
         [only] => Ok(Some(only.clone())),
-        _ => Err(failure(format!("Error while {doing}: the server found more than one."), Some(answer.status))),
+        _ => Err(failure(format!("Error while {doing}: the server found more than one."), Some(200))),
     }
 }
 
-pub(super) fn id_of(resource: &Value, doing: &str) -> Result<String, Failure> {
+pub(crate) fn id_of(resource: &Value, doing: &str) -> Result<String, Failure> {
     match resource["id"].as_str() {
         Some(id) if !id.is_empty() => Ok(id.to_owned()),
         _ => Err(failure(format!("Error while {doing}: the server's answer has no id."), None)),
     }
 }
 
-pub(super) fn empty_answer(doing: &str, status: u16) -> Failure {
+pub(crate) fn empty_answer(doing: &str, status: u16) -> Failure {
     failure(format!("Error while {doing}: the server's answer was empty."), Some(status))
 }
 
-pub(super) fn failure(sentence: String, status: Option<u16>) -> Failure {
+pub(crate) fn failure(sentence: String, status: Option<u16>) -> Failure {
     Failure { sentence, status }
 }
 
@@ -124,7 +120,6 @@ mod tests {
         let cases = [
             (200, r#"{"totalResults":0}"#, Ok(None)),
             (200, r#"{"totalResults":0,"Resources":[]}"#, Ok(None)),
-            (404, r#"{"detail":"none"}"#, Ok(None)),
             (200, r#"{"totalResults":1,"Resources":[{"id":"7"}]}"#, Ok(Some("7"))),
             (200, r#"{"totalResults":2,"Resources":[{"id":"7"},{"id":"8"}]}"#, Err(())),
             (200, r#"{"totalResults":"1","Resources":[]}"#, Err(())),
@@ -134,7 +129,7 @@ mod tests {
         ];
         for (status, body, expected) in cases {
             let answer = parse(status, body).expect("JSON or nothing");
-            let found = found_in(&answer, "looking").map_err(|_| ());
+            let found = list(&answer, "looking").and_then(|(_, resources)| only(resources, "looking")).map_err(|_| ());
             let id = found.map(|found| found.and_then(|user| user["id"].as_str().map(str::to_owned)));
             assert_eq!(id, expected.map(|id| id.map(str::to_owned)), "{body}");
         }

@@ -1,0 +1,85 @@
+//! An upgrade keeps what was there: rows of each older schema go through the newer migrations and `gatehouse migrate`.
+
+use crate::cli::program;
+use harness::gateway_process::{setting, superuser, unique};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn in_database(variable: &str, name: &str) -> String {
+    let mut url = url::Url::parse(&setting(variable)).unwrap();
+    url.set_path(name);
+    url.to_string()
+}
+
+/// A database of its own, migrated up to `version`, with the rows that a production of that version has.
+async fn production(version: &str) -> String {
+    let name = unique("upgrade").replace('-', "_");
+    let mut server = superuser().await;
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name} OWNER gate_owner"))).execute(&mut server).await.unwrap();
+    let folder = std::env::temp_dir().join(&name);
+    fs::create_dir(&folder).unwrap();
+    for entry in fs::read_dir(root().join("migrations")).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        if file[..4] <= *version {
+            fs::copy(&path, folder.join(file)).unwrap();
+        }
+    }
+    let mut owner = PgConnection::connect(&in_database("GATEHOUSE__DATABASE__OWNER_URL", &name)).await.unwrap();
+    Migrator::new(folder.as_path()).await.unwrap().run(&mut owner).await.unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    let rows = fs::read_to_string(root().join(format!("tests/migrations/{version}.sql"))).unwrap();
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut owner).await.unwrap();
+    owner.close().await.unwrap();
+    name
+}
+
+/// What `gatehouse migrate` prints.
+fn migrate(name: &str) -> String {
+    let output = Command::new(program())
+        .env_clear()
+        .env("GATEHOUSE__DATABASE__OWNER_URL", in_database("GATEHOUSE__DATABASE__OWNER_URL", name))
+        .arg("migrate")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn users_from_before_the_index_are_found_by_filters_after_the_upgrade() {
+    let name = production("0001").await;
+    let told = migrate(&name);
+    assert!(told.contains("Indexed 3 user(s) for SCIM's filters.\nThe database is up to date"), "{told}");
+    assert!(!migrate(&name).contains("Indexed"), "a second time there is nothing to do");
+
+    let mut database = PgConnection::connect(&in_database("GATEHOUSE_TEST_SUPERUSER_URL", &name)).await.unwrap();
+    let rows = "SELECT concat_ws(' ', right(account_id::text, 2), path, item, value_key, type_key, is_primary)
+                FROM account_attributes ORDER BY account_id, path, item";
+    let rows: Vec<String> = sqlx::query_scalar(rows).fetch_all(&mut database).await.unwrap();
+    assert_eq!(
+        rows,
+        [
+            "e1 emails 0 ann@acme.example work t",
+            "e1 emails 1 ann@home.example home",
+            "e1 name.familyname 0 αρχησ",
+            "e1 name.givenname 0 ann",
+            "e3 displayname 0 νίκοσ",
+            "e3 urn:ietf:params:scim:schemas:extension:enterprise:2.0:user:department 0 sales",
+        ]
+    );
+    let kept =
+        "SELECT count(*) FROM group_members JOIN scim_tokens USING (tenant_id) WHERE kind = 'token' AND NOT read_only";
+    assert_eq!(sqlx::query_scalar::<_, i64>(kept).fetch_one(&mut database).await.unwrap(), 1);
+    database.close().await.unwrap();
+    let mut server = superuser().await;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
+}
