@@ -1,8 +1,14 @@
 //! The directory that the SCIM server keeps: its whole protocol through the front door, and what should break it.
 
 mod agreement;
+mod attributes;
 mod bulk;
+mod cli;
+mod credentials;
+mod limits;
+mod log;
 mod nesting;
+mod passwords;
 mod search;
 mod sorting;
 mod versions;
@@ -13,7 +19,7 @@ use harness::customer::{Customer, ScimAnswer, superuser};
 use reqwest::Method;
 use scim::schema::{CustomAttribute, Kind};
 use serde_json::{Value, json};
-use sqlx::Connection as _;
+use sqlx::Connection;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
