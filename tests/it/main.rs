@@ -2,8 +2,8 @@
 
 mod cli;
 mod deactivation;
-mod directory;
 mod dialects;
+mod directory;
 mod groups;
 mod isolation;
 mod migrations;

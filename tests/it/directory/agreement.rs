@@ -35,7 +35,9 @@ async fn random_filters_find_in_the_database_whom_they_match_in_memory() {
     }
     let custom: Vec<_> = random::CUSTOM
         .iter()
-        .map(|(urn, name, kind, multi_valued, case_exact)| super::attribute(urn, name, kind, *multi_valued, *case_exact))
+        .map(|(urn, name, kind, multi_valued, case_exact)| {
+            super::attribute(urn, name, kind, *multi_valued, *case_exact)
+        })
         .collect();
     assert!(custom.iter().all(|attribute| attribute.kind != Kind::Complex));
     let catalogue = Catalogue::new(&ROLES.map(str::to_owned), &custom);

@@ -1,9 +1,14 @@
 //! Attributes of the customer's own, roles as entitlements, and the sample user for Okta's test.
 
-use super::{ACME, ENTERPRISE, USER, assert_finds, assert_no_filter, attribute, create, define, get, id, names, patch, user};
+use super::{
+    ACME, ENTERPRISE, USER, assert_finds, assert_no_filter, attribute, create, define, get, id, names, patch, user,
+};
 use crate::scim::{assert_refused, assert_says};
 use gateway::{error::Error, setup::directory as setup};
-use harness::{customer::Customer, gateway_process::{Gateway, ROLES}};
+use harness::{
+    customer::Customer,
+    gateway_process::{Gateway, ROLES},
+};
 use reqwest::Method;
 use scim::schema::CustomAttribute;
 use serde_json::{Value, json};
@@ -67,7 +72,11 @@ async fn values_of_every_kind_are_kept_shown_patched_and_sorted_by() {
         ("reference", json!("https://a.test/1"), json!("https://a.test/2"), json!(true)),
     ];
     for (kind, ..) in &kinds {
-        define(&acme, &[(ACME, &format!("{kind}One"), kind, false, false), (ACME, &format!("{kind}Many"), kind, true, false)]).await;
+        define(
+            &acme,
+            &[(ACME, &format!("{kind}One"), kind, false, false), (ACME, &format!("{kind}Many"), kind, true, false)],
+        )
+        .await;
     }
     let [ann, ben] = [user(&acme, "ann").await, user(&acme, "ben").await];
     user(&acme, "eve").await;
@@ -85,7 +94,10 @@ async fn values_of_every_kind_are_kept_shown_patched_and_sorted_by() {
         assert_finds(&acme, "/Users", &format!("{ACME}:{many} eq {more}"), &["ann"]).await;
         assert_finds(&acme, "/Users", &format!("{ACME}:{many} eq {less}"), &["ann", "ben"]).await;
         assert_eq!(names(&get(&acme, &format!("/Users?sortBy={ACME}:{one}")).await), ["ben", "ann", "eve"], "{kind}");
-        assert_eq!(names(&get(&acme, &format!("/Users?sortBy={ACME}:{one}&sortOrder=descending")).await), ["eve", "ann", "ben"]);
+        assert_eq!(
+            names(&get(&acme, &format!("/Users?sortBy={ACME}:{one}&sortOrder=descending")).await),
+            ["eve", "ann", "ben"]
+        );
         let operations = json!([{ "op": "remove", "path": format!("{ACME}:{many}[value eq {less}]") }]);
         let shown = patch(&acme, &ann, operations).await.document(200);
         assert_eq!(shown[ACME][&many], json!([more]), "{kind}");
@@ -94,7 +106,8 @@ async fn values_of_every_kind_are_kept_shown_patched_and_sorted_by() {
             assert_refused(&acme.scim(Method::PUT, &ann, Some(body)).await, 400, Some("invalidValue"));
         }
     }
-    let all: Vec<Value> = kinds.iter().map(|(kind, ..)| json!({ "op": "remove", "path": format!("{ACME}:{kind}One") })).collect();
+    let all: Vec<Value> =
+        kinds.iter().map(|(kind, ..)| json!({ "op": "remove", "path": format!("{ACME}:{kind}One") })).collect();
     assert_eq!(patch(&acme, &ben, json!(all)).await.document(200)[ACME].as_object().unwrap().len(), 6);
     let shown = patch(&acme, &ben, json!([{ "op": "remove", "path": ACME }])).await.document(200);
     assert_says(&shown, &json!({ "schemas": [USER], ACME: null }));
@@ -112,9 +125,15 @@ async fn attributes_may_join_the_schemas_of_the_standard() {
     assert_finds(&acme, "/Users", &format!("{ENTERPRISE}:floor gt 2"), &["ann"]).await;
     let at = format!("/Users/{}", id(&ann));
     let operations = json!([{ "op": "Replace", "path": format!("{USER}:shirtSize"), "value": "S" }, { "op": "Add", "path": format!("{ENTERPRISE}:floor"), "value": "4" }]);
-    assert_says(&patch(&acme, &at, operations).await.document(200), &json!({ "shirtSize": "S", ENTERPRISE: { "floor": 4 } }));
+    assert_says(
+        &patch(&acme, &at, operations).await.document(200),
+        &json!({ "shirtSize": "S", ENTERPRISE: { "floor": 4 } }),
+    );
     let shown = get(&acme, &format!("{at}?attributes=shirtSize,{ENTERPRISE}:floor")).await;
-    assert_eq!(shown, json!({ "schemas": shown["schemas"], "id": ann["id"], "shirtSize": "S", ENTERPRISE: { "floor": 4 } }));
+    assert_eq!(
+        shown,
+        json!({ "schemas": shown["schemas"], "id": ann["id"], "shirtSize": "S", ENTERPRISE: { "floor": 4 } })
+    );
 }
 
 #[tokio::test]
@@ -171,7 +190,9 @@ async fn a_value_of_another_attribute_with_the_same_name_is_no_reason_to_keep_it
     assert_says(&ann, &json!({ "title": "Dr.", ACME: { "title": "Sir" } }));
     assert_finds(&acme, "/Users", "title eq \"sir\"", &[]).await;
     assert_finds(&acme, "/Users", &format!("{ACME}:title eq \"sir\""), &["ann"]).await;
-    patch(&acme, &format!("/Users/{}", id(&ann)), json!([{ "op": "remove", "path": format!("{ACME}:title") }])).await.document(200);
+    patch(&acme, &format!("/Users/{}", id(&ann)), json!([{ "op": "remove", "path": format!("{ACME}:title") }]))
+        .await
+        .document(200);
     remove(&acme, ACME, "title").await.unwrap();
 }
 
@@ -199,12 +220,18 @@ async fn roles_are_resources_where_okta_may_ask_for_them() {
     let listed = get(&acme, "/Roles?startIndex=1&count=100").await;
     assert_says(&listed, &json!({ "totalResults": 6, "startIndex": 1, "itemsPerPage": 6 }));
     for (shown, name) in listed["Resources"].as_array().unwrap().iter().zip(ROLES) {
-        assert_says(shown, &json!({ "schemas": [ROLE], "id": name, "displayName": name, "type": "Role", "meta": { "resourceType": "Role" } }));
+        assert_says(
+            shown,
+            &json!({ "schemas": [ROLE], "id": name, "displayName": name, "type": "Role", "meta": { "resourceType": "Role" } }),
+        );
         assert!(shown["description"].as_str().unwrap().chars().count() <= 1_000);
         assert_eq!(get(&acme, &format!("/Roles/{name}")).await, *shown);
     }
     let page = get(&acme, "/Roles?startIndex=5&count=1").await;
-    assert_says(&page, &json!({ "totalResults": 6, "startIndex": 5, "itemsPerPage": 1, "Resources": [{ "id": ROLES[4] }] }));
+    assert_says(
+        &page,
+        &json!({ "totalResults": 6, "startIndex": 5, "itemsPerPage": 1, "Resources": [{ "id": ROLES[4] }] }),
+    );
     assert_refused(&acme.scim(Method::GET, "/Roles/NOBODY", None).await, 404, None);
     let body = json!({ "userName": "ann", "roles": [{ "value": "MANAGER", "display": "MANAGER" }], "entitlements": [{ "value": "1", "display": "One", "type": "License" }] });
     let ann = create(&acme, "/Users", body.clone()).await;
@@ -221,7 +248,13 @@ async fn the_sample_user_is_there_for_oktas_test_and_only_once() {
         assert_eq!(page["totalResults"], 1);
         let sample = &page["Resources"][0];
         assert_says(sample, &json!({ "active": true, "schemas": [USER] }));
-        for part in [&sample["id"], &sample["userName"], &sample["name"]["givenName"], &sample["name"]["familyName"], &sample["emails"][0]["value"]] {
+        for part in [
+            &sample["id"],
+            &sample["userName"],
+            &sample["name"]["givenName"],
+            &sample["name"]["familyName"],
+            &sample["emails"][0]["value"],
+        ] {
             assert!(part.as_str().is_some_and(|text| !text.is_empty()), "{sample}");
         }
         assert_eq!(get(&acme, &format!("/Users/{}", id(sample))).await, *sample);

@@ -94,7 +94,12 @@ async fn groups_may_contain_each_other() {
         let members: Value = members.iter().map(|member| json!({ "value": format!("bulkId:{member}") })).collect();
         post("/Groups", name, json!({ "displayName": name, "members": members }))
     };
-    let operations = json!([group("a", &["b", "ann"]), group("b", &["c", "a"]), group("c", &["a"]), post("/Users", "ann", json!({ "userName": "ann" }))]);
+    let operations = json!([
+        group("a", &["b", "ann"]),
+        group("b", &["c", "a"]),
+        group("c", &["a"]),
+        post("/Users", "ann", json!({ "userName": "ann" }))
+    ]);
     let answers = bulk(&acme, operations).await;
     assert_eq!(statuses(&answers), ["201"; 4]);
     let ids: Vec<String> = answers.iter().map(id_of).collect();
@@ -192,7 +197,14 @@ async fn a_failed_operation_leaves_the_others_and_nothing_of_itself() {
     )
     .await;
     assert_eq!(statuses(&answers), ["201", "409", "409", "400", "400", "409", "404", "409", "400", "409", "201"]);
-    for (index, scim_type) in [(1, "uniqueness"), (3, "mutability"), (4, "invalidValue"), (5, "uniqueness"), (8, "invalidValue"), (9, "uniqueness")] {
+    for (index, scim_type) in [
+        (1, "uniqueness"),
+        (3, "mutability"),
+        (4, "invalidValue"),
+        (5, "uniqueness"),
+        (8, "invalidValue"),
+        (9, "uniqueness"),
+    ] {
         let response = &answers[index]["response"];
         assert_says(response, &json!({ "status": answers[index]["status"], "scimType": scim_type }));
         assert!(response["detail"].as_str().unwrap().len() > 15, "{response}");
@@ -269,7 +281,10 @@ async fn a_version_that_is_not_current_is_refused() {
     )
     .await;
     assert_eq!(statuses(&answers), ["200", "412", "412", "412", "200"]);
-    assert_says(&get(&acme, &format!("/Users/{ann}")).await, &json!({ "title": "one", "meta": { "version": "W/\"2\"" } }));
+    assert_says(
+        &get(&acme, &format!("/Users/{ann}")).await,
+        &json!({ "title": "one", "meta": { "version": "W/\"2\"" } }),
+    );
     assert_eq!(get(&acme, &format!("/Groups/{staff}")).await["displayName"], "Yes");
 }
 
@@ -312,7 +327,12 @@ async fn an_operation_that_cannot_be_read_fails_alone_and_a_request_as_a_whole()
     assert_eq!(statuses(&answers), ["400", "400", "400", "400", "400", "400", "400", "400", "400", "201"]);
     let nothing = json!({ "schemas": [REQUEST], "Operations": [] });
     let twice = json!({ "Operations": [post("/Users", "1", json!({ "userName": "a" })), post("/Users", "1", json!({ "userName": "b" }))] });
-    for (body, scim_type) in [(nothing, "invalidSyntax"), (json!({}), "invalidSyntax"), (json!([]), "invalidSyntax"), (twice, "invalidValue")] {
+    for (body, scim_type) in [
+        (nothing, "invalidSyntax"),
+        (json!({}), "invalidSyntax"),
+        (json!([]), "invalidSyntax"),
+        (twice, "invalidValue"),
+    ] {
         assert_refused(&acme.scim(Method::POST, "/Bulk", Some(body)).await, 400, Some(scim_type));
     }
     assert_eq!(names(&get(&acme, "/Users?sortBy=userName").await), ["ann", "fine"]);
@@ -328,7 +348,8 @@ async fn the_limits_are_those_that_are_announced() {
     let answers = send(&acme, delete(500)).await;
     assert_eq!(statuses(&answers), ["404"; 500]);
     assert_refused(&acme.scim(Method::POST, "/Bulk", Some(delete(501))).await, 413, None);
-    let large = json!({ "Operations": [post("/Users", "a", json!({ "userName": "large", "title": "x".repeat(50_000) }))] });
+    let large =
+        json!({ "Operations": [post("/Users", "a", json!({ "userName": "large", "title": "x".repeat(50_000) }))] });
     assert_refused(&acme.scim(Method::POST, "/Bulk", Some(large)).await, 413, None);
     assert_eq!(get(&acme, "/Users").await["totalResults"], 0);
 }

@@ -47,7 +47,8 @@ async fn an_operator_defines_attributes() {
     let (acme, operator) = (Customer::new().await, Operator::new().await);
     let id = acme.connection.to_string();
     let add = ["connection", "attribute", "add", &id];
-    let color = ["favoriteColor", "--namespace", ACME, "--multi-valued", "--case-exact", "--value", "red", "--value", "blue"];
+    let color =
+        ["favoriteColor", "--namespace", ACME, "--multi-valued", "--case-exact", "--value", "red", "--value", "blue"];
     let listed = operator.json(&[&add[..], &color[..]].concat());
     let expected = json!([{ "name": "favoriteColor", "namespace": ACME, "type": "string", "multi_valued": true, "case_exact": true, "values": ["red", "blue"] }]);
     assert_says(&listed, &expected);
@@ -56,7 +57,8 @@ async fn an_operator_defines_attributes() {
     let listed = operator.json(&["connection", "attribute", "list", &id]);
     let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|attribute| &attribute["name"]).collect();
     assert_eq!(names, ["favoriteColor", "floor", "badge"]);
-    let body = json!({ "userName": "ann", "badge": "7", ENTERPRISE: { "floor": 3 }, ACME: { "favoriteColor": ["red"] } });
+    let body =
+        json!({ "userName": "ann", "badge": "7", ENTERPRISE: { "floor": 3 }, ACME: { "favoriteColor": ["red"] } });
     assert_says(&create(&acme, "/Users", body.clone()).await, &body);
 
     for (arguments, word) in [

@@ -2,6 +2,7 @@
 
 use super::{create, get, user};
 use crate::scim::{assert_refused, assert_says};
+use domain::ids::TokenId;
 use gateway::{
     clock::Clock,
     setup::directory::{self, TokenSpec},
@@ -13,12 +14,14 @@ use harness::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, atomic::{AtomicBool, AtomicUsize, Ordering}};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 use store::{
     scim_tokens::{self, ScimToken, TokenKind},
     scope::Actor,
 };
-use domain::ids::TokenId;
 use time::Duration;
 
 async fn token(customer: &Customer, spec: TokenSpec) -> (TokenId, String) {
@@ -50,7 +53,8 @@ async fn status(customer: &Customer, token: &str, method: Method, path: &str, bo
 
 /// Trades client credentials for an access token, by HTTP Basic.
 async fn trade(customer: &Customer, client: &TokenId, secret: &str, form: &[(&str, &str)]) -> TokenAnswer {
-    let request = reqwest::Client::new().post(customer.url("/oauth2/token")).basic_auth(client, Some(secret)).form(form);
+    let request =
+        reqwest::Client::new().post(customer.url("/oauth2/token")).basic_auth(client, Some(secret)).form(form);
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let body = response.json().await.unwrap_or_default();
@@ -61,10 +65,11 @@ async fn trade(customer: &Customer, client: &TokenId, secret: &str, form: &[(&st
 async fn a_token_is_exchanged_for_another_without_a_refused_request() {
     let acme = Arc::new(Customer::new().await);
     let current = Arc::new(Mutex::new(acme.token.clone()));
-    let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new([const { AtomicUsize::new(0) }; 4]));
     let mut pushers = tokio::task::JoinSet::new();
     for pusher in 0..4 {
-        let (acme, current, stop, sent) = (Arc::clone(&acme), Arc::clone(&current), Arc::clone(&stop), Arc::clone(&sent));
+        let (acme, current, stop, sent) =
+            (Arc::clone(&acme), Arc::clone(&current), Arc::clone(&stop), Arc::clone(&sent));
         pushers.spawn(async move {
             for i in 0.. {
                 if stop.load(Ordering::SeqCst) {
@@ -74,7 +79,7 @@ async fn a_token_is_exchanged_for_another_without_a_refused_request() {
                 let body = json!({ "userName": format!("user-{pusher}-{i}") });
                 acme.scim_as(&token, Method::POST, "/Users", Some(body)).await.document(201);
                 acme.scim_as(&token, Method::GET, "/Users?count=2", None).await.document(200);
-                sent.fetch_add(1, Ordering::SeqCst);
+                sent[pusher].fetch_add(1, Ordering::SeqCst);
             }
         });
     }
@@ -82,10 +87,13 @@ async fn a_token_is_exchanged_for_another_without_a_refused_request() {
     for _ in 0..5 {
         let (id, new) = token(&acme, TokenSpec::default()).await;
         *current.lock().unwrap() = new;
-        // Each pusher has begun anew with the new one: nobody uses the old one any longer.
-        let before = sent.load(Ordering::SeqCst);
-        while sent.load(Ordering::SeqCst) < before + 12 {
-            tokio::task::yield_now().await;
+        // When each has begun anew, nobody uses the old one any longer.
+        let before = sent.each_ref().map(|count| count.load(Ordering::SeqCst));
+        while (0..4).any(|pusher| sent[pusher].load(Ordering::SeqCst) < before[pusher] + 2) && !pushers.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            if let Some(ended) = pushers.try_join_next() {
+                ended.unwrap();
+            }
         }
         revoke(&acme, old).await;
         old = id;
@@ -116,7 +124,8 @@ async fn a_read_only_token_reads_everything_and_writes_nothing() {
     let ann = format!("/Users/{}", user(&acme, "ann").await);
     let staff = format!("/Groups/{}", super::group(&acme, "Staff", &[]).await);
     let (_, reader) = token(&acme, TokenSpec { read_only: true, ..TokenSpec::default() }).await;
-    let readable = ["/Users", "/Groups", &ann, &staff, "", "/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/Roles"];
+    let readable =
+        ["/Users", "/Groups", &ann, &staff, "", "/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/Roles"];
     for path in readable {
         assert_eq!(status(&acme, &reader, Method::GET, path, None).await, 200, "{path}");
     }
@@ -167,7 +176,8 @@ async fn the_last_use_of_a_token_is_known() {
     assert_eq!(listed(&acme).await[0].last_use, None);
     let authorization = format!("Bearer {}", acme.token);
     let ask = async |agent: &str| {
-        let headers = [("authorization", authorization.as_str()), ("user-agent", agent), ("x-forwarded-for", "203.0.113.9")];
+        let headers =
+            [("authorization", authorization.as_str()), ("user-agent", agent), ("x-forwarded-for", "203.0.113.9")];
         acme.sends(Method::GET, "/Users", &headers, "").await.document(200);
     };
     ask("Okta SCIM Client 1.0.0").await;
@@ -175,7 +185,11 @@ async fn the_last_use_of_a_token_is_known() {
     ask("Something else").await;
     acme.gateway.app.log.flush().await;
     let last = listed(&acme).await[0].last_use.clone().unwrap();
-    assert_eq!((last.address.as_str(), last.agent.as_str()), ("127.0.0.1", "Something else"), "nobody is trusted about the address");
+    assert_eq!(
+        (last.address.as_str(), last.agent.as_str()),
+        ("127.0.0.1", "Something else"),
+        "nobody is trusted about the address"
+    );
     assert!((acme.gateway.clock.now() - last.at).abs() < Duration::milliseconds(1));
 }
 
@@ -212,7 +226,10 @@ async fn client_credentials_become_a_token_of_one_hour() {
     let by_basic = trade(&acme, &id, &secret, &[grant]).await;
     for answer in [&by_form, &by_basic] {
         assert_eq!(answer.status, 200, "{}", answer.body);
-        assert_says(&answer.body, &json!({ "token_type": "Bearer", "expires_in": 3600, "scope": "scim", "refresh_token": null }));
+        assert_says(
+            &answer.body,
+            &json!({ "token_type": "Bearer", "expires_in": 3600, "scope": "scim", "refresh_token": null }),
+        );
         assert_eq!(answer.headers["cache-control"], "no-store");
         create_with(&acme, answer.text("access_token")).await;
     }
@@ -275,7 +292,8 @@ async fn a_revoked_client_takes_its_tokens_with_it_on_every_gateway() {
     for gateway in [&acme.gateway.url, &second.url] {
         let url = format!("{gateway}/c/{}/scim/v2/Users", acme.connection);
         for (answer, expected) in [(&one, 401), (&two, 200)] {
-            let response = reqwest::Client::new().get(&url).bearer_auth(answer.text("access_token")).send().await.unwrap();
+            let response =
+                reqwest::Client::new().get(&url).bearer_auth(answer.text("access_token")).send().await.unwrap();
             assert_eq!(response.status(), expected);
         }
     }
@@ -308,16 +326,23 @@ async fn a_wrong_client_is_told_so_in_oauths_form() {
     let text = id.to_string();
     let forms: [(&[(&str, &str)], (u16, &str)); 5] = [
         (&[("client_id", &text), ("client_secret", &secret)], (400, "invalid_request")),
-        (&[("grant_type", "password"), ("client_id", &text), ("client_secret", &secret)], (400, "unsupported_grant_type")),
+        (
+            &[("grant_type", "password"), ("client_id", &text), ("client_secret", &secret)],
+            (400, "unsupported_grant_type"),
+        ),
         (&[("grant_type", "client_credentials")], (401, "invalid_client")),
         (&[("grant_type", "client_credentials"), ("client_id", &text)], (401, "invalid_client")),
-        (&[("grant_type", "client_credentials"), ("client_id", "nobody"), ("client_secret", &secret)], (401, "invalid_client")),
+        (
+            &[("grant_type", "client_credentials"), ("client_id", "nobody"), ("client_secret", &secret)],
+            (401, "invalid_client"),
+        ),
     ];
     for (form, expected) in forms {
         assert_eq!(acme.post_form("/oauth2/token", form).await.error(), expected, "{form:?}");
     }
     let elsewhere = format!("{}/c/{}/oauth2/token", acme.gateway.url, uuid::Uuid::new_v4());
-    let response = reqwest::Client::new().post(elsewhere).basic_auth(id, Some(&secret)).form(&grant).send().await.unwrap();
+    let response =
+        reqwest::Client::new().post(elsewhere).basic_auth(id, Some(&secret)).form(&grant).send().await.unwrap();
     assert_eq!(response.status(), 401);
 }
 
@@ -330,7 +355,11 @@ async fn an_expired_client_gets_nothing_and_its_tokens_end_with_it() {
     let answer = trade(&acme, &id, &secret, &grant).await;
     acme.gateway.clock.advance(Duration::minutes(10));
     assert_eq!(trade(&acme, &id, &secret, &grant).await.error(), (401, "invalid_client"));
-    assert_eq!(status(&acme, answer.text("access_token"), Method::GET, "/Users", None).await, 401, "an hour was promised to nobody");
+    assert_eq!(
+        status(&acme, answer.text("access_token"), Method::GET, "/Users", None).await,
+        401,
+        "an hour was promised to nobody"
+    );
 }
 
 #[tokio::test]

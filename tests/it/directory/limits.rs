@@ -10,7 +10,10 @@ use harness::{
 use reqwest::Method;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -146,7 +149,8 @@ async fn slow_directory(acme: &Customer, people: i32) {
     let ann = user(acme, "ann").await;
     fill(acme, &ann, None, people).await;
     let mut database = superuser().await;
-    let values = "INSERT INTO account_attributes (tenant_id, connection_id, account_id, path, item, value_key, long_key)
+    let values =
+        "INSERT INTO account_attributes (tenant_id, connection_id, account_id, path, item, value_key, long_key)
         SELECT tenant_id, connection_id, id, 'title', 0, repeat('x', 1001), repeat('x', 1000000)
         FROM accounts WHERE connection_id = $1";
     sqlx::query(values).bind(acme.connection.0).execute(&mut database).await.unwrap();
@@ -165,11 +169,14 @@ fn path(endpoint: &str, filter: &str) -> String {
 
 #[tokio::test]
 async fn a_search_that_takes_too_long_is_given_up_with_a_sentence() {
-    let gateway = Gateway::start_with(Clock::manual(), |config| config.server.request_timeout = Duration::from_secs(20)).await;
+    let gateway =
+        Gateway::start_with(Clock::manual(), |config| config.server.request_timeout = Duration::from_secs(20)).await;
     let acme = Customer::of(&gateway).await;
     slow_directory(&acme, 250).await;
     let slow = slow_filter();
-    for path in [path("/Users", &slow), path("", &slow), path("/Users", &format!("meta.resourceType eq \"User\" and {slow}"))] {
+    for path in
+        [path("/Users", &slow), path("", &slow), path("/Users", &format!("meta.resourceType eq \"User\" and {slow}"))]
+    {
         let began = Instant::now();
         let answer = acme.scim(Method::GET, &path, None).await;
         assert_refused(&answer, 400, Some("tooMany"));
@@ -212,7 +219,8 @@ async fn a_tenant_that_searches_slowly_leaves_half_of_the_database_to_others() {
 
 #[tokio::test]
 async fn a_search_whose_client_was_sent_away_does_not_go_on_in_the_database() {
-    let gateway = Gateway::start_with(Clock::manual(), |config| config.server.request_timeout = Duration::from_secs(2)).await;
+    let gateway =
+        Gateway::start_with(Clock::manual(), |config| config.server.request_timeout = Duration::from_secs(2)).await;
     let acme = Customer::of(&gateway).await;
     slow_directory(&acme, 250).await;
     let answer = acme.scim(Method::GET, &path("/Users", &slow_filter()), None).await;

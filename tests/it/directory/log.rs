@@ -28,14 +28,24 @@ async fn exchanges(customer: &Customer, show: Show) -> Vec<Exchange> {
 async fn a_success_is_recorded_without_its_body() {
     let acme = Customer::new().await;
     let authorization = format!("Bearer {}", acme.token);
-    let headers = [("authorization", authorization.as_str()), ("user-agent", "Okta SCIM Client 1.0.0"), ("content-type", "application/json")];
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("user-agent", "Okta SCIM Client 1.0.0"),
+        ("content-type", "application/json"),
+    ];
     acme.sends(Method::POST, "//Users/?aadOptscim062020", &headers, r#"{"userName":"ann"}"#).await.document(201);
     acme.gateway.clock.advance(Duration::seconds(1));
     get(&acme, "/Users?filter=userName+eq+%22ann%22&count=1").await;
     let [search, create] = &exchanges(&acme, Show::All).await[..] else { panic!("not two") };
-    assert_eq!((create.method.as_str(), create.target.as_str(), create.status), ("POST", "/Users?aadOptscim062020", 201));
+    assert_eq!(
+        (create.method.as_str(), create.target.as_str(), create.status),
+        ("POST", "/Users?aadOptscim062020", 201)
+    );
     assert_eq!((create.code.as_str(), &create.detail, &create.body), ("ok", &None, &None));
-    assert_eq!((create.token, create.agent.as_str(), create.address.as_str()), (Some(acme.token_id), "Okta SCIM Client 1.0.0", "127.0.0.1"));
+    assert_eq!(
+        (create.token, create.agent.as_str(), create.address.as_str()),
+        (Some(acme.token_id), "Okta SCIM Client 1.0.0", "127.0.0.1")
+    );
     assert!(create.milliseconds >= 0 && create.at < search.at);
     assert_eq!(search.target, "/Users?filter=userName+eq+%22ann%22&count=1");
     assert_eq!(exchanges(&acme, Show::Failed).await, []);
@@ -51,7 +61,13 @@ async fn a_refusal_is_recorded_with_code_sentence_and_body() {
         (Method::POST, "/Users".to_owned(), Some(body), 409, "GH-"),
         (Method::POST, "/Users".to_owned(), Some(json!([])), 400, "GH-SCIM-001"),
         (Method::POST, "/Users".to_owned(), Some(json!({ "userName": "x", "active": 7 })), 400, "GH-SCIM-002"),
-        (Method::PATCH, ann.clone(), Some(json!({ "Operations": [{ "op": "add", "path": "a b", "value": 1 }] })), 400, "GH-SCIM-003"),
+        (
+            Method::PATCH,
+            ann.clone(),
+            Some(json!({ "Operations": [{ "op": "add", "path": "a b", "value": 1 }] })),
+            400,
+            "GH-SCIM-003",
+        ),
         (Method::GET, "/Users?filter=title".to_owned(), None, 400, "GH-SCIM-005"),
         (Method::GET, "/Users/0".to_owned(), None, 404, "GH-SCIM-012"),
         (Method::PUT, "/Users".to_owned(), Some(json!({})), 405, "GH-SCIM-013"),
@@ -62,11 +78,15 @@ async fn a_refusal_is_recorded_with_code_sentence_and_body() {
         acme.gateway.clock.advance(Duration::seconds(1));
     }
     let recorded = exchanges(&acme, Show::Failed).await;
-    let seen: Vec<(&str, u16)> = recorded.iter().rev().map(|exchange| (exchange.target.as_str(), exchange.status)).collect();
+    let seen: Vec<(&str, u16)> =
+        recorded.iter().rev().map(|exchange| (exchange.target.as_str(), exchange.status)).collect();
     // Nobody asks for a token where there is nothing: such requests are a stranger's, and of these only some are kept.
     assert!(seen.len() >= 6, "{seen:?}");
     for ((method, path, body, status, code), exchange) in refused.iter().take(6).zip(recorded.iter().rev()) {
-        assert_eq!((exchange.method.as_str(), exchange.target.as_str(), exchange.status), (method.as_str(), path.as_str(), *status));
+        assert_eq!(
+            (exchange.method.as_str(), exchange.target.as_str(), exchange.status),
+            (method.as_str(), path.as_str(), *status)
+        );
         assert!(exchange.code.starts_with(code), "{} for {path}", exchange.code);
         let detail = exchange.detail.as_deref().unwrap();
         assert!(detail.len() > 15 && !detail.contains(&secret), "{detail}");
@@ -86,7 +106,10 @@ async fn a_large_body_and_a_long_address_are_cut() {
     let headers = [("authorization", authorization.as_str()), ("user-agent", &"x".repeat(9_000))];
     acme.sends(Method::GET, "/Users", &headers, "").await.document(200);
     for exchange in exchanges(&acme, Show::All).await {
-        let longest = [exchange.body.unwrap_or_default(), exchange.target, exchange.agent].iter().map(|text| text.chars().count()).max();
+        let longest = [exchange.body.unwrap_or_default(), exchange.target, exchange.agent]
+            .iter()
+            .map(|text| text.chars().count())
+            .max();
         assert!(longest.unwrap() <= 4_001, "{longest:?}");
     }
 }
@@ -95,7 +118,8 @@ async fn a_large_body_and_a_long_address_are_cut() {
 async fn odd_texts_do_not_keep_others_from_being_recorded() {
     let acme = Customer::new().await;
     let authorization = format!("Bearer {}", acme.token);
-    for body in [r#"{"userName":"a\u0000b"}"#, "{\"userName\":\"\\ud800\"}", "\u{0}", r#"{"userName":5,"x":"\u0000"}"#] {
+    for body in [r#"{"userName":"a\u0000b"}"#, "{\"userName\":\"\\ud800\"}", "\u{0}", r#"{"userName":5,"x":"\u0000"}"#]
+    {
         let answer = acme.sends(Method::POST, "/Users", &[("authorization", &authorization)], body).await;
         assert_eq!(answer.status, 400, "{}", answer.body);
     }
@@ -103,7 +127,14 @@ async fn odd_texts_do_not_keep_others_from_being_recorded() {
         let answer = acme.sends(Method::POST, "/Groups", &[("authorization", &authorization)], body).await;
         assert_eq!(answer.status, 400, "{}", answer.body);
     }
-    for path in ["/Users?filter=%00", "/Users?filter=userName+eq+%22%00%22", "/Users/%00", "/Users?sortBy=%00", "/Schemas/%00", "/Roles/%00"] {
+    for path in [
+        "/Users?filter=%00",
+        "/Users?filter=userName+eq+%22%00%22",
+        "/Users/%00",
+        "/Users?sortBy=%00",
+        "/Schemas/%00",
+        "/Roles/%00",
+    ] {
         assert!([400, 404].contains(&acme.scim(Method::GET, path, None).await.status.as_u16()), "{path}");
     }
     let method = Method::from_bytes("X".repeat(3_000).as_bytes()).unwrap();
@@ -122,7 +153,11 @@ async fn strangers_are_recorded_and_cannot_fill_the_log() {
     }
     let recorded = exchanges(&acme, Show::Failed).await;
     assert!((1..=60).contains(&recorded.len()), "{} of 200", recorded.len());
-    assert!(recorded.iter().all(|exchange| exchange.token.is_none() && exchange.body.is_none() && exchange.code == "GH-SCIM-010"));
+    assert!(
+        recorded
+            .iter()
+            .all(|exchange| exchange.token.is_none() && exchange.body.is_none() && exchange.code == "GH-SCIM-010")
+    );
 }
 
 #[tokio::test]

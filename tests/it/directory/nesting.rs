@@ -19,7 +19,8 @@ fn remove(id: &str) -> Value {
 /// The user's groups: id, and whether direct or not.
 async fn groups_of(customer: &Customer, user: &str) -> BTreeSet<(String, String)> {
     let shown = get(customer, &format!("/Users/{user}")).await;
-    let pair = |group: &Value| (group["value"].as_str().unwrap().to_owned(), group["type"].as_str().unwrap().to_owned());
+    let pair =
+        |group: &Value| (group["value"].as_str().unwrap().to_owned(), group["type"].as_str().unwrap().to_owned());
     shown["groups"].as_array().map(|groups| groups.iter().map(pair).collect()).unwrap_or_default()
 }
 
@@ -40,7 +41,10 @@ async fn a_group_in_a_group_is_shown_as_a_member_of_the_type_group() {
         { "value": inner, "type": "Group", "$ref": format!("{base}/Groups/{inner}") },
     ]);
     assert_eq!(shown["members"], expected);
-    assert_says(&get(&acme, "/Groups?filter=displayName+eq+%22outer%22").await, &json!({ "Resources": [{ "members": expected }] }));
+    assert_says(
+        &get(&acme, "/Groups?filter=displayName+eq+%22outer%22").await,
+        &json!({ "Resources": [{ "members": expected }] }),
+    );
     let patched = patch(&acme, &format!("/Groups/{outer}"), remove(&inner)).await.document(200);
     assert_eq!(patched["members"], json!([expected[0]]));
     let said = json!({ "displayName": "Outer", "members": [{ "value": inner, "type": "Group", "$ref": format!("../Groups/{inner}"), "display": "Inner" }] });
@@ -92,7 +96,10 @@ async fn a_group_is_no_member_of_itself_and_the_attempt_is_recorded() {
     let answer = patch(&acme, &format!("/Groups/{staff}"), add(&[&staff, &ann])).await.document(200);
     assert_says(&answer, &json!({ "members": [{ "value": ann }] }));
     let failed = acme.events("provisioning.failed").await;
-    assert_says(&json!(failed), &json!([{ "subject_id": staff, "data": { "code": "GH-GRP-003", "members": [staff] } }]));
+    assert_says(
+        &json!(failed),
+        &json!([{ "subject_id": staff, "data": { "code": "GH-GRP-003", "members": [staff] } }]),
+    );
 }
 
 #[tokio::test]
@@ -104,7 +111,8 @@ async fn groups_of_others_are_unknown_members() {
     let staff = group(&acme, "Staff", &[&near, &far, &ghost]).await;
     assert_says(&get(&acme, &format!("/Groups/{staff}")).await, &json!({ "members": [] }));
     let failed = acme.events("provisioning.failed").await;
-    let named: BTreeSet<&str> = failed[0]["data"]["members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let named: BTreeSet<&str> =
+        failed[0]["data"]["members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!(named, [near.as_str(), far.as_str(), ghost.as_str()].into());
 }
 
@@ -118,7 +126,10 @@ async fn a_user_pushed_through_two_connections_is_two_resources() {
     let [staff, board] = [group(&acme, "Staff", &[&here]).await, group(&sibling, "Staff", &[&there]).await];
     let title = json!([{ "op": "add", "value": { "title": "Dr.", "active": false } }]);
     patch(&acme, &format!("/Users/{here}"), title).await.document(200);
-    assert_says(&get(&sibling, &format!("/Users/{there}")).await, &json!({ "title": null, "meta": { "version": "W/\"1\"" } }));
+    assert_says(
+        &get(&sibling, &format!("/Users/{there}")).await,
+        &json!({ "title": null, "meta": { "version": "W/\"1\"" } }),
+    );
     assert_eq!(groups_of(&acme, &here).await, set([(&staff, "direct")]));
     assert_eq!(groups_of(&sibling, &there).await, set([(&board, "direct")]));
     assert_refused(&acme.scim(Method::GET, &format!("/Users/{there}"), None).await, 404, None);
@@ -137,7 +148,12 @@ async fn a_group_of_a_hundred_thousand_is_sent_whole_and_changed_in_one_stroke()
     let whole = acme.scim(Method::GET, &at, None).await;
     assert!(!whole.headers.contains_key("content-length"), "in pieces: {:?}", whole.headers);
     let members = |group: &Value| -> BTreeSet<String> {
-        let ids: Vec<String> = group["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<String> = group["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|member| member["value"].as_str().unwrap().to_owned())
+            .collect();
         let count = ids.len();
         let unique: BTreeSet<String> = ids.into_iter().collect();
         assert_eq!(unique.len(), count, "nobody twice");
@@ -151,10 +167,18 @@ async fn a_group_of_a_hundred_thousand_is_sent_whole_and_changed_in_one_stroke()
     assert_says(&added, &json!({ "members": null, "meta": { "version": "W/\"2\"" } }));
     let removed = patch(&acme, &at, remove(&ann)).await.document(200);
     assert_says(&removed, &json!({ "members": null, "meta": { "version": "W/\"3\"" } }));
-    for list in ["/Groups?excludedAttributes=members", "/Groups?attributes=displayName&filter=displayName+eq+%22staff%22"] {
-        assert_says(&get(&acme, list).await, &json!({ "totalResults": 1, "Resources": [{ "displayName": "Staff", "members": null }] }));
+    for list in
+        ["/Groups?excludedAttributes=members", "/Groups?attributes=displayName&filter=displayName+eq+%22staff%22"]
+    {
+        assert_says(
+            &get(&acme, list).await,
+            &json!({ "totalResults": 1, "Resources": [{ "displayName": "Staff", "members": null }] }),
+        );
     }
-    assert_says(&get(&acme, &format!("{at}?excludedAttributes=members")).await, &json!({ "displayName": "Staff", "members": null }));
+    assert_says(
+        &get(&acme, &format!("{at}?excludedAttributes=members")).await,
+        &json!({ "displayName": "Staff", "members": null }),
+    );
     assert_eq!(groups_of(&acme, &ben).await, set([(&staff, "direct")]));
     assert!(began.elapsed().as_secs() < 5, "six small requests took {:?}", began.elapsed());
 
@@ -165,13 +189,18 @@ async fn a_group_of_a_hundred_thousand_is_sent_whole_and_changed_in_one_stroke()
     expected.remove(&ann);
     expected.insert(ben);
     assert!(after == expected, "one came and one went: {} and {}", after.len(), expected.len());
-    assert_says(&get(&acme, "?count=500&filter=displayName+eq+%22staff%22").await, &json!({ "totalResults": 1, "Resources": [{ "members": null }] }));
+    assert_says(
+        &get(&acme, "?count=500&filter=displayName+eq+%22staff%22").await,
+        &json!({ "totalResults": 1, "Resources": [{ "members": null }] }),
+    );
 }
 
 #[tokio::test]
 async fn of_eight_creates_of_one_group_one_wins() {
     let acme = Arc::new(Customer::new().await);
-    let request = |i: usize| (Method::POST, "/Groups".to_owned(), Some(json!({ "displayName": if i % 2 == 0 { "Staff" } else { "STAFF" } })));
+    let request = |i: usize| {
+        (Method::POST, "/Groups".to_owned(), Some(json!({ "displayName": if i % 2 == 0 { "Staff" } else { "STAFF" } })))
+    };
     let answers = all_at_once(&acme, (0..8).map(request).collect()).await;
     let (created, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
     assert_eq!((created.len(), refused.len()), (1, 7));
@@ -199,7 +228,8 @@ async fn of_sixteen_who_add_and_remove_at_once_none_undoes_anothers_work() {
         answer.document(200);
     }
     let after = get(&acme, &at).await;
-    let members: BTreeSet<&str> = after["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap()).collect();
+    let members: BTreeSet<&str> =
+        after["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap()).collect();
     let expected: BTreeSet<&str> = ids[16..].iter().chain([&nested]).map(String::as_str).collect();
     assert_eq!(members, expected);
     assert_eq!(after["meta"]["version"], "W/\"17\"");

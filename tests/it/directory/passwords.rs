@@ -112,10 +112,13 @@ async fn a_synchronized_password_is_kept_as_argon2id_and_nothing_else() {
     let shown = get(&acme, &at).await;
     acme.scim(Method::PUT, &at, Some(shown)).await.document(200);
     for nothing in [Value::Null, json!("")] {
-        patch(&acme, &at, json!([{ "op": "replace", "value": { "password": nothing, "title": "x" } }])).await.document(200);
+        patch(&acme, &at, json!([{ "op": "replace", "value": { "password": nothing, "title": "x" } }]))
+            .await
+            .document(200);
     }
     assert_eq!(kept(&ann).await, before, "a request without a password leaves the one that is kept");
-    let wrong = json!([{ "op": "replace", "path": "password", "value": "other" }, { "op": "remove", "path": "userName" }]);
+    let wrong =
+        json!([{ "op": "replace", "path": "password", "value": "other" }, { "op": "remove", "path": "userName" }]);
     patch(&acme, &at, wrong).await.document(400);
     assert_eq!(kept(&ann).await, before, "all or nothing");
     synchronize(&acme, false).await;
@@ -156,8 +159,16 @@ async fn a_refused_request_leaves_no_password_in_the_log() {
         (Method::PUT, &ann, json!({ "displayName": 5, "userName": "ann", "password": canary })),
         (Method::PATCH, &ann, json!({ "Operations": [{ "op": "replace", "path": "password", "value": canary }, bad] })),
         (Method::PATCH, &ann, json!({ "Operations": [{ "op": "replace", "value": { "password": canary } }, bad] })),
-        (Method::PATCH, &ann, json!({ "Operations": [{ "op": "replace", "path": format!("password[value eq \"{canary}\"]"), "value": "x" }, bad] })),
-        (Method::PATCH, &ann, json!({ "Operations": [{ "op": "replace", "value": { format!("password[value eq \"{canary}\"]"): 1 } }, bad] })),
+        (
+            Method::PATCH,
+            &ann,
+            json!({ "Operations": [{ "op": "replace", "path": format!("password[value eq \"{canary}\"]"), "value": "x" }, bad] }),
+        ),
+        (
+            Method::PATCH,
+            &ann,
+            json!({ "Operations": [{ "op": "replace", "value": { format!("password[value eq \"{canary}\"]"): 1 } }, bad] }),
+        ),
         (Method::POST, "/Bulk", json!({ "Operations": [], "data": { "password": canary } })),
         (Method::POST, "/Users/.search", json!({ "filter": format!("password eq \"{canary}\"") })),
         (Method::POST, "/.search", json!({ "filter": format!("password eq \"{canary}\"") })),

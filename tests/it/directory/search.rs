@@ -1,6 +1,9 @@
 //! Filters over users and groups: what each finds, what none may find, and which are refused.
 
-use super::{ACME, ENTERPRISE, GROUP, USER, assert_finds, assert_no_filter, create, define, find, get, group, id, names, patch, user};
+use super::{
+    ACME, ENTERPRISE, GROUP, USER, assert_finds, assert_no_filter, create, define, find, get, group, id, names, patch,
+    user,
+};
 use harness::customer::Customer;
 use serde_json::{Value, json};
 use time::{Duration, format_description::well_known::Rfc3339};
@@ -32,8 +35,7 @@ const ALL: [&str; 3] = ["ann", "Ben", "eve"];
 /// Of three people, which a filter finds: a letter for each.
 async fn assert_table(acme: &Customer, table: &[(&str, &str)]) {
     for (filter, letters) in table {
-        let expected: Vec<&str> =
-            ALL.into_iter().filter(|name| letters.contains(&name.to_lowercase()[..1])).collect();
+        let expected: Vec<&str> = ALL.into_iter().filter(|name| letters.contains(&name.to_lowercase()[..1])).collect();
         assert_finds(acme, "/Users", filter, &expected).await;
     }
 }
@@ -301,7 +303,9 @@ async fn attributes_of_the_customer_are_compared_by_their_kind() {
     assert_finds(&acme, "/Users", "badge eq \"b1\"", &["one"]).await;
     assert_finds(&acme, "/Users", &format!("{USER}:badge eq \"b1\""), &["one"]).await;
     assert_finds(&acme, "/Users", &format!("{ENTERPRISE}:floor le 3"), &["one"]).await;
-    for wrong in ["remote eq \"perhaps\"", "level eq \"9\"", "remote gt true", "since eq \"x\"", "level co 9", "nothing pr"] {
+    for wrong in
+        ["remote eq \"perhaps\"", "level eq \"9\"", "remote gt true", "since eq \"x\"", "level co 9", "nothing pr"]
+    {
         assert_no_filter(&acme, "/Users", &format!("{ACME}:{wrong}")).await;
     }
 }
@@ -446,7 +450,13 @@ async fn nobody_of_another_connection_is_ever_found() {
         let ann = id(&create(customer, "/Users", body).await);
         foreign.push((group(customer, "Staff", &[&ann]).await, ann));
     }
-    for filter in ["title eq \"Engineer\"", "externalId eq \"E1\"", "emails[type eq \"work\"]", "userName eq \"ann\"", "not (title ne \"engineer\")"] {
+    for filter in [
+        "title eq \"Engineer\"",
+        "externalId eq \"E1\"",
+        "emails[type eq \"work\"]",
+        "userName eq \"ann\"",
+        "not (title ne \"engineer\")",
+    ] {
         assert_finds(&acme, "/Users", filter, &["ann"]).await;
     }
     for (group, ann) in &foreign {

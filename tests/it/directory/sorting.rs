@@ -76,14 +76,20 @@ async fn users_are_sorted_by_columns_and_attributes_with_those_without_a_value_l
 #[tokio::test]
 async fn the_primary_value_decides_else_the_first() {
     let acme = people().await;
-    assert_eq!(sorted(&acme, "sortBy=emails").await, ["Cid", "ann", "Dan", "ben"], "a, b, c: the first when none is primary");
+    assert_eq!(
+        sorted(&acme, "sortBy=emails").await,
+        ["Cid", "ann", "Dan", "ben"],
+        "a, b, c: the first when none is primary"
+    );
     assert_eq!(sorted(&acme, "sortBy=emails.value&sortOrder=descending").await, ["ben", "Dan", "ann", "Cid"]);
 }
 
 #[tokio::test]
 async fn a_part_of_a_multi_valued_attribute_is_what_it_is_sorted_by() {
     let acme = Customer::new().await;
-    for (name, value, kind) in [("one", "a@x.test", "work"), ("two", "b@x.test", "home"), ("three", "c@x.test", "other")] {
+    for (name, value, kind) in
+        [("one", "a@x.test", "work"), ("two", "b@x.test", "home"), ("three", "c@x.test", "other")]
+    {
         create(&acme, "/Users", json!({ "userName": name, "emails": [{ "value": value, "type": kind }] })).await;
     }
     assert_eq!(sorted(&acme, "sortBy=emails.type").await, ["two", "three", "one"]);
@@ -219,7 +225,10 @@ async fn a_page_holds_500_at_most_and_a_walk_goes_on() {
     assert_eq!((&page["totalResults"], &page["itemsPerPage"]), (&json!(521), &json!(500)));
     assert_eq!(page["Resources"].as_array().unwrap().len(), 500);
     let page = get(&acme, "/Users?count=1000&startIndex=300").await;
-    assert_eq!((&page["totalResults"], &page["itemsPerPage"], &page["startIndex"]), (&json!(521), &json!(222), &json!(300)));
+    assert_eq!(
+        (&page["totalResults"], &page["itemsPerPage"], &page["startIndex"]),
+        (&json!(521), &json!(222), &json!(300))
+    );
     let unique: BTreeSet<String> = walk(&acme, "/Users", "sortBy=userName", 500).await.iter().map(id).collect();
     assert_eq!(unique.len(), 521);
     let page = get(&acme, "/Users?cursor=&count=100000").await;
@@ -239,13 +248,20 @@ async fn a_page_shows_the_attributes_that_were_asked_for() {
     let page = get(&acme, "/Users?sortBy=userName&count=1&excludedAttributes=emails,meta,id,name.familyName").await;
     let expected = json!({ "userName": "ann", "id": ann["id"], "title": "C", "emails": null, "meta": null });
     assert_says(&page["Resources"][0], &expected);
-    let page = get(&acme, &format!("/Users?sortBy=userName&startIndex=2&count=1&attributes={ENTERPRISE}:department")).await;
-    assert_says(&page["Resources"][0], &json!({ "userName": null, ENTERPRISE: { "department": "Sales", "manager": null } }));
+    let page =
+        get(&acme, &format!("/Users?sortBy=userName&startIndex=2&count=1&attributes={ENTERPRISE}:department")).await;
+    assert_says(
+        &page["Resources"][0],
+        &json!({ "userName": null, ENTERPRISE: { "department": "Sales", "manager": null } }),
+    );
     let staff = group(&acme, "Staff", &[&id(ann)]).await;
     let page = get(&acme, "/Groups?attributes=members.value").await;
     assert_eq!(page["Resources"], json!([{ "schemas": [GROUP], "id": staff, "members": [{ "value": ann["id"] }] }]));
     let page = get(&acme, "/Groups?excludedAttributes=members.value,meta").await;
-    assert_says(&page["Resources"][0], &json!({ "displayName": "Staff", "members": [{ "value": null, "type": "User" }] }));
+    assert_says(
+        &page["Resources"][0],
+        &json!({ "displayName": "Staff", "members": [{ "value": null, "type": "User" }] }),
+    );
 }
 
 #[tokio::test]
@@ -256,23 +272,39 @@ async fn a_search_may_be_posted_at_users_groups_and_the_root() {
     let body = json!({ "schemas": [SEARCH_REQUEST], "filter": "title pr", "sortBy": "title", "sortOrder": "descending",
         "startIndex": 2, "count": 1, "attributes": ["userName"] });
     let page = post("/Users/.search", body).await.document(200);
-    assert_says(&page, &json!({ "totalResults": 3, "startIndex": 2, "itemsPerPage": 1, "Resources": [{ "userName": "Cid", "title": null }] }));
+    assert_says(
+        &page,
+        &json!({ "totalResults": 3, "startIndex": 2, "itemsPerPage": 1, "Resources": [{ "userName": "Cid", "title": null }] }),
+    );
     let as_text = json!({ "filter": "title pr", "startIndex": "2", "count": "1", "attributes": "userName", "excludedAttributes": null });
     assert_eq!(names(&post("/Users/.search", as_text).await.document(200)), ["ann"]);
     let first = post("/Users/.search", json!({ "cursor": "", "count": 3 })).await.document(200);
     let next = json!({ "cursor": first["nextCursor"], "count": 3 });
     assert_eq!(names(&post("/Users/.search", next).await.document(200)), ["Dan"]);
-    assert_eq!(names(&post("/Groups/.search", json!({ "filter": "displayName sw \"ann\"" })).await.document(200)), ["ann's friends"]);
+    assert_eq!(
+        names(&post("/Groups/.search", json!({ "filter": "displayName sw \"ann\"" })).await.document(200)),
+        ["ann's friends"]
+    );
 
     let filter = json!({ "filter": "userName sw \"ann\" or displayName sw \"ann\"" });
     assert_eq!(names(&post("/.search", filter.clone()).await.document(200)), ["ann", "ann's friends"]);
     let page = get(&acme, &format!("?filter={}", encoded(filter["filter"].as_str().unwrap()))).await;
-    assert_says(&page, &json!({ "totalResults": 2, "Resources": [{ "meta": { "resourceType": "User" } }, { "meta": { "resourceType": "Group" } }] }));
-    for (start, expected) in [(1, vec!["Cid", "ann"]), (4, vec!["Dan", "ann's friends"]), (5, vec!["ann's friends"]), (6, vec![])] {
+    assert_says(
+        &page,
+        &json!({ "totalResults": 2, "Resources": [{ "meta": { "resourceType": "User" } }, { "meta": { "resourceType": "Group" } }] }),
+    );
+    for (start, expected) in
+        [(1, vec!["Cid", "ann"]), (4, vec!["Dan", "ann's friends"]), (5, vec!["ann's friends"]), (6, vec![])]
+    {
         let page = post("/.search", json!({ "startIndex": start, "count": 2 })).await.document(200);
         assert_eq!((names(&page), &page["totalResults"], &page["startIndex"]), (expected, &json!(5), &json!(start)));
     }
-    let wrong = [json!({ "filter": 5, "count": [] }), json!({ "filter": "title" }), json!({ "count": {} }), json!({ "attributes": [5] })];
+    let wrong = [
+        json!({ "filter": 5, "count": [] }),
+        json!({ "filter": "title" }),
+        json!({ "count": {} }),
+        json!({ "attributes": [5] }),
+    ];
     for path in ["/Users/.search", "/Groups/.search", "/.search"] {
         for body in &wrong {
             let answer = post(path, body.clone()).await;
@@ -281,7 +313,11 @@ async fn a_search_may_be_posted_at_users_groups_and_the_root() {
             assert_refused(&answer, 400, Some(&scim_type));
         }
         assert_eq!(acme.scim(Method::GET, path, None).await.status, 405, "{path}");
-        assert_refused(&acme.sends(Method::POST, path, &[("authorization", &format!("Bearer {}", acme.token))], "[]").await, 400, Some("invalidSyntax"));
+        assert_refused(
+            &acme.sends(Method::POST, path, &[("authorization", &format!("Bearer {}", acme.token))], "[]").await,
+            400,
+            Some("invalidSyntax"),
+        );
     }
 }
 
@@ -317,7 +353,8 @@ async fn disturb(acme: &Customer, random: &mut Random, fleeting: &mut Vec<String
 
 #[tokio::test]
 async fn a_walk_visits_everybody_once_who_is_there_throughout_while_others_come_and_go() {
-    const ORDERS: [&str; 4] = ["", "sortBy=userName", "sortBy=title&sortOrder=descending", "sortBy=title&filter=userName+pr"];
+    const ORDERS: [&str; 4] =
+        ["", "sortBy=userName", "sortBy=title&sortOrder=descending", "sortBy=title&filter=userName+pr"];
     let acme = Arc::new(Customer::new().await);
     let (mut staying, mut fleeting) = (BTreeSet::new(), Vec::new());
     for i in 0..12 {
@@ -362,7 +399,8 @@ async fn a_walk_is_complete_also_when_the_others_change_at_the_same_moment() {
         }
     });
     for (order, count) in [("", 7), ("sortBy=userName", 120), ("sortBy=title", 250), ("", 350)] {
-        let seen: Vec<String> = walk_loosely(&acme, order, count).await.iter().map(id).filter(|id| before.contains(id)).collect();
+        let seen: Vec<String> =
+            walk_loosely(&acme, order, count).await.iter().map(id).filter(|id| before.contains(id)).collect();
         let unique: BTreeSet<String> = seen.iter().cloned().collect();
         assert_eq!((seen.len(), &unique), (before.len(), &before), "{order} by {count}");
     }

@@ -8,7 +8,13 @@ use serde_json::{Value, json};
 use time::Duration;
 
 /// A request that depends on a version.
-async fn on_condition(customer: &Customer, method: Method, path: &str, condition: (&str, &str), body: Value) -> ScimAnswer {
+async fn on_condition(
+    customer: &Customer,
+    method: Method,
+    path: &str,
+    condition: (&str, &str),
+    body: Value,
+) -> ScimAnswer {
     let authorization = format!("Bearer {}", customer.token);
     let headers = [("authorization", authorization.as_str()), ("content-type", "application/scim+json"), condition];
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -31,11 +37,20 @@ async fn every_answer_about_one_resource_carries_its_version() {
     let acme = Customer::new().await;
     for (at, put, patched) in resources(&acme).await {
         let read = acme.scim(Method::GET, &at, None).await;
-        assert_eq!((&read.headers["etag"], &read.body["meta"]["version"]), (&"W/\"1\"".parse().unwrap(), &json!("W/\"1\"")));
+        assert_eq!(
+            (&read.headers["etag"], &read.body["meta"]["version"]),
+            (&"W/\"1\"".parse().unwrap(), &json!("W/\"1\""))
+        );
         let put = acme.scim(Method::PUT, &at, Some(put)).await;
-        assert_eq!((&put.headers["etag"], &put.body["meta"]["version"]), (&"W/\"2\"".parse().unwrap(), &json!("W/\"2\"")));
+        assert_eq!(
+            (&put.headers["etag"], &put.body["meta"]["version"]),
+            (&"W/\"2\"".parse().unwrap(), &json!("W/\"2\""))
+        );
         let patched = acme.scim(Method::PATCH, &at, Some(patched)).await;
-        assert_eq!((&patched.headers["etag"], &patched.body["meta"]["version"]), (&"W/\"3\"".parse().unwrap(), &json!("W/\"3\"")));
+        assert_eq!(
+            (&patched.headers["etag"], &patched.body["meta"]["version"]),
+            (&"W/\"3\"".parse().unwrap(), &json!("W/\"3\""))
+        );
         let endpoint = at.rsplit_once('/').unwrap().0;
         assert_says(&get(&acme, endpoint).await, &json!({ "Resources": [{ "meta": { "version": "W/\"3\"" } }] }));
     }
@@ -71,7 +86,8 @@ async fn tags_in_several_header_lines_are_one_list() {
     let acme = Customer::new().await;
     let ann = format!("/Users/{}", user(&acme, "ann").await);
     let authorization = format!("Bearer {}", acme.token);
-    let headers = [("authorization", authorization.as_str()), ("if-none-match", "W/\"9\""), ("if-none-match", "W/\"1\"")];
+    let headers =
+        [("authorization", authorization.as_str()), ("if-none-match", "W/\"9\""), ("if-none-match", "W/\"1\"")];
     assert_eq!(acme.sends(Method::GET, &ann, &headers, "").await.status, 304);
 }
 
@@ -96,7 +112,8 @@ async fn what_changes_nothing_leaves_version_and_date() {
     let acme = Customer::new().await;
     let ann = user(&acme, "ann").await;
     let staff = group(&acme, "Staff", &[&ann]).await;
-    let set = json!([{ "op": "add", "value": { "title": "Dr.", "emails": [{ "value": "ann@acme.test", "type": "work" }] } }]);
+    let set =
+        json!([{ "op": "add", "value": { "title": "Dr.", "emails": [{ "value": "ann@acme.test", "type": "work" }] } }]);
     let user_at = format!("/Users/{ann}");
     let group_at = format!("/Groups/{staff}");
     let before = [patch(&acme, &user_at, set).await.document(200), get(&acme, &group_at).await];
