@@ -15,12 +15,12 @@ pub fn program() -> PathBuf {
     path
 }
 
-struct Operator {
+pub struct Operator {
     folder: PathBuf,
 }
 
 impl Operator {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         migrated().await;
         let folder = std::env::temp_dir().join(unique("gatehouse-cli"));
         std::fs::create_dir_all(&folder).unwrap();
@@ -41,17 +41,17 @@ impl Operator {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[arguments, &["-o", "json"]].concat());
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    fn refusal(&self, arguments: &[&str]) -> String {
+    pub fn refusal(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));

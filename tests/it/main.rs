@@ -3,6 +3,7 @@
 mod cli;
 mod deactivation;
 mod dialects;
+mod directory;
 mod groups;
 mod isolation;
 mod migrations;

@@ -540,7 +540,7 @@ async fn a_password_is_neither_answered_nor_kept_anywhere() {
 }
 
 /// The tables that hold a text anywhere, bytes included.
-async fn rows_with(text: &str) -> Vec<String> {
+pub async fn rows_with(text: &str) -> Vec<String> {
     let mut database = superuser().await;
     let tables = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
                   WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";

@@ -210,6 +210,10 @@ async fn nothing_here(request: Request) -> Response {
 }
 
 async fn wrong_method(method: Method, request: Request) -> Response {
+    if is_scim(request.uri().path()) && request.uri().path().ends_with("/scim/v2/Me") {
+        // RFC 7644 3.11: whatever is asked of it.
+        return scim::not_offered().into_response();
+    }
     if is_scim(request.uri().path()) {
         let detail = format!("{method} is not possible here.");
         return ScimFailure::from(ScimError::method_not_allowed(detail)).into_response();

@@ -25,5 +25,10 @@ pub type ScimResult = Result<Response, ScimFailure>;
 
 /// `/Me` names nobody: a provisioning token is not a person (RFC 7644 3.11).
 pub async fn me(_call: ScimCall) -> ScimResult {
-    Err(ScimError::not_implemented("This directory has no /Me. Read the user by id under /Users.").into())
+    Err(not_offered())
+}
+
+/// The same for every other method.
+pub fn not_offered() -> ScimFailure {
+    ScimError::not_implemented("This directory has no /Me. Read the user by id under /Users.").into()
 }

@@ -61,14 +61,13 @@ pub async fn delete(tx: &mut TenantTx, connection: ConnectionId, urn: &str, name
     Ok(done.rows_affected() > 0)
 }
 
-/// Whether an account of the connection has a value of the attribute.
-pub async fn is_used(tx: &mut TenantTx, connection: ConnectionId, urn: &str, name: &str) -> Result<bool> {
+/// Whether an account of the connection has a value at this place of the index.
+pub async fn is_used(tx: &mut TenantTx, connection: ConnectionId, path: &str) -> Result<bool> {
     let used = sqlx::query_scalar!(
         r#"-- schema_attributes::is_used
         SELECT EXISTS (SELECT FROM account_attributes WHERE connection_id = $1 AND path = ANY($2)) AS "used!""#,
         connection.0,
-        // Alone, if the attribute joined a schema of the standard.
-        &[format!("{}:{}", fold(urn), fold(name)), fold(name)]
+        &[path.to_owned()]
     )
     .fetch_one(tx.conn())
     .await?;

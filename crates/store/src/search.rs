@@ -200,7 +200,7 @@ impl Condition {
     pub fn is_narrow(&self) -> bool {
         match self {
             Self::Column(Column::Id | Column::ExternalId | Column::UserName | Column::DisplayName, Test::Equal(_))
-            | Self::Constant(_)
+            | Self::Constant(false)
             | Self::Member(Member::Id, Test::Equal(_)) => true,
             Self::Attribute(Leaf { path, field: Field::Value }, Test::Equal(_)) => path == "emails",
             Self::Element(path, inner) => path == "emails" && inner.is_narrow(),

@@ -20,6 +20,13 @@ pub struct ScimOutcome {
     pub detail: String,
 }
 
+impl ScimOutcome {
+    /// What the log says of an error that is part of an answer.
+    pub fn of(error: &ScimError) -> Self {
+        Self { code: code(error), detail: error.detail.clone() }
+    }
+}
+
 /// An error on its way to a SCIM client.
 #[derive(Debug)]
 pub struct ScimFailure(Error);

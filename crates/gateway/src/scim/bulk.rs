@@ -6,7 +6,7 @@ use super::{
     groups, password, users,
 };
 use crate::{
-    error::{Error, ScimFailure, scim_json},
+    error::{Error, ScimFailure, ScimOutcome, scim_json},
     provisioning,
 };
 use ::scim::{
@@ -35,9 +35,13 @@ pub async fn post(call: ScimCall) -> ScimResult {
     let bulk = Bulk::parse(&call.body, &bulk::Limits { operations: BULK_OPERATIONS })?;
     call.app.limits.admit_scim_operations(call.tx.tenant(), bulk.operations.len())?;
     let run = Run::new(&call, &bulk);
-    let (call, answer) = call.without_transaction(run.all(bulk)).await?;
+    let (call, (answer, first_error)) = call.without_transaction(run.all(bulk)).await?;
     call.work.tx.rollback().await?;
-    Ok(scim_json(StatusCode::OK, &answer))
+    let mut response = scim_json(StatusCode::OK, &answer);
+    if let Some(error) = first_error {
+        response.extensions_mut().insert(ScimOutcome::of(&error));
+    }
+    Ok(response)
 }
 
 /// A bulk request that runs.
@@ -51,6 +55,8 @@ struct Run {
     failed: HashSet<String>,
     /// Members of groups that did not exist when the group was created: groups that name each other.
     later: Vec<(Uuid, Vec<MemberRef>)>,
+    /// What the log shows of a request of which a part failed.
+    first_error: Option<ScimError>,
     started: Instant,
 }
 
@@ -70,11 +76,12 @@ impl Run {
             to_come: names().collect(),
             failed: HashSet::new(),
             later: Vec::new(),
+            first_error: None,
             started: Instant::now(),
         }
     }
 
-    async fn all(mut self, bulk: Bulk) -> Value {
+    async fn all(mut self, bulk: Bulk) -> (Value, Option<ScimError>) {
         let order = bulk.order();
         let mut done: Vec<Option<Done>> = bulk.operations.iter().map(|_| None).collect();
         let mut operations: Vec<Option<Operation>> = bulk.operations.into_iter().map(Some).collect();
@@ -88,12 +95,18 @@ impl Run {
                 break;
             }
         }
-        self.join_later().await;
-        bulk::response(done.into_iter().flatten().collect())
+        let mut done: Vec<Done> = done.into_iter().flatten().collect();
+        for (location, version) in self.join_later().await {
+            for done in done.iter_mut().filter(|done| done.location.as_ref() == Some(&location)) {
+                done.version = Some(version.clone());
+            }
+        }
+        (bulk::response(done), self.first_error)
     }
 
     async fn one(&mut self, operation: Operation) -> Done {
         let Operation { method, bulk_id, version, outcome_of_reading } = operation;
+        let named = outcome_of_reading.as_ref().ok().and_then(|work| self.location(work));
         let outcome = match outcome_of_reading {
             Ok(work) => self.run(&method, bulk_id.as_deref(), version.as_deref(), work).await,
             Err(error) => Err(error),
@@ -106,11 +119,30 @@ impl Run {
         }
         let (status, meta, response) = match outcome {
             Ok(Success { status, meta }) => (status, meta, None),
-            Err(error) => (error.status, None, Some(error.to_json())),
+            Err(error) => {
+                let response = error.to_json();
+                let status = error.status;
+                self.first_error.get_or_insert(error);
+                (status, None, Some(response))
+            }
         };
         let version = meta.as_ref().map(Meta::etag);
         let method = method.as_str().to_owned();
-        Done { method, bulk_id, version, location: meta.map(|meta| meta.location), status, response }
+        Done { method, bulk_id, version, location: meta.map(|meta| meta.location).or(named), status, response }
+    }
+
+    /// The address that the operation names; a POST names none (RFC 7644 3.7).
+    fn location(&self, work: &bulk::Work) -> Option<String> {
+        // A path may name what the request itself creates: `/Users/bulkId:x`. No id has a colon.
+        let id = match work.id.as_deref()?.split_once(':') {
+            Some((_, created)) => self.ids.get(created)?.to_string(),
+            None => work.id.clone()?,
+        };
+        let endpoint = match work.resource {
+            Resource::User => "Users",
+            Resource::Group => "Groups",
+        };
+        Some(format!("{}/{endpoint}/{id}", self.directory.base_url))
     }
 
     async fn run(
@@ -151,19 +183,26 @@ impl Run {
         }
     }
 
-    /// Adds the members that came into being after their groups.
-    async fn join_later(&mut self) {
+    /// Adds the members that came into being after their groups; answers where the groups are and their new versions.
+    async fn join_later(&mut self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
         for (group, members) in std::mem::take(&mut self.later) {
             let joined = async {
                 let mut work = self.directory.open().await?;
                 let before = groups::locked(&mut work, group).await?;
-                groups::changed(&mut work, before, &[GroupChange::AddMembers(members)]).await?;
-                Ok::<_, Error>(work.tx.commit().await?)
+                let group = groups::changed(&mut work, before, &[GroupChange::AddMembers(members)]).await?;
+                let meta = groups::meta(&work, &group);
+                work.tx.commit().await?;
+                Ok::<_, Error>((meta.etag(), meta.location))
             };
-            if let Err(error) = joined.await {
-                tracing::warn!(group.id = %group, error = %error, "Groups of a bulk request that name each other were not joined");
+            match joined.await {
+                Ok((version, location)) => all.push((location, version)),
+                Err(error) => {
+                    tracing::warn!(group.id = %group, error = %error, "Groups of a bulk request that name each other were not joined");
+                }
             }
         }
+        all
     }
 }
 

@@ -52,14 +52,16 @@ pub struct ScimCall {
     pub query: String,
     pub body: Bytes,
     conditions: Conditions,
-    /// Held while the request runs, and while a large body is in memory.
-    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+    /// Held while a large body is in memory.
+    _large: Option<OwnedSemaphorePermit>,
 }
 
 /// An open transaction on a directory.
 pub struct Work {
     pub tx: TenantTx,
     pub directory: Arc<Directory>,
+    /// Among the tenant's transactions, for as long as this one is open.
+    _place: OwnedSemaphorePermit,
 }
 
 /// One connection's directory, as a proven credential may use it.
@@ -107,9 +109,10 @@ impl Directory {
     /// One more transaction of the same request, for as long as its credential is valid.
     pub async fn open(self: &Arc<Self>) -> Result<Work, Error> {
         let now = self.app.clock.now();
+        let place = self.app.limits.place(self.tenant).await?;
         let (_, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, now).await?;
         tx.act_as(Actor::Scim(self.credential));
-        Ok(Work { tx, directory: Arc::clone(self) })
+        Ok(Work { tx, directory: Arc::clone(self), _place: place })
     }
 }
 
@@ -158,11 +161,12 @@ impl ScimCall {
 
     /// The call after some work during which it held no transaction.
     pub async fn without_transaction<T>(self, work: impl Future<Output = T>) -> Result<(Self, T), Error> {
-        let Self { work: Work { tx, directory }, id, query, body, conditions, _permits } = self;
+        let Self { work: Work { tx, directory, _place: place }, id, query, body, conditions, _large } = self;
         tx.rollback().await?;
+        drop(place);
         let done = work.await;
         let work = directory.open().await?;
-        Ok((Self { work, id, query, body, conditions, _permits }, done))
+        Ok((Self { work, id, query, body, conditions, _large }, done))
     }
 
     /// Whether the client already has this version (RFC 7644 3.14).
@@ -193,7 +197,7 @@ impl FromRequest<App> for ScimCall {
             None
         };
         let body = read_body(request, app.config.limits.scim_body).await?;
-        let permits = (app.limits.place(tenant).await?, large);
+        let place = app.limits.place(tenant).await?;
         let (bearer, mut tx) = prove(app, tenant, connection, &token_hash, now).await?;
         trace.proven(bearer.credential, &body);
         app.limits.admit_scim(tenant)?;
@@ -215,13 +219,17 @@ impl FromRequest<App> for ScimCall {
             password_sync: bearer.password_sync,
             entitlements: bearer.entitlements,
         });
-        Ok(Self { work: Work { tx, directory }, id, query, body, conditions, _permits: permits })
+        Ok(Self { work: Work { tx, directory, _place: place }, id, query, body, conditions, _large: large })
     }
 }
 
 impl Conditions {
     fn read(headers: &HeaderMap) -> Self {
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // RFC 9110 5.3: several lines of one name are one list.
+        let text = |name: HeaderName| {
+            let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+            (!lines.is_empty()).then(|| lines.join(","))
+        };
         Self { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }
     }
 }

@@ -50,6 +50,7 @@ struct Page {
     search: Search,
     start: Start,
     cursor: Option<u64>,
+    narrow: bool,
     left: usize,
     /// Whether groups follow those that are ready.
     more: bool,
@@ -60,8 +61,9 @@ impl GroupList {
     /// Prepares the page that a query asks for.
     pub async fn new(call: ScimCall, query: ListQuery) -> Result<Self, Error> {
         let mut work = call.work;
-        let Prepared { search, start, cursor } = search::prepare(&mut work, search::Resource::Group, &query).await?;
-        let page = Page { search, start, cursor, left: query.count, more: true, begun: false };
+        let Prepared { search, start, cursor, narrow } =
+            search::prepare(&mut work, search::Resource::Group, &query).await?;
+        let page = Page { search, start, cursor, narrow, left: query.count, more: true, begun: false };
         Ok(Self::of(work, query.projection, Some(page), VecDeque::new()))
     }
 
@@ -147,7 +149,7 @@ impl Pieces for GroupList {
         }
         let mut work = match self.work.take() {
             Some(work) => work,
-            None => self.directory.open().await?,
+            None => search::go_on(&self.directory, self.page.as_ref().is_none_or(|page| page.narrow)).await?,
         };
         let mut piece = String::new();
         self.go_on(&mut work, &mut piece).await?;

@@ -1,6 +1,7 @@
 //! A SCIM search in the store's words: which attribute is which column, and what cannot be asked.
 
-use super::call::Work;
+use super::call::{Directory, Work};
+use crate::error::Error;
 use ::scim::{
     error::{ScimError, ScimType},
     list::{Cursor, ListQuery, SortBy, Start as QueryStart},
@@ -8,7 +9,7 @@ use ::scim::{
     search::{self, Condition, Field, Leaf, Sort, Test, Unknown},
 };
 use domain::names::fold;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use store::search as stored;
 use uuid::Uuid;
 
@@ -52,17 +53,28 @@ pub struct Prepared {
     pub start: stored::Start,
     /// What cursors of this search carry; `None` for paging by index.
     pub cursor: Option<u64>,
+    /// Whether an index leads to what is asked for, so that no time needs to be set.
+    pub narrow: bool,
 }
 
 /// Prepares a list of one resource type.
-pub async fn prepare(work: &mut Work, resource: Resource, query: &ListQuery) -> Result<Prepared, crate::error::Error> {
+pub async fn prepare(work: &mut Work, resource: Resource, query: &ListQuery) -> Result<Prepared, Error> {
     let search = of_type(work, resource, query, Unknown::Refuse)?;
     let (start, cursor) = start(query, resource)?;
     let narrow = search.condition.as_ref().is_none_or(stored::Condition::is_narrow) && search.order.is_none();
     if !narrow {
         stored::bound(&mut work.tx, PATIENCE).await?;
     }
-    Ok(Prepared { search, start, cursor })
+    Ok(Prepared { search, start, cursor, narrow })
+}
+
+/// One more transaction of a list, as patient as the first.
+pub async fn go_on(directory: &Arc<Directory>, narrow: bool) -> Result<Work, Error> {
+    let mut work = directory.open().await?;
+    if !narrow {
+        stored::bound(&mut work.tx, PATIENCE).await?;
+    }
+    Ok(work)
 }
 
 /// The search of one type for a filter that may be meant for several.

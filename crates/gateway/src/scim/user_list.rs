@@ -24,6 +24,7 @@ pub struct UserList {
     search: Search,
     start: Start,
     cursor: Option<u64>,
+    narrow: bool,
     start_index: i64,
     projection: Projection,
     left: usize,
@@ -36,7 +37,8 @@ impl UserList {
     /// Prepares the page that a query asks for.
     pub async fn new(call: ScimCall, query: ListQuery) -> Result<Self, Error> {
         let mut work = call.work;
-        let Prepared { search, start, cursor } = search::prepare(&mut work, search::Resource::User, &query).await?;
+        let Prepared { search, start, cursor, narrow } =
+            search::prepare(&mut work, search::Resource::User, &query).await?;
         Ok(Self {
             directory: Arc::clone(&work.directory),
             work: Some(work),
@@ -44,6 +46,7 @@ impl UserList {
             start_index: if let Start::Offset(offset) = start { offset.saturating_add(1) } else { 1 },
             start,
             cursor,
+            narrow,
             projection: query.projection,
             left: query.count,
             shown: 0,
@@ -73,7 +76,7 @@ impl Pieces for UserList {
         }
         let mut work = match self.work.take() {
             Some(work) => work,
-            None => self.directory.open().await?,
+            None => search::go_on(&self.directory, self.narrow).await?,
         };
         let wanted = self.left.min(PIECE);
         // One more than is shown tells whether there is a next page.

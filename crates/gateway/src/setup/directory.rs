@@ -7,7 +7,12 @@ use crate::{
     scim::{schemas, users},
     secret::{Kind, Secret},
 };
-use ::scim::{schema::CustomAttribute, search, user::UserDocument};
+use ::scim::{
+    path::AttributePath,
+    schema::{self, CustomAttribute},
+    search,
+    user::UserDocument,
+};
 use domain::{
     event::{Event, EventKind, Subject},
     ids::{AccountId, ConnectionId, TokenId},
@@ -105,6 +110,7 @@ pub async fn add_attribute(
     attribute: CustomAttribute,
 ) -> Result<(), Error> {
     attribute.check().map_err(|problem| Refusal::AttributeInvalid { problem })?;
+    let attribute = CustomAttribute { urn: place_of(&attribute.urn, &attribute.name)?.0, ..attribute };
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
     let CustomAttribute { urn, name, description, kind, multi_valued, case_exact, canonical_values } = attribute;
     let kind = kind.as_str().to_owned();
@@ -125,16 +131,25 @@ pub async fn remove_attribute(
     name: &str,
 ) -> Result<(), Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    if schema_attributes::is_used(&mut tx, connection, urn, name).await? {
+    let (urn, path) = place_of(urn, name)?;
+    if schema_attributes::is_used(&mut tx, connection, &path).await? {
         return Err(Refusal::AttributeUsed { name: name.to_owned() }.into());
     }
-    if !schema_attributes::delete(&mut tx, connection, urn, name).await? {
+    if !schema_attributes::delete(&mut tx, connection, &urn, name).await? {
         return Err(Error::NotFound);
     }
     let data = json!({ "changed": "schema", "removed": name });
     let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), data);
     events::append(&mut tx, Some(connection), &[event]).await?;
     Ok(tx.commit().await?)
+}
+
+/// The schema as the standard spells it, and where the attribute's values are in the index: one that joined the core
+/// schema has no URN there.
+fn place_of(urn: &str, name: &str) -> Result<(String, String), Error> {
+    let path = AttributePath::parse(&format!("{urn}:{name}"))?;
+    let key = path.key();
+    Ok((path.schema.unwrap_or_else(|| schema::USER.to_owned()), key))
 }
 
 /// Makes the sample user, unless there is one: Okta's test of a SCIM server wants to find somebody.

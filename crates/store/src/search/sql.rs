@@ -80,7 +80,8 @@ fn sort_key(query: &mut Query, order: Option<&Order>) {
                 .push(column)
                 .push(" COLLATE \"C\" FROM account_attributes k WHERE k.account_id = r.id AND k.path = ");
             query.push_bind(&leaf.path);
-            query.push(" ORDER BY k.is_primary DESC NULLS LAST, k.item LIMIT 1)")
+            // RFC 7644 3.4.2.3: the primary value, else the first; `false` and nothing say the same of a value.
+            query.push(" ORDER BY (k.is_primary IS TRUE) DESC, k.item LIMIT 1)")
         }
     };
 }

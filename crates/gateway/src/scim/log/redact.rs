@@ -46,7 +46,11 @@ pub(super) fn target(path: &str, query: Option<&str>) -> String {
 fn redact(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(redact),
+        // A filter that compares with a secret.
+        Value::String(text) if text.contains('"') && names_a_secret(text) => REMOVED.clone_into(text),
         Value::Object(members) => {
+            // A path with such a filter may be a name as well.
+            members.retain(|name, _| !(name.contains('"') && names_a_secret(name)));
             // An operation of a PATCH names what its value is for.
             let about_a_secret = members
                 .iter()
@@ -80,6 +84,9 @@ mod tests {
             r#"{"Operations":[{"op":"replace","path":"urn:ietf:params:scim:schemas:core:2.0:User:password","value":"hunter2"}]}"#,
             r#"{"Operations":[{"Op":"replace","Path":"password","Value":["hunter2"]}]}"#,
             r#"{"urn:x:2.0:User":{"apiToken":"hunter2"}}"#,
+            r#"{"filter":"password eq \"hunter2\""}"#,
+            r#"{"Operations":[{"op":"add","path":"password[value eq \"hunter2\"]","value":"x"}]}"#,
+            r#"{"Operations":[{"op":"add","value":{"password[value eq \"hunter2\"]":"x"}}]}"#,
             "password=hunter2",
         ] {
             let kept = body(sent.as_bytes()).unwrap();
