@@ -54,6 +54,13 @@ pub enum Error {
     Internal(#[source] anyhow::Error),
 }
 
+impl Error {
+    /// Whether another transaction was in the way, so that the same again may succeed.
+    pub fn is_collision(&self) -> bool {
+        matches!(self, Self::Unavailable(store::error::Error::Collision(_)))
+    }
+}
+
 impl From<Rejection> for Error {
     fn from(rejection: Rejection) -> Self {
         Self::Saml(Box::new(rejection))
@@ -63,7 +70,7 @@ impl From<Rejection> for Error {
 impl From<store::error::Error> for Error {
     fn from(error: store::error::Error) -> Self {
         match error {
-            store::error::Error::Unavailable(_) => Self::Unavailable(error),
+            store::error::Error::Unavailable(_) | store::error::Error::Collision(_) => Self::Unavailable(error),
             store::error::Error::TooSlow => ScimError::bad_request(ScimType::TooMany, TOO_SLOW).into(),
             error => Self::Internal(error.into()),
         }

@@ -15,10 +15,11 @@ use store::{
     accounts::{self, NewAccount, Owner},
     attributes::{self, AttributeRow},
     error::{Constraint, Error as StoreError},
-    events, passwords, sessions,
+    events, groups, passwords, sessions,
     tenant::TenantTx,
     users,
 };
+use uuid::Uuid;
 
 /// Creates the account of a plan made by [`domain::provisioning::create`]; `index` is what it is found by.
 pub async fn create(
@@ -69,6 +70,7 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
             Account { profile, version: before.version + 1, updated_at: tx.now(), ..before }
         }
         AccountEffect::Delete => {
+            leave_groups(tx, before.connection_id, before.id.0).await?;
             // Locked first: an account that joins the user at this moment is seen by the last statement, or waits.
             users::lock(tx, before.user_id).await?;
             accounts::delete(tx, before.id).await?;
@@ -81,6 +83,14 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
         users::update(tx, after.user_id, email.as_ref(), display_name.as_deref()).await?;
     }
     Ok(after)
+}
+
+/// Tells of every group that loses a member which goes for good.
+pub async fn leave_groups(tx: &mut TenantTx, connection: ConnectionId, member: Uuid) -> Result<(), Error> {
+    let lost =
+        |group| Event::with(EventKind::GroupMembersChanged, Subject::Group(group), json!({ "added": 0, "removed": 1 }));
+    let events: Vec<Event> = groups::lose_member(tx, member).await?.into_iter().map(lost).collect();
+    Ok(events::append(tx, Some(connection), &events).await?)
 }
 
 /// The user of this tenant whom a new account belongs to: by an address whose domain the tenant owns.

@@ -7,7 +7,7 @@ use crate::{
     oauth::{authorize, discovery as openid, introspect, revoke, token, userinfo},
     pages::{self, StartPage},
     saml::{acs, finish, login, metadata},
-    scim::{self, bulk, discovery, groups, roles, root, users},
+    scim::{self, bulk, call::retried, discovery, groups, roles, root, users},
     telemetry,
 };
 use ::scim::error::ScimError;
@@ -108,19 +108,19 @@ fn scim_table() -> Vec<Entry> {
         route!(get "/c/{cid}/scim/v2/Roles" ScimToken => roles::list),
         route!(get "/c/{cid}/scim/v2/Roles/{id}" ScimToken => roles::get),
         route!(get "/c/{cid}/scim/v2/Users" ScimToken => users::list),
-        route!(post "/c/{cid}/scim/v2/Users" ScimToken => users::create),
+        route!(post "/c/{cid}/scim/v2/Users" ScimToken => retried(users::create)),
         route!(post "/c/{cid}/scim/v2/Users/.search" ScimToken => users::search),
         route!(get "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::get),
-        route!(put "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::replace),
-        route!(patch "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::patch),
-        route!(delete "/c/{cid}/scim/v2/Users/{id}" ScimToken => users::delete),
+        route!(put "/c/{cid}/scim/v2/Users/{id}" ScimToken => retried(users::replace)),
+        route!(patch "/c/{cid}/scim/v2/Users/{id}" ScimToken => retried(users::patch)),
+        route!(delete "/c/{cid}/scim/v2/Users/{id}" ScimToken => retried(users::delete)),
         route!(get "/c/{cid}/scim/v2/Groups" ScimToken => groups::list),
-        route!(post "/c/{cid}/scim/v2/Groups" ScimToken => groups::create),
+        route!(post "/c/{cid}/scim/v2/Groups" ScimToken => retried(groups::create)),
         route!(post "/c/{cid}/scim/v2/Groups/.search" ScimToken => groups::search),
         route!(get "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::get),
-        route!(put "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::replace),
-        route!(patch "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::patch),
-        route!(delete "/c/{cid}/scim/v2/Groups/{id}" ScimToken => groups::delete),
+        route!(put "/c/{cid}/scim/v2/Groups/{id}" ScimToken => retried(groups::replace)),
+        route!(patch "/c/{cid}/scim/v2/Groups/{id}" ScimToken => retried(groups::patch)),
+        route!(delete "/c/{cid}/scim/v2/Groups/{id}" ScimToken => retried(groups::delete)),
     ]
 }
 

@@ -51,6 +51,8 @@ pub struct Meta {
     pub last_modified: OffsetDateTime,
     /// Counts the changes; becomes a weak entity tag.
     pub version: i64,
+    /// Tells apart what the version does not count: see [`fingerprint`]. 0 when there is nothing.
+    pub computed: u32,
     pub location: String,
 }
 
@@ -213,10 +215,25 @@ pub fn render(id: &str, document: &Value, groups: &[GroupRef], meta: &Meta) -> V
     Value::Object(resource)
 }
 
+/// A number that is another one when the groups are others: they change without a change of the user (FNV-1a).
+pub fn fingerprint(groups: &[GroupRef]) -> u32 {
+    let texts =
+        groups.iter().flat_map(|group| [group.value.as_str(), &group.display, if group.direct { "=" } else { "<" }]);
+    let bytes = texts.flat_map(|text| text.bytes().chain([0xFF]));
+    if groups.is_empty() {
+        0
+    } else {
+        bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    }
+}
+
 impl Meta {
     /// The version as a weak entity tag (RFC 7644 3.14).
     pub fn etag(&self) -> String {
-        format!("W/\"{}\"", self.version)
+        match self.computed {
+            0 => format!("W/\"{}\"", self.version),
+            computed => format!("W/\"{}-{computed:08x}\"", self.version),
+        }
     }
 
     pub(crate) fn to_json(&self, resource_type: &str) -> Value {

@@ -14,6 +14,9 @@ pub enum Error {
     /// No connection could be had in time, it broke, or somebody else was in the way for too long.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// Two transactions got in each other's way, and this one gave way; the same again may succeed.
+    #[error("two transactions got in each other's way")]
+    Collision(#[source] sqlx::Error),
     /// A search that was given only so much time took longer.
     #[error("a search took too long")]
     TooSlow,
@@ -52,16 +55,22 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable(error)
             }
+            sqlx::Error::Database(ref e) if e.code().is_some_and(|code| collides(&code)) => Self::Collision(error),
             sqlx::Error::Database(ref e) if e.code().is_some_and(|code| passes(&code)) => Self::Unavailable(error),
             _ => Self::Database(error),
         }
     }
 }
 
-/// Whether trying again later may help: the connection was lost (class 08), the server stops (57P), a lock or a
-/// statement took too long (55P03, 57014), or transactions got in each other's way (40001, 40P01).
+/// Whether trying again later may help: the connection was lost (class 08), the server stops (57P), or a lock or a
+/// statement took too long (55P03, 57014).
 fn passes(code: &str) -> bool {
-    code.starts_with("08") || code.starts_with("57P") || matches!(code, "55P03" | "57014" | "40001" | "40P01")
+    code.starts_with("08") || code.starts_with("57P") || matches!(code, "55P03" | "57014")
+}
+
+/// A deadlock was found, or an order of transactions that cannot be (40P01, 40001).
+fn collides(code: &str) -> bool {
+    matches!(code, "40001" | "40P01")
 }
 
 fn by_name(constraint: &str) -> Option<Constraint> {

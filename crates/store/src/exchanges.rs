@@ -75,7 +75,7 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, show: Show, limit
     let rows = sqlx::query!(
         "-- exchanges::list
          SELECT occurred_at, method, target, status, code, detail, body, token_id, address, agent, milliseconds
-         FROM scim_exchanges WHERE connection_id = $1 AND (status >= 400 OR NOT $2) ORDER BY id DESC LIMIT $3",
+         FROM scim_exchanges WHERE connection_id = $1 AND (code <> 'ok' OR NOT $2) ORDER BY id DESC LIMIT $3",
         connection.0,
         show == Show::Failed,
         limit

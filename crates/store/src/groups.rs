@@ -93,6 +93,43 @@ pub async fn update(tx: &mut TenantTx, group: &Group) -> Result<()> {
     one_row(&done)
 }
 
+/// Keeps the groups of which this is a member, and the group itself if it is one, from other changes until this
+/// transaction ends: whoever deletes a member takes them first and in order, as whoever changes a group does.
+pub async fn lock_around(tx: &mut TenantTx, connection: ConnectionId, member: Uuid) -> Result<()> {
+    sqlx::query!(
+        "-- groups::lock_around
+         SELECT g.id FROM groups g WHERE g.connection_id = $1 AND g.id IN (
+             SELECT $2 UNION ALL SELECT group_id FROM group_members WHERE account_id = $2
+             UNION ALL SELECT group_id FROM group_groups WHERE member_id = $2)
+         ORDER BY g.id FOR NO KEY UPDATE",
+        connection.0,
+        member
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Counts a change of every group that loses this member, which goes; answers which they are.
+pub async fn lose_member(tx: &mut TenantTx, member: Uuid) -> Result<Vec<GroupId>> {
+    let now = tx.now();
+    let ids = sqlx::query_scalar!(
+        "-- groups::lose_member
+         WITH losing AS (
+             SELECT g.id FROM groups g WHERE g.id IN (
+                 SELECT group_id FROM group_members WHERE account_id = $1
+                 UNION ALL SELECT group_id FROM group_groups WHERE member_id = $1)
+             ORDER BY g.id FOR NO KEY UPDATE
+         )
+         UPDATE groups SET version = version + 1, updated_at = $2 WHERE id IN (SELECT id FROM losing) RETURNING id",
+        member,
+        now
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ids.into_iter().map(GroupId).collect())
+}
+
 /// Removes a group with its memberships.
 pub async fn delete(tx: &mut TenantTx, id: GroupId) -> Result<()> {
     let done = sqlx::query!("-- groups::delete\n DELETE FROM groups WHERE id = $1", id.0).execute(tx.conn()).await?;

@@ -121,12 +121,21 @@ pub async fn bearer(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) ->
     }))
 }
 
-/// The live client of that id and the SHA-256 of its secret, kept from being revoked until this transaction ends.
-pub async fn client(tx: &mut TenantTx, connection: ConnectionId, id: TokenId) -> Result<Option<(Vec<u8>, bool)>> {
+/// A live OAuth 2 client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// SHA-256 of the secret.
+    pub hash: Vec<u8>,
+    pub read_only: bool,
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+/// The live client of that id, kept from being revoked until this transaction ends.
+pub async fn client(tx: &mut TenantTx, connection: ConnectionId, id: TokenId) -> Result<Option<Client>> {
     let now = tx.now();
     let row = sqlx::query!(
         "-- scim_tokens::client
-         SELECT token_hash, read_only FROM scim_tokens
+         SELECT token_hash, read_only, expires_at FROM scim_tokens
          WHERE id = $1 AND connection_id = $2 AND kind = 'client' AND revoked_at IS NULL
            AND (expires_at IS NULL OR expires_at > $3)
          FOR SHARE",
@@ -136,7 +145,7 @@ pub async fn client(tx: &mut TenantTx, connection: ConnectionId, id: TokenId) ->
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| (row.token_hash, row.read_only)))
+    Ok(row.map(|row| Client { hash: row.token_hash, read_only: row.read_only, expires_at: row.expires_at }))
 }
 
 /// The connection's tokens and clients, newest first.

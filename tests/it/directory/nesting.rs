@@ -128,7 +128,7 @@ async fn a_user_pushed_through_two_connections_is_two_resources() {
     patch(&acme, &format!("/Users/{here}"), title).await.document(200);
     assert_says(
         &get(&sibling, &format!("/Users/{there}")).await,
-        &json!({ "title": null, "meta": { "version": "W/\"1\"" } }),
+        &json!({ "title": null, "active": null, "groups": [{ "value": board, "display": "Staff" }] }),
     );
     assert_eq!(groups_of(&acme, &here).await, set([(&staff, "direct")]));
     assert_eq!(groups_of(&sibling, &there).await, set([(&board, "direct")]));

@@ -38,6 +38,11 @@ impl<E: Into<Error>> From<E> for ScimFailure {
 }
 
 impl ScimFailure {
+    /// Whether the same request again may succeed.
+    pub fn is_collision(&self) -> bool {
+        self.0.is_collision()
+    }
+
     /// The error as the client is told, for an operation of a bulk request.
     pub fn told(self) -> ScimError {
         log(&self.0);

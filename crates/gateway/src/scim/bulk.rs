@@ -2,7 +2,7 @@
 
 use super::{
     ScimResult,
-    call::{BULK_OPERATIONS, Directory, ScimCall},
+    call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work},
     groups, password, users,
 };
 use crate::{
@@ -13,12 +13,13 @@ use ::scim::{
     bulk::{self, Bulk, Done, Method, Operation, Resource},
     error::ScimError,
     etag,
-    group::{self, GroupChange, GroupDocument, MemberRef},
+    group::{self, GroupDocument},
     patch::Patch,
-    user::{Meta, UserDocument},
+    user::{Meta, Password, UserDocument, Written},
 };
 use axum::http::StatusCode;
 use domain::{
+    account::Account,
     ids::{AccountId, GroupId},
     provisioning as rules,
 };
@@ -28,6 +29,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
+use store::groups::Group;
 use uuid::Uuid;
 
 /// `POST /Bulk`
@@ -53,8 +55,8 @@ struct Run {
     to_come: HashSet<String>,
     /// POSTs that failed.
     failed: HashSet<String>,
-    /// Members of groups that did not exist when the group was created: groups that name each other.
-    later: Vec<(Uuid, Vec<MemberRef>)>,
+    /// Resources that were created without what did not exist yet, with their whole data: they name each other.
+    later: Vec<(Uuid, bulk::Work)>,
     /// What the log shows of a request of which a part failed.
     first_error: Option<ScimError>,
     started: Instant,
@@ -159,8 +161,9 @@ impl Run {
                 detail: "There was no time left for this operation. Send it again with fewer others.".to_owned(),
             });
         }
-        let later: Vec<String> =
-            work.references().into_iter().filter(|id| self.to_come.contains(*id)).map(str::to_owned).collect();
+        let is_to_come = |id: &str| self.to_come.contains(id);
+        let whole = work.references().into_iter().any(is_to_come).then(|| work.clone());
+        work.leave_out(&is_to_come);
         let known = |id: &str| self.ids.get(id).filter(|_| !self.failed.contains(id)).map(Uuid::to_string);
         work.resolve(&known)?;
         let target = match (method, &work.id, bulk_id) {
@@ -169,36 +172,27 @@ impl Run {
             _ => None,
         };
         let target = target.ok_or(Error::NotFound).map_err(told)?;
-        let waiting: HashSet<Uuid> = later.iter().filter_map(|id| self.ids.get(id).copied()).collect();
-        let change = Change { directory: &self.directory, method, target, version, data: work.data };
-        match work.resource {
-            Resource::User => change.user().await.map_err(told),
-            Resource::Group => {
-                let (success, later) = change.group(&waiting).await.map_err(told)?;
-                if !later.is_empty() {
-                    self.later.push((target, later));
-                }
-                Ok(success)
-            }
-        }
+        let change = Change { directory: &self.directory, method, target, version };
+        let success = change.carried_out(work.resource, &work.data).await.map_err(told)?;
+        self.later.extend(whole.map(|whole| (target, whole)));
+        Ok(success)
     }
 
-    /// Adds the members that came into being after their groups; answers where the groups are and their new versions.
+    /// Completes what was created before what it names; answers where the resources are and their new versions.
     async fn join_later(&mut self) -> Vec<(String, String)> {
         let mut all = Vec::new();
-        for (group, members) in std::mem::take(&mut self.later) {
-            let joined = async {
-                let mut work = self.directory.open().await?;
-                let before = groups::locked(&mut work, group).await?;
-                let group = groups::changed(&mut work, before, &[GroupChange::AddMembers(members)]).await?;
-                let meta = groups::meta(&work, &group);
-                work.tx.commit().await?;
-                Ok::<_, Error>((meta.etag(), meta.location))
-            };
-            match joined.await {
-                Ok((version, location)) => all.push((location, version)),
+        for (target, mut work) in std::mem::take(&mut self.later) {
+            work.leave_out(&|id| self.failed.contains(id) || self.to_come.contains(id));
+            let known = |id: &str| self.ids.get(id).map(Uuid::to_string);
+            if work.resolve(&known).is_err() {
+                continue;
+            }
+            let change = Change { directory: &self.directory, method: &Method::Put, target, version: None };
+            match change.carried_out(work.resource, &work.data).await {
+                Ok(Success { meta: Some(meta), .. }) => all.push((meta.location.clone(), meta.etag())),
+                Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(group.id = %group, error = %error, "Groups of a bulk request that name each other were not joined");
+                    tracing::warn!(resource.id = %target, error = %error, "What a bulk request names in a circle was not completed");
                 }
             }
         }
@@ -212,106 +206,122 @@ struct Change<'r> {
     method: &'r Method,
     target: Uuid,
     version: Option<&'r str>,
-    data: Value,
 }
 
 impl Change<'_> {
-    async fn user(self) -> Result<Success, Error> {
-        let Self { directory, method, target, version, data } = self;
-        let catalogue = directory.catalogue();
-        let mut operations = None;
-        let written = match method {
-            Method::Post | Method::Put => Some(UserDocument::read(data, catalogue)?),
-            Method::Patch => {
-                operations = Some(Patch::read(data)?);
-                None
+    /// Tries again what got in the way of another request.
+    async fn carried_out(&self, resource: Resource, data: &Value) -> Result<Success, Error> {
+        let mut tries = 1;
+        loop {
+            let outcome = match resource {
+                Resource::User => self.user(data.clone()).await,
+                Resource::Group => self.group(data.clone()).await,
+            };
+            match outcome {
+                Err(error) if error.is_collision() && tries < TRIES => tries += 1,
+                outcome => return outcome,
             }
-            _ => None,
-        };
-        let mut password = written.as_ref().and_then(|written| written.password.clone());
-        if let Some(operations) = &operations
-            && directory.password_sync
-        {
-            let mut work = directory.open().await?;
-            let account = users::locked(&mut work, target).await?;
-            password = users::patched(&work, &account, operations)?.password;
-            work.tx.rollback().await?;
         }
-        let hash = match password::wanted(directory, password.as_ref()) {
-            Some(password) => Some(password::hash(directory, password).await?),
-            None => None,
-        };
-        let mut work = directory.open().await?;
-        let document = written.map(|written| written.document);
-        let account = match (method, document) {
-            (Method::Post, Some(document)) => {
-                let account = users::created(&mut work, AccountId(target), document, hash.as_deref()).await?;
-                let meta = users::meta(&work, &account);
-                work.tx.commit().await?;
-                return Ok(Success { status: 201, meta: Some(meta) });
-            }
-            (method, document) => {
-                let account = users::locked(&mut work, target).await?;
-                check_version(version, account.version)?;
-                match (method, document, &operations) {
-                    (Method::Put, Some(put), _) => users::replaced(&mut work, account, put, hash.as_deref()).await?,
-                    (_, _, Some(operations)) => {
-                        let document = users::patched(&work, &account, operations)?.document;
-                        users::changed(&mut work, account, document, hash.as_deref()).await?
-                    }
-                    _ => {
-                        provisioning::carry_out(&mut work.tx, account, rules::delete()).await?;
-                        work.tx.commit().await?;
-                        return Ok(Success { status: 204, meta: None });
-                    }
-                }
-            }
-        };
-        let meta = users::meta(&work, &account);
-        work.tx.commit().await?;
-        Ok(Success { status: 200, meta: Some(meta) })
     }
 
-    /// Answers the members that are still to come as well.
-    async fn group(self, waiting: &HashSet<Uuid>) -> Result<(Success, Vec<MemberRef>), Error> {
-        let Self { directory, method, target, version, data } = self;
-        let is_waiting = |member: &MemberRef| Uuid::try_parse(&member.value).is_ok_and(|id| waiting.contains(&id));
-        let mut later = Vec::new();
-        let document = match method {
+    async fn user(&self, data: Value) -> Result<Success, Error> {
+        match self.method {
             Method::Post | Method::Put => {
-                let mut document = GroupDocument::read(data.clone())?;
-                if let Some(members) = &mut document.members {
-                    later = members.extract_if(.., |member| is_waiting(member)).collect();
-                }
-                Some(document)
+                let Written { document, password } = UserDocument::read(data, self.directory.catalogue())?;
+                self.write_user(document, password).await
             }
-            _ => None,
-        };
-        let changes = match (method, document) {
-            (Method::Post, Some(document)) => {
-                let mut work = directory.open().await?;
-                let group = groups::created(&mut work, GroupId(target), document).await?;
-                let meta = groups::meta(&work, &group);
+            Method::Patch => self.patch_user(&Patch::read(data)?).await,
+            _ => {
+                let (mut work, account) = self.locked_user().await?;
+                provisioning::carry_out(&mut work.tx, account, rules::delete()).await?;
                 work.tx.commit().await?;
-                return Ok((Success { status: 201, meta: Some(meta) }, later));
+                Ok(Success { status: 204, meta: None })
             }
-            (_, Some(document)) => groups::replacement(document),
-            (Method::Patch, None) => group::changes(&Patch::read(data)?)?,
+        }
+    }
+
+    async fn write_user(&self, document: UserDocument, password: Option<Password>) -> Result<Success, Error> {
+        let hash = self.hash(password.as_ref()).await?;
+        if *self.method == Method::Post {
+            let mut work = self.directory.open().await?;
+            let account = users::created(&mut work, AccountId(self.target), document, hash.as_deref()).await?;
+            return user_written(work, &account, 201).await;
+        }
+        let (mut work, account) = self.locked_user().await?;
+        let account = users::replaced(&mut work, account, document, hash.as_deref()).await?;
+        user_written(work, &account, 200).await
+    }
+
+    async fn patch_user(&self, operations: &Patch) -> Result<Success, Error> {
+        let (mut work, mut account) = self.locked_user().await?;
+        let mut written = users::patched(&work, &account, operations)?;
+        let mut hash = None;
+        if password::wanted(self.directory, written.password.as_ref()).is_some() {
+            // No transaction is open while it is hashed, so somebody may change the account.
+            work.tx.rollback().await?;
+            hash = self.hash(written.password.as_ref()).await?;
+            (work, account) = self.locked_user().await?;
+            written = users::patched(&work, &account, operations)?;
+        }
+        let account = users::changed(&mut work, account, written.document, hash.as_deref()).await?;
+        user_written(work, &account, 200).await
+    }
+
+    async fn locked_user(&self) -> Result<(Work, Account), Error> {
+        let mut work = self.directory.open().await?;
+        if *self.method == Method::Delete {
+            users::lock_around(&mut work, self.target).await?;
+        }
+        let account = users::locked(&mut work, self.target).await?;
+        check_version(self.version, account.version)?;
+        Ok((work, account))
+    }
+
+    async fn hash(&self, password: Option<&Password>) -> Result<Option<String>, Error> {
+        match password::wanted(self.directory, password) {
+            Some(password) => Ok(Some(password::hash(self.directory, password).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn group(&self, data: Value) -> Result<Success, Error> {
+        let changes = match self.method {
+            Method::Post => {
+                let document = GroupDocument::read(data)?;
+                let mut work = self.directory.open().await?;
+                let group = groups::created(&mut work, GroupId(self.target), document).await?;
+                return group_written(work, &group, 201).await;
+            }
+            Method::Put => groups::replacement(GroupDocument::read(data)?),
+            Method::Patch => group::changes(&Patch::read(data)?)?,
             _ => Vec::new(),
         };
-        let mut work = directory.open().await?;
-        let before = groups::locked(&mut work, target).await?;
-        check_version(version, before.version)?;
-        if *method == Method::Delete {
+        let mut work = self.directory.open().await?;
+        if *self.method == Method::Delete {
+            users::lock_around(&mut work, self.target).await?;
+        }
+        let before = groups::locked(&mut work, self.target).await?;
+        check_version(self.version, before.version)?;
+        if *self.method == Method::Delete {
             groups::deleted(&mut work, &before).await?;
             work.tx.commit().await?;
-            return Ok((Success { status: 204, meta: None }, later));
+            return Ok(Success { status: 204, meta: None });
         }
         let group = groups::changed(&mut work, before, &changes).await?;
-        let meta = groups::meta(&work, &group);
-        work.tx.commit().await?;
-        Ok((Success { status: 200, meta: Some(meta) }, later))
+        group_written(work, &group, 200).await
     }
+}
+
+async fn user_written(mut work: Work, account: &Account, status: u16) -> Result<Success, Error> {
+    let meta = users::meta_of(&mut work, account).await?;
+    work.tx.commit().await?;
+    Ok(Success { status, meta: Some(meta) })
+}
+
+async fn group_written(work: Work, group: &Group, status: u16) -> Result<Success, Error> {
+    let meta = groups::meta(&work, group);
+    work.tx.commit().await?;
+    Ok(Success { status, meta: Some(meta) })
 }
 
 fn check_version(expected: Option<&str>, version: i64) -> Result<(), ScimError> {

@@ -1,6 +1,7 @@
 //! A SCIM request that may be served: its token is this connection's, its body is read, its transaction is open.
 
 use super::{
+    ScimResult,
     log::Trace,
     schemas::{self, Schemas},
 };
@@ -10,7 +11,7 @@ use crate::{
     extract,
     secret::{self, Kind},
 };
-use ::scim::{discovery::Offer, error::ScimError, etag, schema::Catalogue};
+use ::scim::{discovery::Offer, error::ScimError, etag, schema::Catalogue, user::Meta};
 use axum::{
     RequestExt,
     body::{Bytes, HttpBody, to_bytes},
@@ -21,6 +22,7 @@ use domain::{
     ids::{ConnectionId, TenantId, TokenId},
     role::RoleCatalogue,
 };
+use futures_util::future::BoxFuture;
 use http_body_util::LengthLimitError;
 use std::{
     ops::{Deref, DerefMut},
@@ -44,6 +46,9 @@ const MAX_URI: usize = 32_768;
 /// Operations of one bulk request.
 pub const BULK_OPERATIONS: usize = 500;
 
+/// How often a change is tried that got in the way of others.
+pub const TRIES: usize = 3;
+
 /// The permission to act on one connection's directory.
 pub struct ScimCall {
     pub work: Work,
@@ -53,7 +58,7 @@ pub struct ScimCall {
     pub body: Bytes,
     conditions: Conditions,
     /// Held while a large body is in memory.
-    _large: Option<OwnedSemaphorePermit>,
+    _large: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// An open transaction on a directory.
@@ -79,6 +84,7 @@ pub struct Directory {
 }
 
 /// What the request asks of the version it meets (RFC 7644 3.14).
+#[derive(Clone)]
 struct Conditions {
     if_match: Option<String>,
     if_none_match: Option<String>,
@@ -169,9 +175,59 @@ impl ScimCall {
         Ok((Self { work, id, query, body, conditions, _large }, done))
     }
 
+    /// What it takes to begin once more.
+    fn again(&self) -> Again {
+        let Self { work, id, query, body, conditions, _large } = self;
+        let directory = Arc::clone(&work.directory);
+        let (id, query, body) = (id.clone(), query.clone(), body.clone());
+        Again { directory, id, query, body, conditions: conditions.clone(), large: _large.clone() }
+    }
+
     /// Whether the client already has this version (RFC 7644 3.14).
-    pub fn has_version(&self, version: i64) -> bool {
-        self.conditions.if_none_match.as_deref().is_some_and(|known| etag::is_current(known, version))
+    pub fn has(&self, meta: &Meta) -> bool {
+        self.conditions.if_none_match.as_deref().is_some_and(|known| etag::is_same(known, &meta.etag()))
+    }
+}
+
+/// A call that can begin once more.
+struct Again {
+    directory: Arc<Directory>,
+    id: Option<String>,
+    query: String,
+    body: Bytes,
+    conditions: Conditions,
+    large: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Again {
+    async fn call(&self) -> Result<ScimCall, Error> {
+        let Self { directory, id, query, body, conditions, large } = self;
+        let work = directory.open().await?;
+        let (id, query, body) = (id.clone(), query.clone(), body.clone());
+        Ok(ScimCall { work, id, query, body, conditions: conditions.clone(), _large: large.clone() })
+    }
+}
+
+/// A handler that tries again when others, who delete what it adds to, were in its way: only the database sees who
+/// waits for whom, and it lets one of them go on.
+pub fn retried<F>(
+    handler: fn(ScimCall) -> F,
+) -> impl Fn(ScimCall) -> BoxFuture<'static, ScimResult> + Clone + Send + Sync + 'static
+where
+    F: Future<Output = ScimResult> + Send + 'static,
+{
+    move |call| {
+        Box::pin(async move {
+            let again = call.again();
+            let mut outcome = handler(call).await;
+            for _ in 1..TRIES {
+                match outcome {
+                    Err(failure) if failure.is_collision() => outcome = handler(again.call().await?).await,
+                    outcome => return outcome,
+                }
+            }
+            outcome
+        })
     }
 }
 
@@ -219,7 +275,14 @@ impl FromRequest<App> for ScimCall {
             password_sync: bearer.password_sync,
             entitlements: bearer.entitlements,
         });
-        Ok(Self { work: Work { tx, directory, _place: place }, id, query, body, conditions, _large: large })
+        Ok(Self {
+            work: Work { tx, directory, _place: place },
+            id,
+            query,
+            body,
+            conditions,
+            _large: large.map(Arc::new),
+        })
     }
 }
 

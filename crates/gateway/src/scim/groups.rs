@@ -4,8 +4,9 @@ use super::{
     ScimResult, answer,
     call::{ScimCall, Work},
     group_list::{self, GroupList},
+    users,
 };
-use crate::error::Error;
+use crate::{error::Error, provisioning};
 use ::scim::{
     group::{self, GroupChange, GroupDocument, MemberRef},
     list::{ListQuery, Projection},
@@ -52,7 +53,7 @@ pub async fn get(mut call: ScimCall) -> ScimResult {
     let connection = call.connection;
     let group = groups::by_id(&mut call.tx, connection, id).await?.ok_or(Error::NotFound)?;
     let meta = meta(&call, &group);
-    if call.has_version(group.version) {
+    if call.has(&meta) {
         return Ok(answer::not_modified(&meta));
     }
     let projection = Projection::parse(&call.query);
@@ -86,6 +87,8 @@ pub async fn patch(mut call: ScimCall) -> ScimResult {
 
 /// `DELETE /Groups/{id}`
 pub async fn delete(mut call: ScimCall) -> ScimResult {
+    let id = call.resource_id()?;
+    users::lock_around(&mut call, id).await?;
     let group = for_update(&mut call).await?;
     deleted(&mut call, &group).await?;
     call.work.tx.commit().await?;
@@ -153,6 +156,7 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
 /// Removes the group.
 pub async fn deleted(work: &mut Work, group: &Group) -> Result<(), Error> {
     let connection = work.connection;
+    provisioning::leave_groups(&mut work.tx, connection, group.id.0).await?;
     groups::delete(&mut work.tx, group.id).await?;
     let event = Event::new(EventKind::GroupDeleted, Subject::Group(group.id));
     Ok(events::append(&mut work.tx, Some(connection), &[event]).await?)
@@ -230,6 +234,7 @@ pub fn meta(work: &Work, group: &Group) -> Meta {
         created: group.created_at,
         last_modified: group.updated_at,
         version: group.version,
+        computed: 0,
         location: format!("{}/Groups/{}", work.base_url, group.id),
     }
 }

@@ -72,28 +72,29 @@ pub async fn post(
         error => error,
     })?;
     let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
-    let (expected, client_reads_only) =
-        scim_tokens::client(&mut tx, connection, id).await?.ok_or(Error::Unauthorized)?;
+    let client = scim_tokens::client(&mut tx, connection, id).await?.ok_or(Error::Unauthorized)?;
     let secret = presented.secret.ok_or(Error::Unauthorized)?;
-    if !bool::from(secret::hash(&secret).ct_eq(&expected)) {
+    if !bool::from(secret::hash(&secret).ct_eq(&client.hash)) {
         return Err(Error::Unauthorized.into());
     }
     app.limits.admit_scim(tenant)?;
-    let read_only = reads_only(form.get("scope")?, client_reads_only)?;
+    let read_only = reads_only(form.get("scope")?, client.read_only)?;
     tx.act_as(Actor::Scim(id));
     let token = Secret::new(Kind::Scim);
+    // A token never outlives its client.
+    let lifetime = client.expires_at.map_or(LIFETIME, |end| LIFETIME.min(end - now));
     let new = NewToken {
         kind: TokenKind::Access,
         hash: &token.hash(),
         parent: Some(id),
         read_only,
-        expires_at: Some(now + LIFETIME),
+        expires_at: Some(now + lifetime),
     };
     let issued = scim_tokens::insert(&mut tx, connection, &new).await?;
     let event = Event::with(EventKind::TokenCreated, Subject::Token(issued), json!({ "client": id }));
     events::append(&mut tx, Some(connection), &[event]).await?;
     tx.commit().await?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer(&token, read_only))).into_response())
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer(&token, read_only, lifetime))).into_response())
 }
 
 /// Whether the token may only read: the client said so, or is bound to it.
@@ -112,11 +113,11 @@ fn reads_only(scope: Option<&str>, client_reads_only: bool) -> Result<bool, OAut
     Ok(client_reads_only || (!wanted.is_empty() && !writes))
 }
 
-fn answer(token: &Secret, read_only: bool) -> Value {
+fn answer(token: &Secret, read_only: bool, lifetime: Duration) -> Value {
     json!({
         "access_token": token.reveal(),
         "token_type": "Bearer",
-        "expires_in": LIFETIME.whole_seconds(),
+        "expires_in": lifetime.whole_seconds(),
         "scope": if read_only { READ } else { WRITE },
     })
 }

@@ -22,7 +22,7 @@ use domain::{
     provisioning::{self as rules, Facts, Wanted},
 };
 use serde_json::Value;
-use store::{accounts, attributes::AttributeRow, members};
+use store::{accounts, attributes::AttributeRow, groups, members};
 use uuid::Uuid;
 
 /// `GET /Users` (RFC 7644 3.4.2)
@@ -42,12 +42,12 @@ pub async fn get(mut call: ScimCall) -> ScimResult {
     let id = AccountId(call.resource_id()?);
     let connection = call.connection;
     let account = accounts::by_id(&mut call.tx, connection, id).await?.ok_or(Error::NotFound)?;
-    if call.has_version(account.version) {
-        return Ok(answer::not_modified(&meta(&call, &account)));
-    }
     let projection = Projection::parse(&call.query);
-    let shown = show_one(&mut call, &account, &projection).await?;
-    Ok(answer::resource(StatusCode::OK, &shown, &meta(&call, &account)))
+    let (shown, meta) = show_one(&mut call, &account, &projection).await?;
+    if call.has(&meta) {
+        return Ok(answer::not_modified(&meta));
+    }
+    Ok(answer::resource(StatusCode::OK, &shown, &meta))
 }
 
 /// `POST /Users` (RFC 7644 3.3)
@@ -57,8 +57,8 @@ pub async fn create(call: ScimCall) -> ScimResult {
     let id = AccountId(call.tx.new_id());
     let account = created(&mut call, id, written.document, hash.as_deref()).await?;
     // Nobody has put it into a group yet.
-    let shown = render(&call, &account, &[], &Projection::parse(&call.query));
-    let meta = meta(&call, &account);
+    let meta = meta(&call, &account, &[]);
+    let shown = render(&call, &account, &[], &meta, &Projection::parse(&call.query));
     call.work.tx.commit().await?;
     Ok(answer::resource(StatusCode::CREATED, &shown, &meta))
 }
@@ -89,6 +89,8 @@ pub async fn patch(mut call: ScimCall) -> ScimResult {
 
 /// `DELETE /Users/{id}` (RFC 7644 3.6)
 pub async fn delete(mut call: ScimCall) -> ScimResult {
+    let id = call.resource_id()?;
+    lock_around(&mut call, id).await?;
     let account = for_update(&mut call).await?;
     provisioning::carry_out(&mut call.tx, account, rules::delete()).await?;
     call.work.tx.commit().await?;
@@ -100,6 +102,12 @@ async fn for_update(call: &mut ScimCall) -> Result<Account, Error> {
     let account = locked(call, id).await?;
     call.check_version(account.version)?;
     Ok(account)
+}
+
+/// Takes the groups of somebody who is about to be deleted, so that nobody waits in a circle.
+pub async fn lock_around(work: &mut Work, id: Uuid) -> Result<(), Error> {
+    let connection = work.connection;
+    Ok(groups::lock_around(&mut work.tx, connection, id).await?)
 }
 
 /// The connection's account of that id, kept from others.
@@ -195,12 +203,17 @@ pub fn wanted(document: UserDocument) -> Result<Wanted, Error> {
 
 /// Users as a client asked to see them.
 pub async fn show(work: &mut Work, accounts: &[Account], projection: &Projection) -> Result<Vec<Value>, Error> {
-    let memberships = if accounts.is_empty() || projection.excludes("groups") {
-        Vec::new()
-    } else {
-        let ids: Vec<Uuid> = accounts.iter().map(|account| account.id.0).collect();
-        members::of_accounts(&mut work.tx, &ids).await?
+    let shown = with_groups(work, accounts, !projection.excludes("groups")).await?;
+    let render = |(account, (groups, meta)): (&Account, (Vec<GroupRef>, Meta))| {
+        render(work, account, &groups, &meta, projection)
     };
+    Ok(accounts.iter().zip(shown).map(render).collect())
+}
+
+/// What each account is in, and its `meta`, which says so.
+async fn with_groups(work: &mut Work, accounts: &[Account], wanted: bool) -> Result<Vec<(Vec<GroupRef>, Meta)>, Error> {
+    let ids: Vec<Uuid> = accounts.iter().filter(|_| wanted).map(|account| account.id.0).collect();
+    let memberships = if ids.is_empty() { Vec::new() } else { members::of_accounts(&mut work.tx, &ids).await? };
     let of = |account: &Account| -> Vec<GroupRef> {
         // In the order of accounts, so one account's are a run.
         let start = memberships.partition_point(|membership| membership.account < account.id);
@@ -213,32 +226,48 @@ pub async fn show(work: &mut Work, accounts: &[Account], projection: &Projection
         })
         .collect()
     };
-    Ok(accounts.iter().map(|account| render(work, account, &of(account), projection)).collect())
+    let described = accounts.iter().map(|account| {
+        let groups = of(account);
+        let meta = meta(work, account, &groups);
+        (groups, meta)
+    });
+    Ok(described.collect())
 }
 
-async fn show_one(work: &mut Work, account: &Account, projection: &Projection) -> Result<Value, Error> {
-    Ok(show(work, std::slice::from_ref(account), projection).await?.pop().unwrap_or_default())
+async fn show_one(work: &mut Work, account: &Account, projection: &Projection) -> Result<(Value, Meta), Error> {
+    let wanted = !projection.excludes("groups");
+    let (groups, meta) = with_groups(work, std::slice::from_ref(account), wanted).await?.pop().unwrap_or_else(|| {
+        let none = Vec::new();
+        let meta = meta(work, account, &none);
+        (none, meta)
+    });
+    Ok((render(work, account, &groups, &meta, projection), meta))
 }
 
-fn render(work: &Work, account: &Account, groups: &[GroupRef], projection: &Projection) -> Value {
-    let whole = user::render(&account.id.to_string(), &account.profile.document, groups, &meta(work, account));
+fn render(work: &Work, account: &Account, groups: &[GroupRef], meta: &Meta, projection: &Projection) -> Value {
+    let whole = user::render(&account.id.to_string(), &account.profile.document, groups, meta);
     projection.apply(whole, work.catalogue().user())
 }
 
 /// Where the account is, and since when.
-pub fn meta(work: &Work, account: &Account) -> Meta {
+fn meta(work: &Work, account: &Account, groups: &[GroupRef]) -> Meta {
     Meta {
         created: account.created_at,
         last_modified: account.updated_at,
         version: account.version,
+        computed: user::fingerprint(groups),
         location: format!("{}/Users/{}", work.base_url, account.id),
     }
 }
 
+/// The same of an account whose groups are not at hand.
+pub async fn meta_of(work: &mut Work, account: &Account) -> Result<Meta, Error> {
+    Ok(show_one(work, account, &Projection::default()).await?.1)
+}
+
 async fn respond(mut call: ScimCall, account: Account) -> ScimResult {
     let projection = Projection::parse(&call.query);
-    let shown = show_one(&mut call, &account, &projection).await?;
-    let meta = meta(&call, &account);
+    let (shown, meta) = show_one(&mut call, &account, &projection).await?;
     call.work.tx.commit().await?;
     Ok(answer::resource(StatusCode::OK, &shown, &meta))
 }

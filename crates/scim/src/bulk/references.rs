@@ -36,6 +36,11 @@ impl Work {
         }
         replace(&mut self.data, false, &lookup)
     }
+
+    /// Leaves out of the data what refers to these bulkIds: with a `value` or `$ref` goes what it is the value of.
+    pub fn leave_out(&mut self, these: &dyn Fn(&str) -> bool) {
+        strip(&mut self.data, false, these);
+    }
 }
 
 /// What a text refers to, if it is a reference.
@@ -60,6 +65,27 @@ fn collect<'v>(value: &'v Value, is_address: bool, found: &mut Vec<&'v str>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Removes references from a value; answers whether the value itself is, or was about, one.
+fn strip(value: &mut Value, is_address: bool, these: &dyn Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => start(text, is_address).and_then(|start| bulk_id(&text[start..])).is_some_and(these),
+        Value::Array(items) => {
+            items.retain_mut(|item| !strip(item, is_address, these));
+            false
+        }
+        Value::Object(members) => {
+            let mut about_one = false;
+            members.retain(|name, member| {
+                let goes = may_refer(name) && strip(member, is_address_name(name), these);
+                about_one |= goes && (name.eq_ignore_ascii_case("value") || is_address_name(name));
+                !goes
+            });
+            about_one
+        }
+        _ => false,
     }
 }
 

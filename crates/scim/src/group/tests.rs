@@ -160,7 +160,7 @@ fn a_large_set_is_read_quickly() {
 #[test]
 fn a_group_is_shown() {
     let at = datetime!(2026-11-01 12:00 UTC);
-    let meta = Meta { created: at, last_modified: at, version: 1, location: "L/Groups/1".to_owned() };
+    let meta = Meta { created: at, last_modified: at, version: 1, computed: 0, location: "L/Groups/1".to_owned() };
     let members = [MemberView { value: "2".to_owned(), kind: MemberKind::User, location: "L/Users/2".to_owned() }];
     let shown = render("1", "G", Some("x"), Some(&members), &meta);
     assert_eq!(

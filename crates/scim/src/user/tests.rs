@@ -262,6 +262,7 @@ fn a_user_is_shown_with_what_the_server_knows() {
         created: datetime!(2026-11-01 12:00:00.5 +2),
         last_modified: datetime!(2026-11-02 03:04:05.006_7 UTC),
         version: 3,
+        computed: 0,
         location: "https://gate.example/c/7/scim/v2/Users/1".to_owned(),
     };
     let groups = [true, false].map(|direct| GroupRef {

@@ -65,7 +65,9 @@ impl Writer {
         for tried in 1..=TRIES {
             match self.try_write(tenant, &exchanges).await {
                 Ok(()) => return,
-                Err(store::error::Error::Unavailable(_)) if tried < TRIES => sleep(PATIENCE).await,
+                Err(store::error::Error::Unavailable(_) | store::error::Error::Collision(_)) if tried < TRIES => {
+                    sleep(PATIENCE).await
+                }
                 Err(error) => {
                     let count = u64::try_from(exchanges.len()).unwrap_or(u64::MAX);
                     counter!("gatehouse_scim_log_dropped_total").increment(count);
