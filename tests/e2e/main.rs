@@ -9,3 +9,4 @@ mod process;
 mod simplesaml;
 mod simplesamlphp;
 mod stage;
+mod suites;
