@@ -329,7 +329,8 @@ async fn a_wrong_client_is_told_so_in_oauths_form() {
         assert!(answer.body["error_description"].as_str().unwrap().len() > 15);
     }
     let text = id.to_string();
-    let forms: [(&[(&str, &str)], (u16, &str)); 5] = [
+    type Form<'f> = &'f [(&'f str, &'f str)];
+    let forms: [(Form<'_>, (u16, &str)); 5] = [
         (&[("client_id", &text), ("client_secret", &secret)], (400, "invalid_request")),
         (
             &[("grant_type", "password"), ("client_id", &text), ("client_secret", &secret)],

@@ -199,7 +199,11 @@ async fn a_group_of_a_hundred_thousand_is_sent_whole_and_changed_in_one_stroke()
 async fn of_eight_creates_of_one_group_one_wins() {
     let acme = Arc::new(Customer::new().await);
     let request = |i: usize| {
-        (Method::POST, "/Groups".to_owned(), Some(json!({ "displayName": if i % 2 == 0 { "Staff" } else { "STAFF" } })))
+        (
+            Method::POST,
+            "/Groups".to_owned(),
+            Some(json!({ "displayName": if i.is_multiple_of(2) { "Staff" } else { "STAFF" } })),
+        )
     };
     let answers = all_at_once(&acme, (0..8).map(request).collect()).await;
     let (created, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
