@@ -1,6 +1,6 @@
 //! JSON documents, changed by their values and names.
 
-use crate::{chance::Chance, text};
+use super::{chance::Chance, text};
 use serde_json::{Map, Value, json};
 
 const NAMES: [&str; 30] = [
@@ -35,8 +35,26 @@ const NAMES: [&str; 30] = [
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
 ];
-const TEXTS: [&str; 12] =
-    ["", "x", "work", "home", "True", "false", "add", "Replace", "remove", "1", "a@b.test", "{\"value\":\"Admin\"}"];
+const TEXTS: [&str; 18] = [
+    "",
+    "x",
+    "work",
+    "home",
+    "True",
+    "false",
+    "add",
+    "Replace",
+    "remove",
+    "1",
+    "a@b.test",
+    "{\"value\":\"Admin\"}",
+    "\0",
+    "\u{7f}\u{202e}",
+    "İſ",
+    "%_\\'",
+    "2026-11-22T00:00:00Z",
+    "W/\"1\"",
+];
 const PATHS: [&str; 10] = [
     "active",
     "name",
@@ -91,10 +109,11 @@ fn change_here(value: &mut Value, chance: &mut Chance) {
         Value::String(text) if chance.one_in(2) => *text = text::changed(text, chance).unwrap_or_default(),
         plain => {
             let inner = plain.take();
-            *plain = match chance.below(4) {
+            *plain = match chance.below(5) {
                 0 => json!([inner]),
                 1 => json!({ "value": inner }),
                 2 => json!([{ "value": inner }]),
+                3 => inner.as_str().unwrap_or("long ").repeat(1 + chance.below(400)).into(),
                 _ => chance.of(&PATHS).into(),
             };
         }
@@ -126,7 +145,7 @@ fn any(chance: &mut Chance, levels: usize) -> Value {
     match chance.below(if levels == 0 { 5 } else { 9 }) {
         0 => Value::Null,
         1 => chance.one_in(2).into(),
-        2 => chance.below(5).into(),
+        2 => json!(chance.of(&[0.0, 1.0, -1.0, 0.5, 9.3e18, 1e308])),
         3 => chance.of(&PATHS).into(),
         4 => chance.of(&TEXTS).into(),
         5 => (0..chance.below(3)).map(|_| any(chance, levels - 1)).collect(),

@@ -1,6 +1,6 @@
 //! Filters and paths, changed by their words.
 
-use crate::chance::Chance;
+use super::chance::Chance;
 
 const NAMES: [&str; 16] = [
     "userName",

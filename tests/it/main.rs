@@ -7,6 +7,7 @@ mod directory;
 mod groups;
 mod isolation;
 mod migrations;
+mod mutation;
 mod oidc;
 mod operations;
 mod saml;

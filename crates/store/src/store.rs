@@ -46,13 +46,14 @@ impl Store {
     /// When a URL does not parse.
     pub fn new(config: &StoreConfig<'_>) -> Result<Self> {
         let pool = |url: &str, max: u32| -> Result<PgPool> {
-            let options = PgConnectOptions::from_str(url)?.application_name("gatehouse");
+            let options = PgConnectOptions::from_str(url)?;
+            let name = options.get_application_name().unwrap_or("gatehouse").to_owned();
             Ok(PgPoolOptions::new()
                 .max_connections(max)
                 .acquire_timeout(config.acquire_timeout)
                 // Every transaction starts with a statement of its own, which is test enough.
                 .test_before_acquire(false)
-                .connect_lazy_with(options))
+                .connect_lazy_with(options.application_name(&name)))
         };
         Ok(Self {
             tenants: pool(config.url, config.max_connections)?,
