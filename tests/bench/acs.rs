@@ -1,37 +1,43 @@
 //! A signed response to the assertion consumer service: verified, matched to its request, kept for the browser.
 
-use crate::load::{Figures, closed_loop};
+use crate::{
+    CLIENTS, MEASURED, WARM_UP,
+    load::{Figures, Scenario, Step},
+    processes::Usage,
+};
 use harness::customer::Customer;
 use simulator::idp::response::{ResponseBuilder, Sign};
-use std::sync::Arc;
+use std::io::Write;
 use store::{
     scope::{Actor, Scope},
     sign_in_requests::{self, NewSignInRequest},
 };
 use time::Duration;
+use url::form_urlencoded;
 
 /// Responses that are prepared; each is posted once.
 const SUPPLY: usize = 12_000;
 
-pub async fn post(acme: &Customer) -> Figures {
-    let responses = Arc::new(prepared(acme).await);
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let url = acme.url("/saml/acs");
-    closed_loop(SUPPLY, move |number| {
-        let request = http.post(&url).form(&[("SAMLResponse", &responses[number])]);
-        async move {
-            let response = request.send().await.unwrap();
-            assert_eq!(response.status().as_u16(), 303);
-            response.bytes().await.unwrap();
-        }
-    })
-    .await
+/// Posts them to the gateway at `url`, which is not the one in this process.
+pub async fn post(acme: &Customer, url: &str, port: u16, usage: &dyn Fn() -> Usage) -> Figures {
+    let bodies = prepared(acme, url).await;
+    let target = format!("/c/{}/saml/acs", acme.connection);
+    let request = move |body: &str, into: &mut Vec<u8>| {
+        let (length, kind) = (body.len(), "application/x-www-form-urlencoded");
+        write!(into, "POST {target} HTTP/1.1\r\nhost: localhost:{port}\r\ncontent-type: {kind}\r\n").unwrap();
+        write!(into, "content-length: {length}\r\n\r\n{body}").unwrap();
+    };
+    let step =
+        Step { label: "ACS post", status: 303, request: Box::new(|draw, into| request(&bodies[draw.number], into)) };
+    let scenario = Scenario { name: "ACS post", steps: vec![step], users: 0..1, supply: SUPPLY };
+    scenario.run(port, CLIENTS, WARM_UP, MEASURED, usage)
 }
 
-/// Requests in the database and their signed answers, as sign-ins of real browsers would have left them.
-async fn prepared(acme: &Customer) -> Vec<String> {
+/// Requests in the database and the forms with their signed answers, as sign-ins of real browsers would have left them.
+async fn prepared(acme: &Customer, url: &str) -> Vec<String> {
     let (app, now) = (&acme.gateway.app, acme.gateway.clock.now());
-    let mut responses = Vec::with_capacity(SUPPLY);
+    let base = format!("{url}/c/{}", acme.connection);
+    let mut bodies = Vec::with_capacity(SUPPLY);
     let mut tx = app.store.tenant(Scope { tenant: acme.tenant, actor: Actor::Browser, now }).await.unwrap();
     for number in 0..SUPPLY {
         let id = format!("_bench{number:026}");
@@ -44,14 +50,15 @@ async fn prepared(acme: &Customer) -> Vec<String> {
         };
         sign_in_requests::insert(&mut tx, &new).await.unwrap();
         let email = format!("ann@{}", acme.domain);
-        let builder = ResponseBuilder::new(&acme.idp.entity_id(), &acme.url(""), &acme.url("/saml/acs"), &email, now)
+        let builder = ResponseBuilder::new(&acme.idp.entity_id(), &base, &format!("{base}/saml/acs"), &email, now)
             .in_response_to(&id)
             .attribute("email", &email)
             .attribute("firstName", "Ann")
             .attribute("lastName", "Archer")
             .sign(Sign::Assertion);
-        responses.push(builder.encode(acme.idp.key()).unwrap());
+        let response = builder.encode(acme.idp.key()).unwrap();
+        bodies.push(form_urlencoded::Serializer::new(String::new()).append_pair("SAMLResponse", &response).finish());
     }
     tx.commit().await.unwrap();
-    responses
+    bodies
 }

@@ -1,61 +1,170 @@
 //! A closed loop: a fixed number of clients, each sending its next request when the last one is answered.
+//! A client is a thread that blocks, which costs the shared machine less than anything that waits for many.
 
-use crate::{CLIENTS, MEASURED};
+use crate::{http::Http, processes::Usage};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
-/// Requests per second, and milliseconds.
+/// What a client asks in turn; one such cycle is about one user.
+pub struct Scenario<'a> {
+    pub name: &'static str,
+    pub steps: Vec<Step<'a>>,
+    /// From which users one is drawn for each cycle.
+    pub users: Range<u64>,
+    /// How many cycles there are at most.
+    pub supply: usize,
+}
+
+/// One request of a cycle.
+pub struct Step<'a> {
+    pub label: &'static str,
+    pub status: u16,
+    /// Writes the request.
+    pub request: Box<dyn Fn(&Draw, &mut Vec<u8>) + Sync + 'a>,
+}
+
+/// What is different in each cycle.
 #[derive(Debug, Clone, Copy)]
-pub struct Figures {
-    pub rate: f64,
+pub struct Draw {
+    pub client: usize,
+    /// How many cycles began before.
+    pub number: usize,
+    /// A user who is there.
+    pub user: u64,
+    /// A number of 18 digits that nobody drew before.
+    pub fresh: u64,
+}
+
+/// Milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
     pub p50: f64,
     pub p99: f64,
 }
 
-const WARM_UP: Duration = Duration::from_secs(1);
+/// What was measured.
+pub struct Figures {
+    /// Requests per second, of all steps together.
+    pub rate: f64,
+    /// Of each step.
+    pub times: Vec<Times>,
+    /// Of one request.
+    pub usage: Usage,
+}
 
-/// Runs `request(n)` for n = 0, 1, 2, … from all clients, until the time or the `supply` is over.
-pub async fn closed_loop<F>(supply: usize, request: impl Fn(usize) -> F + Send + Sync + 'static) -> Figures
-where
-    F: Future<Output = ()> + Send,
-{
-    let (next, request) = (Arc::new(AtomicUsize::new(0)), Arc::new(request));
-    let begin = Instant::now() + WARM_UP;
-    let end = begin + MEASURED;
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|_| {
-            let (next, request) = (Arc::clone(&next), Arc::clone(&request));
-            tokio::spawn(async move {
-                let (mut times, mut last) = (Vec::new(), begin);
-                while Instant::now() < end {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= supply {
-                        break;
-                    }
-                    let sent = Instant::now();
-                    request(number).await;
-                    if sent >= begin {
-                        times.push(sent.elapsed().as_secs_f64() * 1e3);
-                        last = Instant::now();
-                    }
-                }
-                (times, last)
-            })
-        })
-        .collect();
-    let (mut times, mut last) = (Vec::new(), begin);
-    for client in clients {
-        let (of_client, end) = client.await.unwrap();
-        times.extend(of_client);
-        last = last.max(end);
+impl Scenario<'_> {
+    /// Asks from so many clients for so long, after warming up.
+    pub fn run(
+        &self,
+        port: u16,
+        clients: usize,
+        warm_up: Duration,
+        measured: Duration,
+        usage: &dyn Fn() -> Usage,
+    ) -> Figures {
+        let next = AtomicUsize::new(0);
+        let begin = Instant::now() + warm_up;
+        let end = begin + measured;
+        let (used, loops) = thread::scope(|scope| {
+            let next = &next;
+            let client = |client| scope.spawn(move || self.client(port, client, next, begin, end));
+            let clients: Vec<_> = (0..clients).map(client).collect();
+            thread::sleep(begin.saturating_duration_since(Instant::now()));
+            let before = usage();
+            thread::sleep(end.saturating_duration_since(Instant::now()));
+            let used = usage() - before;
+            (used, clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>())
+        });
+        let mut times: Vec<Vec<f64>> = self.steps.iter().map(|_| Vec::new()).collect();
+        let mut last = begin;
+        for (of_client, finished) in loops {
+            last = last.max(finished);
+            for (all, some) in times.iter_mut().zip(of_client) {
+                all.extend(some);
+            }
+        }
+        let count: usize = times.iter().map(Vec::len).sum();
+        assert!(
+            count > 0,
+            "{}: no request was measured; the supply was used up while warming up, or it takes longer",
+            self.name
+        );
+        Figures {
+            rate: count as f64 / (last - begin).as_secs_f64(),
+            times: times.into_iter().map(Times::of).collect(),
+            usage: used / count as f64,
+        }
     }
-    assert!(!times.is_empty(), "the supply of {supply} was used up while warming up");
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    Figures { rate: times.len() as f64 / (last - begin).as_secs_f64(), p50: at(0.5), p99: at(0.99) }
+
+    fn client(
+        &self,
+        port: u16,
+        client: usize,
+        next: &AtomicUsize,
+        begin: Instant,
+        end: Instant,
+    ) -> (Vec<Vec<f64>>, Instant) {
+        let mut http = Http::connect(port);
+        let mut dice = Dice::new(client);
+        let mut times: Vec<Vec<f64>> = self.steps.iter().map(|_| Vec::new()).collect();
+        let (mut request, mut last) = (Vec::new(), begin);
+        while Instant::now() < end {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= self.supply {
+                break;
+            }
+            let draw = dice.draw(client, number, &self.users);
+            for (step, times) in self.steps.iter().zip(&mut times) {
+                request.clear();
+                (step.request)(&draw, &mut request);
+                let sent = Instant::now();
+                let status = http.exchange(&request);
+                let took = sent.elapsed();
+                assert_eq!(status, step.status, "{}: {}", step.label, http.text());
+                if sent >= begin {
+                    times.push(took.as_secs_f64() * 1e3);
+                    last = sent + took;
+                }
+            }
+        }
+        (times, last)
+    }
+}
+
+impl Times {
+    /// The middle and the worst hundredth of these.
+    pub fn of(mut times: Vec<f64>) -> Self {
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            times.get((times.len().saturating_sub(1) as f64 * share) as usize).copied().unwrap_or(f64::NAN)
+        };
+        Self { p50: at(0.5), p99: at(0.99) }
+    }
+}
+
+/// Random numbers that need not be good (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn new(client: usize) -> Self {
+        let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
+        Self(seed ^ client as u64)
+    }
+
+    fn draw(&mut self, client: usize, number: usize, users: &Range<u64>) -> Draw {
+        let user = users.start + self.roll() % (users.end - users.start);
+        let fresh = 100_000_000_000_000_000 + self.roll() % 900_000_000_000_000_000;
+        Draw { client, number, user, fresh }
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
 }

@@ -1,50 +1,114 @@
-//! Load on a gateway in this process, over TCP, beside pgbench running the same statements with the same role and
-//! policies. Both share the machine with their own load generator. `bin/bench` starts it with a database.
+//! Load on a gateway in a process of its own, over TCP, beside pgbench running the same statements with the same role
+//! and policies. All share the machine. `bin/bench` starts it with a database and says in which folder it keeps what.
 
 mod acs;
+mod http;
+mod jackson;
 mod load;
 mod pgbench;
+mod places;
+mod processes;
+mod report;
+mod scenarios;
 mod scim;
+mod statements;
 
-use harness::{customer::Customer, gateway_process::Gateway};
-use load::Figures;
-use std::time::Duration;
+use gateway::{clock::Clock, vault::Vault};
+use harness::{
+    customer::Customer,
+    gateway_process::{Gateway, setting, superuser},
+};
+use processes::{Gatehouse, ROOT_KEY, Usage, free_ports, parent, postgres_time, settings, url};
+use std::{path::PathBuf, time::Duration};
 
 /// Requests in flight.
 pub const CLIENTS: usize = 16;
 
-/// How long each kind is measured, after a second of warming up.
-pub const MEASURED: Duration = Duration::from_secs(10);
+/// How long each kind is measured, after it warmed up.
+pub const MEASURED: Duration = Duration::from_secs(4);
+pub const WARM_UP: Duration = Duration::from_secs(1);
+
+/// What to do.
+pub struct Options {
+    /// `scim` or `saml`; both without.
+    what: Option<String>,
+    /// Users of the tenants.
+    pub sizes: Vec<u64>,
+    /// Scenarios of these names only.
+    pub only: Option<Vec<String>>,
+    /// Print what the scenarios ask the database, and measure nothing.
+    statements: bool,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut options = Self { what: None, sizes: vec![1_000, 100_000, 1_000_000], only: None, statements: false };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut list = || arguments.next().unwrap_or_default().split(',').map(str::to_owned).collect::<Vec<_>>();
+            match argument.as_str() {
+                "--bench" => {} // cargo says so
+                "--sizes" => {
+                    options.sizes = list().iter().map(|size| size.parse().expect("--sizes 1000,100000")).collect()
+                }
+                "--only" => options.only = Some(list()),
+                "--statements" => options.statements = true,
+                _ => options.what = Some(argument),
+            }
+        }
+        options
+    }
+
+    /// Whether a scenario is to be run.
+    pub fn wants(&self, scenario: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|name| name == scenario))
+    }
+
+    fn includes(&self, what: &str) -> bool {
+        self.what.as_ref().is_none_or(|wanted| wanted == what)
+    }
+}
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(run());
+    runtime.block_on(run(Options::read()));
 }
 
-async fn run() {
-    let gateway = Gateway::start_with(gateway::clock::Clock::System, |config| {
-        config.database.max_connections = u32::try_from(CLIENTS).unwrap();
-        config.limits.saml_responses = 100_000;
+async fn run(options: Options) {
+    let state = PathBuf::from(setting("BENCH_FOLDER"));
+    let ports = free_ports();
+    // The one in this process is the operator's desk: it makes customers for the other, which is measured.
+    let desk = Gateway::start_with(Clock::System, |config| {
+        config.server.public_url = url(ports[0]);
+        config.vault = Some(Vault::parse(ROOT_KEY).unwrap());
     })
     .await;
-    let acme = Customer::of(&gateway).await;
-    println!("| what | rate (1/s) | p50 (ms) | p99 (ms) |\n|---|---:|---:|---:|");
-    let mut rows: Vec<(String, Figures)> = Vec::new();
-    let mut told = |name: &str, figures: Figures| {
-        println!("| {name} | {:.0} | {:.2} | {:.2} |", figures.rate, figures.p50, figures.p99);
-        rows.push((name.to_owned(), figures));
-    };
-    told("SCIM create, gateway", scim::create(&acme).await);
-    told("SCIM create, pgbench", pgbench::scim_create(&acme));
-    let ids = scim::some_users(&acme, 1_000).await;
-    told("SCIM GET, gateway", scim::get(&acme, &ids).await);
-    told("SCIM GET, pgbench", pgbench::scim_get(&acme, &ids));
-    told("ACS post, gateway", acs::post(&acme).await);
-    told("ACS post, pgbench", pgbench::acs(&acme));
-    for pair in rows.chunks(2) {
-        if let [(name, ours), (_, theirs)] = pair {
-            let what = name.split(',').next().unwrap();
-            println!("{what}: {:.2} of pgbench's rate", ours.rate / theirs.rate);
+    let gatehouse = Gatehouse::start(ports, &state);
+    let mut database = superuser().await;
+    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut database).await.unwrap();
+    let postmaster = parent(backend.unsigned_abs());
+    let usage = || Usage { server: gatehouse.program.time(), postgres: postgres_time(postmaster) };
+    println!("The gateway is process {}; settings that differ: {}", gatehouse.program.pid(), settings());
+    if options.statements {
+        scim::print_statements(&desk, &gatehouse, &state, &options).await;
+        return;
+    }
+    if options.includes("saml") {
+        let acme = Customer::of(&desk).await;
+        println!(
+            "\n| what | rate (1/s) | p50 (ms) | p99 (ms) | gateway µs | postgres µs |\n|---|---:|---:|---:|---:|---:|"
+        );
+        let ours = acs::post(&acme, &gatehouse.url, gatehouse.port, &usage).await;
+        let theirs = pgbench::acs(&acme, MEASURED, &usage);
+        for (name, figures) in [("ACS post, gateway", &ours), ("ACS post, pgbench", &theirs)] {
+            let load::Figures { rate, times, usage } = figures;
+            let (p50, p99) = (times[0].p50, times[0].p99);
+            let (server, postgres) = (report::micro(usage.server), report::micro(usage.postgres));
+            println!("| {name} | {rate:.0} | {p50:.2} | {p99:.2} | {server:.0} | {postgres:.0} |");
         }
+        println!("ACS post: {:.2} of pgbench's rate", ours.rate / theirs.rate);
+    }
+    if options.includes("scim") {
+        scim::measure(&desk, &gatehouse, &state, &options, postmaster, &usage).await;
     }
 }

@@ -1,53 +1,51 @@
 //! The same statements in the same order by pgbench, as the login of the gateway: what the database alone can do.
 
-use crate::{CLIENTS, MEASURED, load::Figures};
+use crate::{
+    CLIENTS,
+    load::{Figures, Times},
+    processes::Usage,
+    statements::Script,
+};
 use harness::{
     customer::Customer,
     gateway_process::{setting, unique},
 };
-use std::{fs, process::Command};
+use std::{env::temp_dir, fs, path::Path, process::Command, time::Duration};
 
-pub fn scim_create(acme: &Customer) -> Figures {
-    run(acme, include_str!("scim_create.sql"))
-}
-
-pub fn scim_get(acme: &Customer, ids: &[String]) -> Figures {
-    let id = ids.first().unwrap();
-    run(acme, &include_str!("scim_get.sql").replace("ACCOUNT", id))
-}
-
-pub fn acs(acme: &Customer) -> Figures {
-    run(acme, include_str!("acs.sql"))
-}
-
-fn run(acme: &Customer, script: &str) -> Figures {
-    let file = std::env::temp_dir().join(unique("pgbench"));
+/// An assertion of that customer, for so long.
+pub fn acs(acme: &Customer, measured: Duration, usage: &dyn Fn() -> Usage) -> Figures {
     let client: uuid::Uuid = acme.application.client_id.parse().unwrap();
-    let script = script
+    let text = include_str!("acs.sql")
         .replace("TENANT", &acme.tenant.to_string())
         .replace("CONNECTION", &acme.connection.to_string())
         .replace("APPLICATION", &client.to_string());
-    fs::write(&file, script).unwrap();
-    let seconds = MEASURED.as_secs();
-    let log = std::env::temp_dir().join(unique("pgbench-log"));
-    let output = Command::new("pgbench")
-        .args(["--no-vacuum", "--protocol=prepared", "--client", &CLIENTS.to_string(), "--jobs", "2"])
-        .args(["--time", &seconds.to_string(), "--log", "--log-prefix"])
-        .arg(&log)
-        .arg("--file")
-        .arg(&file)
-        .arg(setting("GATEHOUSE__DATABASE__URL"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut times = times(&log);
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    Figures { rate: times.len() as f64 / MEASURED.as_secs_f64(), p50: at(0.5), p99: at(0.99) }
+    run(&Script { text, variables: Vec::new() }, 1, measured, usage)
+}
+
+/// Runs a script of so many requests for so long.
+pub fn run(script: &Script, requests: usize, measured: Duration, usage: &dyn Fn() -> Usage) -> Figures {
+    let file = temp_dir().join(unique("pgbench"));
+    fs::write(&file, &script.text).unwrap();
+    let log = temp_dir().join(unique("pgbench-log"));
+    let mut command = Command::new("pgbench");
+    command.args(["--no-vacuum", "--protocol=prepared", "--client", &CLIENTS.to_string(), "--jobs", "2"]);
+    command.args(["--time", &measured.as_secs().max(1).to_string(), "--log", "--log-prefix"]).arg(&log);
+    for (name, value) in &script.variables {
+        command.arg("--define").arg(format!("{name}={value}"));
+    }
+    let before = usage();
+    let output = command.arg("--file").arg(&file).arg(setting("GATEHOUSE__DATABASE__URL")).output().unwrap();
+    let used = usage() - before;
+    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), script.text);
+    fs::remove_file(file).unwrap();
+    // A script of two requests tells the time of both together.
+    let times: Vec<f64> = times(&log).into_iter().map(|time| time / requests as f64).collect();
+    let count = (times.len() * requests) as f64;
+    Figures { rate: count / measured.as_secs_f64(), times: vec![Times::of(times); requests], usage: used / count }
 }
 
 /// Milliseconds of each transaction, from pgbench's logs; its third column is in microseconds.
-fn times(log: &std::path::Path) -> Vec<f64> {
+fn times(log: &Path) -> Vec<f64> {
     let name = log.file_name().unwrap().to_str().unwrap();
     let mut times = Vec::new();
     for entry in fs::read_dir(log.parent().unwrap()).unwrap() {

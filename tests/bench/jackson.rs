@@ -1,0 +1,127 @@
+//! BoxyHQ's Jackson beside us: its directory sync in a process of its own, on the same PostgreSQL, asked the same by
+//! the same clients.
+
+use crate::{
+    CLIENTS, MEASURED, WARM_UP,
+    http::Http,
+    load::{Draw, Figures, Scenario, Step},
+    processes::{Program, Usage, postgres_time},
+    scenarios,
+};
+use harness::gateway_process::{setting, superuser};
+use serde_json::Value;
+use sqlx::Executor;
+use std::{
+    env, fs,
+    io::Write,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What it was measured at, under the names of our scenarios.
+pub struct Beside {
+    pub rows: Vec<(&'static str, Figures)>,
+    /// MiB at the end.
+    pub memory: f64,
+    pub version: String,
+}
+
+/// Users who are read back.
+const READ: usize = 1_000;
+
+struct Jackson {
+    program: Program,
+    port: u16,
+    base: String,
+    secret: String,
+}
+
+/// Measures it; says why not when there is no node, or npm could not install it.
+pub async fn measure(state: &Path, postmaster: u32) -> Option<Beside> {
+    let Ok(folder) = env::var("JACKSON_FOLDER") else {
+        println!("\nNo Jackson beside: node or npm is missing, or npm could not install it.");
+        return None;
+    };
+    let mut database = superuser().await;
+    database.execute("DROP DATABASE IF EXISTS gatehouse_jackson WITH (FORCE)").await.unwrap();
+    database.execute("CREATE DATABASE gatehouse_jackson").await.unwrap();
+    let jackson = Jackson::start(Path::new(&folder), state);
+    let usage = || Usage { server: jackson.program.time(), postgres: postgres_time(postmaster) };
+    let run = |scenario: &Scenario<'_>| scenario.run(jackson.port, CLIENTS, WARM_UP, MEASURED, &usage);
+    let created = run(&jackson.scenario("create", 201, |draw, into| {
+        let number = draw.fresh.to_string();
+        jackson.request(into, "POST", "", &scenarios::user(&number, &format!("user.{number}@acme.test")));
+    }));
+    let users = jackson.users();
+    let read = run(&jackson.scenario("get by id", 200, |draw, into| {
+        jackson.request(into, "GET", &format!("/{}", users[draw.number % users.len()].0), "");
+    }));
+    let found = run(&jackson.scenario("filter userName", 200, |draw, into| {
+        let name = &users[draw.number % users.len()].1;
+        jackson.request(into, "GET", &format!("?filter=userName%20eq%20%22{name}%22&startIndex=1&count=100"), "");
+    }));
+    let manifest =
+        fs::read_to_string(Path::new(&folder).join("node_modules/@boxyhq/saml-jackson/package.json")).unwrap();
+    let version = serde_json::from_str::<Value>(&manifest).unwrap()["version"].as_str().unwrap().to_owned();
+    let rows = vec![("create", created), ("get by id", read), ("filter userName", found)];
+    Some(Beside { rows, memory: jackson.program.memory(), version })
+}
+
+impl Jackson {
+    fn start(folder: &Path, state: &Path) -> Self {
+        let mut url = url::Url::parse(&setting("GATEHOUSE_TEST_SUPERUSER_URL")).unwrap();
+        url.set_path("gatehouse_jackson");
+        let (told, log) = (state.join("jackson.out"), state.join("jackson.log"));
+        let mut command = Command::new("node");
+        command.arg("server.mjs").current_dir(folder).env("JACKSON_DATABASE_URL", url.as_str());
+        command.stdout(fs::File::create(&told).unwrap()).stderr(fs::File::create(log).unwrap());
+        let program = Program::start(&mut command);
+        let patience = Instant::now() + Duration::from_secs(60);
+        let line = loop {
+            let text = fs::read_to_string(&told).unwrap();
+            if let Some((line, _)) = text.split_once('\n') {
+                break line.to_owned();
+            }
+            assert!(Instant::now() < patience, "Jackson does not start; its last words are in jackson.log");
+            thread::sleep(Duration::from_millis(100));
+        };
+        let told: Value = serde_json::from_str(&line).unwrap();
+        let text = |name: &str| told[name].as_str().unwrap().to_owned();
+        Self { program, port: told["port"].as_u64().unwrap() as u16, base: text("base"), secret: text("secret") }
+    }
+
+    fn request(&self, into: &mut Vec<u8>, method: &str, target: &str, body: &str) {
+        let Self { port, base, secret, .. } = self;
+        write!(
+            into,
+            "{method} {base}/Users{target} HTTP/1.1\r\nhost: localhost:{port}\r\nauthorization: Bearer {secret}\r\n\
+             user-agent: Okta SCIM Client 1.0.0\r\naccept: application/scim+json\r\n\
+             content-type: application/scim+json; charset=utf-8\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+    }
+
+    fn scenario<'j>(
+        &self,
+        name: &'static str,
+        status: u16,
+        request: impl Fn(&Draw, &mut Vec<u8>) + Sync + 'j,
+    ) -> Scenario<'j> {
+        let steps = vec![Step { label: name, status, request: Box::new(request) }];
+        Scenario { name, steps, users: 0..1, supply: usize::MAX }
+    }
+
+    /// Ids and names of some users.
+    fn users(&self) -> Vec<(String, String)> {
+        let (mut http, mut request) = (Http::connect(self.port), Vec::new());
+        self.request(&mut request, "GET", &format!("?startIndex=1&count={READ}"), "");
+        assert_eq!(http.exchange(&request), 200, "{}", http.text());
+        let page: Value = serde_json::from_slice(&http.body()).unwrap();
+        let text = |user: &Value, name: &str| user[name].as_str().unwrap().to_owned();
+        let users = page["Resources"].as_array().unwrap().iter().map(|user| (text(user, "id"), text(user, "userName")));
+        users.collect()
+    }
+}
