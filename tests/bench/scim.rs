@@ -39,7 +39,7 @@ pub async fn measure(
         place.restore().await;
         report.memory.push(memory(gatehouse, format!("after {} users", place.size)));
     }
-    if options.only.is_none() {
+    if options.wants("jackson") {
         report.jackson = jackson::measure(state, postmaster).await;
     }
     report.print();
