@@ -102,7 +102,7 @@ fn sound_change(change: &GroupChange) {
             assert!(distinct(members.iter().map(|member| &member.value).collect()));
         }
         GroupChange::RemoveMembers(ids) => assert!(distinct(ids.iter().collect())),
-        GroupChange::RemoveAllMembers => {}
+        GroupChange::RemoveSelected(_) => {}
     }
 }
 

@@ -140,7 +140,7 @@ fn list<'p>(place: &'p Place, name: &'static str, query: String) -> Scenario<'p>
 
 /// The cursor behind which only half a page is left, made without walking there.
 fn last_page(place: &Place) -> String {
-    let query = ListQuery::parse("cursor=").unwrap().fingerprint("Users");
+    let query = ListQuery::parse("cursor=").unwrap().fingerprint(&format!("{}/Users", place.connection));
     let last_seen = id(ACCOUNT, place.size - PAGE / 2);
     Cursor { query, sort_key: None, id: last_seen.to_string() }.encode()
 }

@@ -5,6 +5,7 @@ mod attributes;
 mod bulk;
 mod cli;
 mod credentials;
+mod hostile;
 mod limits;
 mod log;
 mod nesting;

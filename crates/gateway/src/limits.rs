@@ -10,11 +10,13 @@ use moka::future::Cache;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Large request bodies that one process holds in memory at once.
+/// Large request bodies that one process holds in memory at once, and of one tenant.
 const LARGE_BODIES: usize = 16;
+const LARGE_BODIES_EACH: usize = 4;
 
-/// Passwords that one process hashes at once; each takes 19 MiB.
+/// Passwords that one process hashes at once, each in 19 MiB, and of one tenant.
 const HASHES: usize = 2;
+const HASHES_EACH: usize = 1;
 
 /// Tenants whose places are remembered while they are in use.
 const REMEMBERED_TENANTS: u64 = 100_000;
@@ -30,9 +32,23 @@ pub struct Limits {
     scim: DefaultKeyedRateLimiter<TenantId>,
     scim_burst: NonZeroU32,
     strangers: DefaultKeyedRateLimiter<ConnectionId>,
-    places: Cache<TenantId, Arc<Semaphore>>,
+    shares: Cache<TenantId, Share>,
     places_each: usize,
     patience: Duration,
+}
+
+/// What one tenant may hold at once, so that it does not starve the others.
+#[derive(Clone)]
+struct Share {
+    places: Arc<Semaphore>,
+    large_bodies: Arc<Semaphore>,
+    hashes: Arc<Semaphore>,
+}
+
+/// A place of the process, taken out of the tenant's share.
+pub struct Held {
+    _of_tenant: OwnedSemaphorePermit,
+    _of_process: OwnedSemaphorePermit,
 }
 
 impl Limits {
@@ -48,33 +64,40 @@ impl Limits {
             scim: RateLimiter::keyed(scim),
             scim_burst,
             strangers: RateLimiter::keyed(Quota::per_second(STRANGERS)),
-            places: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
+            shares: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
             places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
             patience: database.acquire_timeout,
         }
     }
 
-    /// Waits until one more large body may be held in memory.
-    pub async fn large_body(&self) -> Option<OwnedSemaphorePermit> {
-        // An error would mean that the semaphore is closed, which nothing does.
-        Arc::clone(&self.large_bodies).acquire_owned().await.ok()
+    /// Waits until one more large body of the tenant may be held in memory.
+    pub async fn large_body(&self, tenant: TenantId) -> Option<Held> {
+        held(self.share(tenant).await.large_bodies, &self.large_bodies).await
     }
 
-    /// Waits until one more password may be hashed.
-    pub async fn hash(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.hashes).acquire_owned().await.ok()
+    /// Waits until one more password of the tenant may be hashed.
+    pub async fn hash(&self, tenant: TenantId) -> Option<Held> {
+        held(self.share(tenant).await.hashes, &self.hashes).await
     }
 
-    /// A place among the tenant's running requests, so that one tenant's do not starve the others'.
+    /// A place among the tenant's running requests.
     ///
     /// # Errors
     /// [`Error::TooManyRequests`] when none becomes free in time.
     pub async fn place(&self, tenant: TenantId) -> Result<OwnedSemaphorePermit, Error> {
-        let places = self.places.get_with(tenant, async { Arc::new(Semaphore::new(self.places_each)) }).await;
+        let places = self.share(tenant).await.places;
         match tokio::time::timeout(self.patience, places.acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Error::TooManyRequests { seconds: 1 }),
         }
+    }
+
+    async fn share(&self, tenant: TenantId) -> Share {
+        let of = |count| Arc::new(Semaphore::new(count));
+        let fresh = async {
+            Share { places: of(self.places_each), large_bodies: of(LARGE_BODIES_EACH), hashes: of(HASHES_EACH) }
+        };
+        self.shares.get_with(tenant, fresh).await
     }
 
     /// Counts one SCIM request of the tenant.
@@ -115,6 +138,14 @@ impl Limits {
         self.scim.retain_recent();
         self.strangers.retain_recent();
     }
+}
+
+/// First of the tenant, so that who waits for its own share keeps nobody waiting.
+async fn held(of_tenant: Arc<Semaphore>, of_process: &Arc<Semaphore>) -> Option<Held> {
+    // An error would mean that a semaphore is closed, which nothing does.
+    let of_tenant = of_tenant.acquire_owned().await.ok()?;
+    let of_process = Arc::clone(of_process).acquire_owned().await.ok()?;
+    Some(Held { _of_tenant: of_tenant, _of_process: of_process })
 }
 
 /// Whole seconds, rounded up: Okta takes nothing else for `Retry-After`.

@@ -10,10 +10,10 @@ use crate::error::{ScimError, ScimType, invalid_value};
 use crate::json::describe;
 use crate::path::Path;
 use crate::schema::{Attribute, Kind, ResourceType, Schema, Target};
-use crate::value::{is_equal, keep_one_primary, normalize, normalize_element, normalize_sub, upsert};
+use crate::value::{Distinct, is_equal, normalize, normalize_element, normalize_sub};
 
-/// The most list elements and comparisons of one request; with the limit on a list's length it bounds the work.
-const MAX_COST: usize = 10_000;
+/// The most bytes that a request may make the server go through: well under a second's work.
+const MAX_WORK: usize = 64 * 1024 * 1024;
 /// The shortest comparison of a filter with the word that joins it, as in `a pr or `.
 const MIN_TERM_BYTES: usize = 8;
 
@@ -79,29 +79,47 @@ pub(crate) fn remove_at(
     }
 }
 
-/// Refuses a request that would keep the server busy: each element and each comparison may meet every value there is.
-pub(crate) fn check_cost(cost: usize) -> Result<(), ScimError> {
-    if cost <= MAX_COST {
+/// Refuses a request that would keep the server busy: so many times it goes through values of so many bytes.
+pub(crate) fn check_work(passes: usize, bytes: usize) -> Result<(), ScimError> {
+    if passes.saturating_mul(bytes) <= MAX_WORK {
         return Ok(());
     }
-    Err(ScimError::too_large(format!(
-        "The request has more than {MAX_COST} values and comparisons for one user. Send fewer of them at a time."
-    )))
+    Err(ScimError::too_large(
+        "The request compares too much with too many or too long values of one user. Send fewer changes at a time.",
+    ))
 }
 
-/// How many list elements a value has, and how many comparisons the paths in its names.
-pub(crate) fn cost(value: &Value) -> usize {
+/// How often the names in a value make one go through what is there already: those that are paths.
+pub(crate) fn passes(value: &Value) -> usize {
     match value {
-        Value::Array(items) => items.len() + items.iter().map(cost).sum::<usize>(),
-        Value::Object(members) => cost_of_members(members),
+        Value::Array(items) => items.iter().map(passes).sum(),
+        Value::Object(members) => passes_of_members(members),
         _ => 0,
     }
 }
 
 /// The same of an object's members.
-pub(crate) fn cost_of_members(members: &Map<String, Value>) -> usize {
-    let of_name = |name: &str| if name.contains('[') { name.len() / MIN_TERM_BYTES } else { 0 };
-    members.iter().map(|(name, value)| of_name(name) + cost(value)).sum()
+pub(crate) fn passes_of_members(members: &Map<String, Value>) -> usize {
+    let of_name = |name: &str| match (name.contains('['), name.contains('.')) {
+        (true, _) => 1 + name.len() / MIN_TERM_BYTES,
+        (false, is_path) => usize::from(is_path),
+    };
+    members.iter().map(|(name, value)| of_name(name) + passes(value)).sum()
+}
+
+/// About how many bytes a value has.
+pub(crate) fn bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 8,
+        Value::Array(items) => 8 + items.iter().map(bytes).sum::<usize>(),
+        Value::Object(members) => bytes_of_members(members),
+        _ => 8,
+    }
+}
+
+/// The same of an object's members.
+pub(crate) fn bytes_of_members(members: &Map<String, Value>) -> usize {
+    8 + members.iter().map(|(name, value)| name.len() + bytes(value)).sum::<usize>()
 }
 
 /// Makes one value of those that operations made equal, once for all of a request.
@@ -118,9 +136,11 @@ pub(crate) fn settle(document: &mut Map<String, Value>, kind: &ResourceType) -> 
 fn merge_equal_values(container: &mut Map<String, Value>, schema: &Schema) -> Result<(), ScimError> {
     for attribute in schema.attributes.iter().filter(|attribute| attribute.multi_valued) {
         if let Some(Value::Array(items)) = container.get_mut(attribute.name.as_ref()) {
+            let mut distinct = Distinct::of(attribute, Vec::with_capacity(items.len()));
             for item in std::mem::take(items) {
-                upsert(attribute, items, item)?;
+                distinct.add(item)?;
             }
+            *items = distinct.into_items();
         }
     }
     Ok(())
@@ -283,8 +303,9 @@ fn write_whole(
         return write_structure(container, attribute, write, value);
     }
     match (normalize(attribute, value)?, write) {
-        (None, Write::Add) => Ok(()),
-        (None, Write::Replace) => remove_whole(container, attribute),
+        // Entra says `Add` with nothing for a manager who is gone.
+        (None, Write::Add) if attribute.multi_valued || !attribute.is_identified_by_value() => Ok(()),
+        (None, _) => remove_whole(container, attribute),
         (Some(Value::Array(added)), Write::Add) => add_values(container, attribute, added),
         (Some(value), _) => {
             container.insert(attribute.name.clone().into_owned(), value);
@@ -330,12 +351,11 @@ fn write_sub(
 }
 
 fn add_values(container: &mut Map<String, Value>, attribute: &Attribute, added: Vec<Value>) -> Result<(), ScimError> {
-    let mut items = take_items(container, attribute);
+    let mut distinct = Distinct::of(attribute, take_items(container, attribute));
     for item in added {
-        let index = upsert(attribute, &mut items, item)?;
-        keep_one_primary(&mut items, index);
+        distinct.add(item)?;
     }
-    put_items(container, attribute, items);
+    put_items(container, attribute, distinct.into_items());
     Ok(())
 }
 

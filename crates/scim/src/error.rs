@@ -150,7 +150,7 @@ pub(crate) fn invalid_value(detail: impl Into<String>) -> ScimError {
 }
 
 /// The client's text in quotation marks, bounded and on one line.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut quoted = String::from('"');
     let mut characters = text.chars();
     quoted.extend(characters.by_ref().take(MAX_QUOTED_CHARS).map(|c| if c.is_control() { ' ' } else { c }));

@@ -63,12 +63,6 @@ pub(crate) fn matches_value(filter: &Filter, value: &Value, attribute: &Attribut
     evaluate::matches(filter, value, evaluate::Scope::Value(attribute))
 }
 
-/// Whether a resource satisfies the filter, extensions and all (RFC 7644 3.4.2.2); a name that the resource's schemas
-/// do not have stands for no value.
-pub fn matches_resource(filter: &Filter, resource: &Value, kind: &ResourceType) -> bool {
-    evaluate::matches(filter, resource, evaluate::Scope::Resource(kind))
-}
-
 impl Filter {
     /// How many comparisons it makes at most.
     pub(crate) fn terms(&self) -> usize {

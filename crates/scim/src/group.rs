@@ -1,18 +1,22 @@
 //! The group resource (RFC 7643 4.2). A change of members is a set of ids to add or remove and never needs the
 //! members there are, so that it costs the same in a group of ten and of a hundred thousand.
 
-use std::collections::HashSet;
+mod selection;
+
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
 use crate::document::Write;
 use crate::error::{ScimError, ScimType, invalid_value};
-use crate::filter::{Filter, Operator};
 use crate::json::{self, describe};
 use crate::patch::{Operation, Patch};
 use crate::path::Path;
 use crate::schema;
 use crate::user::Meta;
+
+use self::selection::unsupported;
+pub use self::selection::{Ids, Selection};
 
 /// The longest name or id, in characters; the store's indexes hold no longer ones.
 const MAX_CHARS: usize = 256;
@@ -54,8 +58,11 @@ pub enum GroupChange {
     Rename(String),
     SetExternalId(Option<String>),
     AddMembers(Vec<MemberRef>),
+    /// By their ids.
     RemoveMembers(Vec<String>),
-    RemoveAllMembers,
+    /// By other marks.
+    RemoveSelected(Selection),
+    /// These are all.
     ReplaceMembers(Vec<MemberRef>),
 }
 
@@ -87,22 +94,89 @@ impl GroupDocument {
     }
 }
 
-/// What a PATCH does to a group (RFC 7644 3.5.2), in order; neighboring additions and removals are one set each.
+/// What a PATCH does to a group (RFC 7644 3.5.2): names in order, then what all its operations together do to the
+/// members, in a few sets however many operations there are. Neither has a say in the other.
 pub fn changes(patch: &Patch) -> Result<Vec<GroupChange>, ScimError> {
-    let mut changes = Vec::new();
+    let mut all = Vec::new();
     for (index, operation) in patch.operations.iter().enumerate() {
-        read(operation, &mut changes).map_err(|error| error.in_operation(index + 1))?;
+        read(operation, &mut all).map_err(|error| error.in_operation(index + 1))?;
     }
-    for change in &mut changes {
+    let (mut changes, mut members, mut moves) = (Vec::new(), Vec::new(), Moves::default());
+    for change in all {
         match change {
-            GroupChange::AddMembers(members) | GroupChange::ReplaceMembers(members) => {
-                keep_distinct(members, |member| &member.value);
+            GroupChange::Rename(_) | GroupChange::SetExternalId(_) => changes.push(change),
+            GroupChange::AddMembers(added) => added.into_iter().for_each(|member| moves.add(member)),
+            GroupChange::RemoveMembers(removed) => removed.into_iter().for_each(|id| moves.remove(id)),
+            GroupChange::RemoveSelected(selection) => {
+                moves.settle(&mut members);
+                match members.pop() {
+                    Some(GroupChange::RemoveSelected(others)) => {
+                        members.push(GroupChange::RemoveSelected(others.either(selection)));
+                    }
+                    other => members.extend(other.into_iter().chain([GroupChange::RemoveSelected(selection)])),
+                }
             }
-            GroupChange::RemoveMembers(ids) => keep_distinct(ids, |id| id),
-            GroupChange::Rename(_) | GroupChange::SetExternalId(_) | GroupChange::RemoveAllMembers => {}
+            GroupChange::ReplaceMembers(mut these) => {
+                // Who came and went before does not matter any more.
+                moves = Moves::default();
+                keep_distinct(&mut these, |member| &member.value);
+                members = vec![GroupChange::ReplaceMembers(these)];
+            }
         }
     }
+    moves.settle(&mut members);
+    changes.append(&mut members);
     Ok(changes)
+}
+
+/// Who comes and who goes, of each what was said last.
+#[derive(Default)]
+struct Moves {
+    last: HashMap<String, usize>,
+    all: Vec<Option<Move>>,
+}
+
+enum Move {
+    In(MemberRef),
+    Out(String),
+}
+
+impl Moves {
+    fn add(&mut self, member: MemberRef) {
+        // Whoever comes twice came the first time.
+        let before = self.last.get(&member.value).and_then(|index| self.all[*index].as_ref());
+        if !matches!(before, Some(Move::In(_))) {
+            self.push(member.value.clone(), Move::In(member));
+        }
+    }
+
+    fn remove(&mut self, id: String) {
+        self.push(id.clone(), Move::Out(id));
+    }
+
+    fn push(&mut self, id: String, one: Move) {
+        if let Some(before) = self.last.insert(id, self.all.len()) {
+            self.all[before] = None;
+        }
+        self.all.push(Some(one));
+    }
+
+    /// Appends them as two sets: nobody is in both, so their order does not matter.
+    fn settle(&mut self, into: &mut Vec<GroupChange>) {
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for one in std::mem::take(self).all.into_iter().flatten() {
+            match one {
+                Move::In(member) => added.push(member),
+                Move::Out(id) => removed.push(id),
+            }
+        }
+        if !removed.is_empty() {
+            into.push(GroupChange::RemoveMembers(removed));
+        }
+        if !added.is_empty() {
+            into.push(GroupChange::AddMembers(added));
+        }
+    }
 }
 
 /// Shows a group (RFC 7643 4.2); `members` are `None` when the client excluded them or they are too many.
@@ -181,7 +255,7 @@ fn write_at(write: Write, path: &Path, value: &Value, into: &mut Vec<GroupChange
         into.push(GroupChange::SetExternalId(external_id(unwrap(value))?));
     } else if attribute.is_core("members") {
         match (&path.filter, attribute.sub.as_deref(), write) {
-            (None, None, Write::Add) => add(members(value)?, into),
+            (None, None, Write::Add) => into.push(GroupChange::AddMembers(members(value)?)),
             (None, None, Write::Replace) => into.push(GroupChange::ReplaceMembers(members(value)?)),
             // Responses show no `display`, so there is nothing to keep of it.
             (_, Some(sub), _) if sub.eq_ignore_ascii_case("display") => {}
@@ -212,57 +286,19 @@ fn remove_at(path: &Path, value: Option<&Value>, into: &mut Vec<GroupChange>) ->
     }
     match (&path.filter, attribute.sub.as_deref(), value) {
         (_, Some(sub), _) if !sub.eq_ignore_ascii_case("value") => {}
-        (Some(filter), _, _) => remove(filtered_ids(filter)?, into),
+        (Some(filter), _, _) => into.push(match Selection::of(filter)?.into_ids() {
+            Ok(ids) => GroupChange::RemoveMembers(ids),
+            Err(selection) => GroupChange::RemoveSelected(selection),
+        }),
         // Entra and JumpCloud name the members in `value`; by the standard alone this would empty the group.
         (None, _, Some(value)) if !value.is_null() => {
-            remove(members(value)?.into_iter().map(|member| member.value).collect(), into);
+            let ids = members(value)?.into_iter().map(|member| member.value);
+            into.push(GroupChange::RemoveMembers(ids.collect()));
         }
-        (None, Some(_), _) => return Err(unsupported_filter()),
-        (None, None, _) => into.push(GroupChange::RemoveAllMembers),
+        (None, Some(_), _) => return Err(unsupported()),
+        (None, None, _) => into.push(GroupChange::ReplaceMembers(Vec::new())),
     }
     Ok(())
-}
-
-fn add(members: Vec<MemberRef>, into: &mut Vec<GroupChange>) {
-    match into.last_mut() {
-        Some(GroupChange::AddMembers(so_far)) => so_far.extend(members),
-        _ => into.push(GroupChange::AddMembers(members)),
-    }
-}
-
-fn remove(ids: Vec<String>, into: &mut Vec<GroupChange>) {
-    match into.last_mut() {
-        Some(GroupChange::RemoveMembers(so_far)) => so_far.extend(ids),
-        _ => into.push(GroupChange::RemoveMembers(ids)),
-    }
-}
-
-/// The ids in `value eq "x"`, or in several of these joined by `or`.
-fn filtered_ids(filter: &Filter) -> Result<Vec<String>, ScimError> {
-    let terms = match filter {
-        Filter::Or(terms) => terms.as_slice(),
-        single => std::slice::from_ref(single),
-    };
-    let id = |term: &Filter| match term {
-        Filter::Or(_) => filtered_ids(term),
-        Filter::Compare { path, operator: Operator::Equal, value: Value::String(id) }
-            if path.is_core("value") && path.sub.is_none() =>
-        {
-            Ok(vec![id.clone()])
-        }
-        _ => Err(unsupported_filter()),
-    };
-    terms.iter().map(id).try_fold(Vec::new(), |mut ids, term| {
-        ids.extend(term?);
-        Ok(ids)
-    })
-}
-
-fn unsupported_filter() -> ScimError {
-    ScimError::bad_request(
-        ScimType::InvalidFilter,
-        "members are removed by their ids. Write the path as members[value eq \"the id\"].",
-    )
 }
 
 /// Members as objects, as bare ids, or one without a list around it.

@@ -63,14 +63,12 @@ impl Patch {
                 ));
             }
         };
-        if operations.len() > MAX_OPERATIONS {
-            return Err(ScimError::too_large(format!(
-                "The PATCH request has more than {MAX_OPERATIONS} operations. Send them in several requests."
-            )));
-        }
+        check_count(operations.len())?;
         let mut read = Vec::with_capacity(operations.len());
         for (index, operation) in operations.into_iter().enumerate() {
             Operation::read(operation, &mut read).map_err(|error| error.in_operation(index + 1))?;
+            // One without a path may stand for many.
+            check_count(read.len())?;
         }
         Ok(Self { operations: read })
     }
@@ -79,7 +77,8 @@ impl Patch {
 /// Applies a patch to a user (RFC 7644 3.5.2): the whole result, or an error and no change. A document equal to the
 /// input means that nothing changed but perhaps the password.
 pub fn apply_to_user(document: &UserDocument, patch: &Patch, catalogue: &Catalogue) -> Result<Written, ScimError> {
-    document::check_cost(patch.operations.iter().map(Operation::cost).sum())?;
+    let bytes = document::bytes(document.as_value()) + patch.operations.iter().map(Operation::bytes).sum::<usize>();
+    document::check_work(patch.operations.iter().map(Operation::passes).sum(), bytes)?;
     let mut result = document.as_value().as_object().cloned().unwrap_or_default();
     let kind = catalogue.user();
     for (index, operation) in patch.operations.iter().enumerate() {
@@ -142,15 +141,33 @@ impl Operation {
         Ok(())
     }
 
-    /// What applying it to a user costs, in comparisons with every value that the user has.
-    fn cost(&self) -> usize {
-        let of_path = |path: &Path| path.filter.as_ref().map_or(0, Filter::terms);
+    /// How often applying it to a user goes through what the user has.
+    fn passes(&self) -> usize {
+        let of_path = |path: &Path| 1 + path.filter.as_ref().map_or(0, Filter::terms);
         match self {
-            Self::At(_, path, value) | Self::Remove(path, Some(value)) => of_path(path) + document::cost(value),
-            Self::Members(_, members) => document::cost_of_members(members),
-            Self::Remove(path, None) => of_path(path),
+            Self::At(_, path, value) => of_path(path) + document::passes(value),
+            Self::Members(_, members) => members.len() + document::passes_of_members(members),
+            // Each value to remove is compared with each that is there.
+            Self::Remove(path, value) => of_path(path) + value.as_ref().and_then(Value::as_array).map_or(0, Vec::len),
         }
     }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::At(_, _, value) | Self::Remove(_, Some(value)) => document::bytes(value),
+            Self::Members(_, members) => document::bytes_of_members(members),
+            Self::Remove(_, None) => 0,
+        }
+    }
+}
+
+fn check_count(operations: usize) -> Result<(), ScimError> {
+    if operations <= MAX_OPERATIONS {
+        return Ok(());
+    }
+    Err(ScimError::too_large(format!(
+        "The PATCH request has more than {MAX_OPERATIONS} operations. Send them in several requests."
+    )))
 }
 
 /// What an operation does.

@@ -68,7 +68,7 @@ impl UserDocument {
     }
 
     fn from_members(body: Map<String, Value>, catalogue: &Catalogue) -> Result<Written, ScimError> {
-        document::check_cost(document::cost_of_members(&body))?;
+        document::check_work(document::passes_of_members(&body), document::bytes_of_members(&body))?;
         let mut document = Map::new();
         document::merge(&mut document, catalogue.user(), Write::Add, body)?;
         document::settle(&mut document, catalogue.user())?;

@@ -1,6 +1,8 @@
 //! One attribute's value: checked against its definition, spelled as the schema spells it, and free of what
 //! providers add to it (text for booleans, one-element lists, null for "none").
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use serde_json::{Map, Value};
 
 use crate::error::{ScimError, invalid_value};
@@ -8,7 +10,7 @@ use crate::json::describe;
 use crate::schema::{Attribute, Kind};
 use crate::search::fold;
 
-/// The most values of one attribute; comparing all with all must stay cheap.
+/// The most values of one attribute.
 const MAX_VALUES: usize = 1000;
 
 /// The value to store for what a client sent; `None` when it means "no value" (RFC 7643 2.5).
@@ -26,33 +28,58 @@ pub(crate) fn normalize_sub(parent: &Attribute, sub: &Attribute, value: Value) -
     Reader { attribute: sub, parent: Some(parent) }.read(value)
 }
 
-/// Adds an element unless it is there already; the newer of two with the same value and type wins (RFC 7643 2.4).
-/// Elements without `value` are the same when all of them is. Returns where the element is now.
-pub(crate) fn upsert(attribute: &Attribute, items: &mut Vec<Value>, item: Value) -> Result<usize, ScimError> {
-    let existing = match item.get("value") {
-        None => items.iter().position(|other| *other == item),
-        Some(value) => {
-            let kind = item.get("type");
-            let (value_definition, kind_definition) = (attribute.sub("value"), attribute.sub("type"));
-            items.iter().position(|other| {
-                other.get("value").is_some_and(|other| is_equal(value_definition, other, value))
-                    && match (other.get("type"), kind) {
-                        (Some(other), Some(kind)) => is_equal(kind_definition, other, kind),
-                        (other, kind) => other == kind,
-                    }
-            })
+/// The values of an attribute, no two of them the same: the newer of two with the same value and type wins
+/// (RFC 7643 2.4). Elements without `value` are the same when all of them is.
+pub(crate) struct Distinct<'a> {
+    attribute: &'a Attribute,
+    items: Vec<Value>,
+    places: HashMap<String, usize>,
+}
+
+impl<'a> Distinct<'a> {
+    /// Those that are there already.
+    pub(crate) fn of(attribute: &'a Attribute, items: Vec<Value>) -> Self {
+        let mut places = HashMap::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            places.entry(identity(attribute, item)).or_insert(index);
         }
+        Self { attribute, items, places }
+    }
+
+    /// Adds an element, or writes it over the one that it is.
+    pub(crate) fn add(&mut self, item: Value) -> Result<(), ScimError> {
+        let full = self.items.len() >= MAX_VALUES;
+        let index = match self.places.entry(identity(self.attribute, &item)) {
+            Entry::Occupied(place) => {
+                self.items[*place.get()] = item;
+                *place.get()
+            }
+            Entry::Vacant(_) if full => return Err(too_many(self.attribute)),
+            Entry::Vacant(place) => {
+                self.items.push(item);
+                *place.insert(self.items.len() - 1)
+            }
+        };
+        keep_one_primary(&mut self.items, index);
+        Ok(())
+    }
+
+    pub(crate) fn into_items(self) -> Vec<Value> {
+        self.items
+    }
+}
+
+/// What makes an element the same as another.
+fn identity(attribute: &Attribute, item: &Value) -> String {
+    let part = |name: &str| match (item.get(name), attribute.sub(name)) {
+        (None, _) => String::new(),
+        (Some(Value::String(text)), Some(sub)) if !sub.case_exact => format!("={}", fold(text)),
+        (Some(other), _) => other.to_string(),
     };
-    match existing {
-        Some(index) => {
-            items[index] = item;
-            Ok(index)
-        }
-        None if items.len() >= MAX_VALUES => Err(too_many(attribute)),
-        None => {
-            items.push(item);
-            Ok(items.len() - 1)
-        }
+    match item.get("value") {
+        None => item.to_string(),
+        // No text of a document has a control character of this kind.
+        Some(_) => format!("{}\0{}", part("value"), part("type")),
     }
 }
 
@@ -109,13 +136,13 @@ impl Reader<'_> {
         if given.len() > MAX_VALUES {
             return Err(too_many(self.attribute));
         }
-        let mut items = Vec::with_capacity(given.len());
+        let mut distinct = Distinct::of(self.attribute, Vec::with_capacity(given.len()));
         for value in given {
             if let Some(item) = self.single(value)? {
-                let index = upsert(self.attribute, &mut items, item)?;
-                keep_one_primary(&mut items, index);
+                distinct.add(item)?;
             }
         }
+        let items = distinct.into_items();
         Ok((!items.is_empty()).then_some(Value::Array(items)))
     }
 

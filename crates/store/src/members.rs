@@ -1,9 +1,16 @@
 //! Who is in which group: changed by sets, never by reading the list and writing it back. Members are accounts
 //! (group_members) and groups (group_groups) of one connection.
 
-use crate::{error::Result, tenant::TenantTx};
+use crate::{error::Result, search::too_slow, tenant::TenantTx};
 use domain::ids::{AccountId, ConnectionId, GroupId};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
+
+/// Groups that an account shows.
+const MOST_GROUPS: usize = 1_000;
+
+/// Memberships of groups in groups that are looked at for a page of accounts.
+const MOST_NESTINGS: i64 = 100_000;
 
 /// A group that an account is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,38 +68,45 @@ pub async fn add(tx: &mut TenantTx, connection: ConnectionId, group: GroupId, me
     Ok(Added { count: u64::try_from(row.count).unwrap_or(0), unknown: row.unknown })
 }
 
-/// Removes those of `members` that are in the group; answers how many were.
-pub async fn remove(tx: &mut TenantTx, group: GroupId, members: &[Uuid]) -> Result<u64> {
+/// Removes those of these accounts and groups that are in the group; answers how many were.
+pub async fn remove(tx: &mut TenantTx, group: GroupId, accounts: &[Uuid], groups: &[Uuid]) -> Result<u64> {
     let count = sqlx::query_scalar!(
         r#"-- members::remove
         WITH accounts_out AS (
             DELETE FROM group_members WHERE group_id = $1 AND account_id = ANY($2) RETURNING 1
         ), groups_out AS (
-            DELETE FROM group_groups WHERE group_id = $1 AND member_id = ANY($2) RETURNING 1
+            DELETE FROM group_groups WHERE group_id = $1 AND member_id = ANY($3) RETURNING 1
         )
         SELECT (SELECT count(*) FROM accounts_out) + (SELECT count(*) FROM groups_out) AS "count!""#,
         group.0,
-        members
+        accounts,
+        groups
     )
     .fetch_one(tx.conn())
     .await?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Removes everybody but `members`; answers how many went.
-pub async fn retain(tx: &mut TenantTx, group: GroupId, members: &[Uuid]) -> Result<u64> {
+/// Removes all accounts but these, and all groups but these; `None` leaves all of a kind. Answers how many went.
+pub async fn retain(
+    tx: &mut TenantTx,
+    group: GroupId,
+    accounts: Option<&[Uuid]>,
+    groups: Option<&[Uuid]>,
+) -> Result<u64> {
     let count = sqlx::query_scalar!(
         r#"-- members::retain
         WITH accounts_out AS (
-            DELETE FROM group_members m WHERE m.group_id = $1
+            DELETE FROM group_members m WHERE m.group_id = $1 AND $2::uuid[] IS NOT NULL
               AND NOT EXISTS (SELECT FROM unnest($2::uuid[]) AS w (id) WHERE w.id = m.account_id) RETURNING 1
         ), groups_out AS (
-            DELETE FROM group_groups m WHERE m.group_id = $1
-              AND NOT EXISTS (SELECT FROM unnest($2::uuid[]) AS w (id) WHERE w.id = m.member_id) RETURNING 1
+            DELETE FROM group_groups m WHERE m.group_id = $1 AND $3::uuid[] IS NOT NULL
+              AND NOT EXISTS (SELECT FROM unnest($3::uuid[]) AS w (id) WHERE w.id = m.member_id) RETURNING 1
         )
         SELECT (SELECT count(*) FROM accounts_out) + (SELECT count(*) FROM groups_out) AS "count!""#,
         group.0,
-        members
+        accounts,
+        groups
     )
     .fetch_one(tx.conn())
     .await?;
@@ -145,35 +159,86 @@ pub async fn of_groups(tx: &mut TenantTx, groups: &[Uuid], limit: i64) -> Result
     Ok(rows.into_iter().map(|row| (GroupId(row.group), member(row.is_group, row.id))).collect())
 }
 
-/// The groups of several accounts, direct and through other groups (RFC 7643 4.1.2): 1,000 direct ones of each at most.
+/// The groups of several accounts, direct and through other groups (RFC 7643 4.1.2), in the order of accounts and
+/// groups; of each account the nearest 1,000.
+///
+/// # Errors
+/// [`crate::error::Error::TooSlow`] when that took longer than `search::bound` allows.
 pub async fn of_accounts(tx: &mut TenantTx, accounts: &[Uuid]) -> Result<Vec<Membership>> {
     let rows = sqlx::query!(
         r#"-- members::of_accounts
-        WITH RECURSIVE up (account, id, direct) AS (
-            SELECT a.id, m.group_id, true FROM unnest($1::uuid[]) AS a (id)
-            CROSS JOIN LATERAL (SELECT group_id FROM group_members WHERE account_id = a.id ORDER BY group_id LIMIT 1000) AS m
-            UNION
-            SELECT up.account, n.group_id, false FROM up
-            CROSS JOIN LATERAL (SELECT group_id FROM group_groups WHERE member_id = up.id ORDER BY group_id LIMIT 1000) AS n
-        ), once AS (
-            SELECT account, id, bool_or(direct) AS direct FROM up GROUP BY account, id
-        )
-        SELECT once.account AS "account!", once.id AS "group!", once.direct AS "direct!", g.display_name AS "display_name!"
-        FROM once CROSS JOIN LATERAL (SELECT display_name FROM groups WHERE id = once.id LIMIT 1) AS g
+        SELECT a.id AS "account!", m.group_id AS "group!", g.display_name,
+               EXISTS (SELECT FROM group_groups n WHERE n.member_id = m.group_id) AS "nested!"
+        FROM unnest($1::uuid[]) AS a (id)
+        CROSS JOIN LATERAL (SELECT group_id FROM group_members WHERE account_id = a.id ORDER BY group_id LIMIT 1000) AS m
+        JOIN groups g ON g.id = m.group_id
         ORDER BY 1, 2"#,
         accounts
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Membership {
-            account: AccountId(row.account),
-            group: GroupId(row.group),
-            display_name: row.display_name,
-            direct: row.direct,
-        })
-        .collect())
+    .await
+    .map_err(too_slow)?;
+    let nested = rows.iter().any(|row| row.nested);
+    let direct = rows.into_iter().map(|row| Membership {
+        account: AccountId(row.account),
+        group: GroupId(row.group),
+        display_name: row.display_name,
+        direct: true,
+    });
+    with_indirect(tx, direct.collect(), nested).await
+}
+
+/// Adds the groups that these are in, if `nested` says that some are in others.
+pub(crate) async fn with_indirect(tx: &mut TenantTx, direct: Vec<Membership>, nested: bool) -> Result<Vec<Membership>> {
+    if !nested {
+        return Ok(direct);
+    }
+    let above = above(tx, &direct).await?;
+    let mut all = Vec::with_capacity(direct.len());
+    for of_account in direct.chunk_by(|a, b| a.account == b.account) {
+        let mut seen: HashSet<GroupId> = of_account.iter().map(|membership| membership.group).collect();
+        let mut groups = of_account.to_vec();
+        // The list grows while it is walked: what is near comes first.
+        let mut next = 0;
+        while next < groups.len() && groups.len() < MOST_GROUPS {
+            let higher = above.get(&groups[next].group).map_or(&[][..], Vec::as_slice);
+            for (group, display_name) in higher.iter().filter(|(group, _)| seen.insert(*group)) {
+                let account = of_account[0].account;
+                groups.push(Membership { account, group: *group, display_name: display_name.clone(), direct: false });
+            }
+            next += 1;
+        }
+        groups.truncate(MOST_GROUPS);
+        groups.sort_by_key(|membership| membership.group);
+        all.append(&mut groups);
+    }
+    Ok(all)
+}
+
+/// Of these groups and of those that they are in, which groups each is in.
+async fn above(tx: &mut TenantTx, direct: &[Membership]) -> Result<HashMap<GroupId, Vec<(GroupId, String)>>> {
+    let start: BTreeSet<Uuid> = direct.iter().map(|membership| membership.group.0).collect();
+    let rows = sqlx::query!(
+        r#"-- members::above
+        WITH RECURSIVE up (id) AS (
+            SELECT s.id FROM unnest($1::uuid[]) AS s (id)
+            UNION
+            SELECT n.group_id FROM up JOIN group_groups n ON n.member_id = up.id
+        )
+        SELECT n.member_id, n.group_id, g.display_name
+        FROM up JOIN group_groups n ON n.member_id = up.id JOIN groups g ON g.id = n.group_id LIMIT $2"#,
+        &start.into_iter().collect::<Vec<_>>(),
+        MOST_NESTINGS
+    )
+    .fetch_all(tx.conn())
+    .await
+    .map_err(too_slow)?;
+    let mut above: HashMap<GroupId, Vec<(GroupId, String)>> = HashMap::new();
+    for row in rows {
+        above.entry(GroupId(row.member_id)).or_default().push((GroupId(row.group_id), row.display_name));
+    }
+    above.values_mut().for_each(|groups| groups.sort_unstable());
+    Ok(above)
 }
 
 fn member(is_group: bool, id: Uuid) -> Member {

@@ -33,6 +33,8 @@ pub enum Condition {
     InGroup(Box<Condition>),
     /// The group has a member that passes.
     Member(Member, Test),
+    /// One and the same member of the group satisfies the condition.
+    OneMember(Box<Condition>),
 }
 
 /// A column that may be asked.
@@ -160,6 +162,13 @@ pub async fn accounts(tx: &mut TenantTx, search: &Search, start: &Start, limit: 
         .collect()
 }
 
+/// The places of one page of accounts.
+pub async fn account_places(tx: &mut TenantTx, search: &Search, start: &Start, limit: i64) -> Result<Vec<Place>> {
+    let mut query = sql::places(Resource::Account, search, start, limit);
+    let rows: Vec<(Uuid, Option<String>)> = query.build_query_as().fetch_all(tx.conn()).await.map_err(too_slow)?;
+    Ok(rows.into_iter().map(|(id, key)| Place { key, id }).collect())
+}
+
 /// One page of groups.
 pub async fn groups(tx: &mut TenantTx, search: &Search, start: &Start, limit: i64) -> Result<Vec<Found<Group>>> {
     let rows: Vec<GroupRow> = rows(tx, Resource::Group, search, start, limit).await?;
@@ -204,6 +213,7 @@ impl Condition {
             | Self::Member(Member::Id, Test::Equal(_)) => true,
             Self::Attribute(Leaf { path, field: Field::Value }, Test::Equal(_)) => path == "emails",
             Self::Element(path, inner) => path == "emails" && inner.is_narrow(),
+            Self::OneMember(inner) => inner.is_narrow(),
             Self::All(all) => all.iter().any(Self::is_narrow),
             _ => false,
         }
@@ -225,7 +235,7 @@ async fn count(tx: &mut TenantTx, resource: Resource, search: &Search) -> Result
 }
 
 /// Only `bound` ends a statement early.
-fn too_slow(error: sqlx::Error) -> Error {
+pub(crate) fn too_slow(error: sqlx::Error) -> Error {
     let cancelled = error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "57014");
     if cancelled { Error::TooSlow } else { error.into() }
 }

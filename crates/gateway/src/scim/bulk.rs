@@ -2,7 +2,7 @@
 
 use super::{
     ScimResult,
-    call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work},
+    call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work, read_id},
     groups, password, users,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 use ::scim::{
     bulk::{self, Bulk, Done, Method, Operation, Resource},
-    error::ScimError,
+    error::{ScimError, quote},
     etag,
     group::{self, GroupDocument},
     patch::Patch,
@@ -23,7 +23,7 @@ use domain::{
     ids::{AccountId, GroupId},
     provisioning as rules,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -37,8 +37,10 @@ pub async fn post(call: ScimCall) -> ScimResult {
     let bulk = Bulk::parse(&call.body, &bulk::Limits { operations: BULK_OPERATIONS })?;
     call.app.limits.admit_scim_operations(call.tx.tenant(), bulk.operations.len())?;
     let run = Run::new(&call, &bulk);
-    let (call, (answer, first_error)) = call.without_transaction(run.all(bulk)).await?;
-    call.work.tx.rollback().await?;
+    // Nothing that goes wrong from here on may keep the client from learning what was done.
+    let large = call.into_large().await?;
+    let (answer, first_error) = run.all(bulk).await;
+    drop(large);
     let mut response = scim_json(StatusCode::OK, &answer);
     if let Some(error) = first_error {
         response.extensions_mut().insert(ScimOutcome::of(&error));
@@ -55,11 +57,19 @@ struct Run {
     to_come: HashSet<String>,
     /// POSTs that failed.
     failed: HashSet<String>,
-    /// Resources that were created without what did not exist yet, with their whole data: they name each other.
-    later: Vec<(Uuid, bulk::Work)>,
+    /// What resources were created without, because it did not exist yet: they name each other.
+    later: Vec<Later>,
     /// What the log shows of a request of which a part failed.
     first_error: Option<ScimError>,
     started: Instant,
+}
+
+/// The references that a resource still has to get.
+struct Later {
+    /// The operation that created it.
+    index: usize,
+    target: Uuid,
+    work: bulk::Work,
 }
 
 /// What a successful operation says in the answer.
@@ -90,27 +100,24 @@ impl Run {
         let mut errors = 0;
         for index in order {
             let Some(operation) = operations[index].take() else { continue };
-            let outcome = self.one(operation).await;
+            let outcome = self.one(index, operation).await;
             errors += usize::from(outcome.status >= 400);
             done[index] = Some(outcome);
+            // Before what comes next, which may be about the same resources.
+            self.join(&mut done, false).await;
             if bulk.fail_on_errors.is_some_and(|limit| errors >= limit) {
                 break;
             }
         }
-        let mut done: Vec<Done> = done.into_iter().flatten().collect();
-        for (location, version) in self.join_later().await {
-            for done in done.iter_mut().filter(|done| done.location.as_ref() == Some(&location)) {
-                done.version = Some(version.clone());
-            }
-        }
-        (bulk::response(done), self.first_error)
+        self.join(&mut done, true).await;
+        (bulk::response(done.into_iter().flatten().collect()), self.first_error)
     }
 
-    async fn one(&mut self, operation: Operation) -> Done {
+    async fn one(&mut self, index: usize, operation: Operation) -> Done {
         let Operation { method, bulk_id, version, outcome_of_reading } = operation;
         let named = outcome_of_reading.as_ref().ok().and_then(|work| self.location(work));
         let outcome = match outcome_of_reading {
-            Ok(work) => self.run(&method, bulk_id.as_deref(), version.as_deref(), work).await,
+            Ok(work) => self.run(index, &method, bulk_id.as_deref(), version.as_deref(), work).await,
             Err(error) => Err(error),
         };
         if let (Method::Post, Some(id)) = (&method, &bulk_id) {
@@ -124,7 +131,7 @@ impl Run {
             Err(error) => {
                 let response = error.to_json();
                 let status = error.status;
-                self.first_error.get_or_insert(error);
+                self.note(index, bulk_id.as_deref(), error);
                 (status, None, Some(response))
             }
         };
@@ -147,56 +154,86 @@ impl Run {
         Some(format!("{}/{endpoint}/{id}", self.directory.base_url))
     }
 
+    /// Keeps the first error for the log, and says which operation it is about.
+    fn note(&mut self, index: usize, bulk_id: Option<&str>, mut error: ScimError) {
+        if self.first_error.is_none() {
+            let named = bulk_id.map(|id| format!(" (bulkId {})", quote(id))).unwrap_or_default();
+            error.detail = format!("Operation {}{named}: {}", index + 1, error.detail);
+            self.first_error = Some(error);
+        }
+    }
+
     async fn run(
         &mut self,
+        index: usize,
         method: &Method,
         bulk_id: Option<&str>,
         version: Option<&str>,
         mut work: bulk::Work,
     ) -> Result<Success, ScimError> {
-        if self.started.elapsed() > self.directory.app.config.server.request_timeout * 2 / 3 {
-            return Err(ScimError {
-                status: 503,
-                scim_type: None,
-                detail: "There was no time left for this operation. Send it again with fewer others.".to_owned(),
-            });
-        }
+        self.check_time()?;
         let is_to_come = |id: &str| self.to_come.contains(id);
-        let whole = work.references().into_iter().any(is_to_come).then(|| work.clone());
+        let left_out = work.left_out(&is_to_come);
         work.leave_out(&is_to_come);
         let known = |id: &str| self.ids.get(id).filter(|_| !self.failed.contains(id)).map(Uuid::to_string);
         work.resolve(&known)?;
         let target = match (method, &work.id, bulk_id) {
             (Method::Post, _, Some(id)) => self.ids.get(id).copied(),
-            (_, Some(id), _) => Uuid::try_parse(id).ok(),
+            (_, Some(id), _) => read_id(id),
             _ => None,
         };
         let target = target.ok_or(Error::NotFound).map_err(told)?;
         let change = Change { directory: &self.directory, method, target, version };
         let success = change.carried_out(work.resource, &work.data).await.map_err(told)?;
-        self.later.extend(whole.map(|whole| (target, whole)));
+        if let Some(data) = left_out {
+            let work = bulk::Work { resource: work.resource, id: None, data };
+            self.later.push(Later { index, target, work });
+        }
         Ok(success)
     }
 
-    /// Completes what was created before what it names; answers where the resources are and their new versions.
-    async fn join_later(&mut self) -> Vec<(String, String)> {
-        let mut all = Vec::new();
-        for (target, mut work) in std::mem::take(&mut self.later) {
+    /// Gives resources the references that they were created without, as soon as all that they name is there; at the
+    /// end, those to what is there.
+    async fn join(&mut self, done: &mut [Option<Done>], at_end: bool) {
+        let (ready, later) = std::mem::take(&mut self.later).into_iter().partition(|later: &Later| {
+            at_end || !later.work.references().into_iter().any(|id| self.to_come.contains(id))
+        });
+        self.later = later;
+        for Later { index, target, mut work } in ready {
             work.leave_out(&|id| self.failed.contains(id) || self.to_come.contains(id));
-            let known = |id: &str| self.ids.get(id).map(Uuid::to_string);
-            if work.resolve(&known).is_err() {
-                continue;
-            }
-            let change = Change { directory: &self.directory, method: &Method::Put, target, version: None };
-            match change.carried_out(work.resource, &work.data).await {
-                Ok(Success { meta: Some(meta), .. }) => all.push((meta.location.clone(), meta.etag())),
-                Ok(_) => {}
+            let Some(done) = done[index].as_mut().filter(|_| !work.references().is_empty()) else { continue };
+            match self.joined(target, work).await {
+                Ok(meta) => done.version = meta.map(|meta| meta.etag()),
                 Err(error) => {
-                    tracing::warn!(resource.id = %target, error = %error, "What a bulk request names in a circle was not completed");
+                    let detail = format!(
+                        "The resource was created, but not what it refers to in this request: {} Send that by PATCH.",
+                        error.detail
+                    );
+                    let error = ScimError { detail, ..error };
+                    (done.status, done.response) = (error.status, Some(error.to_json()));
+                    let bulk_id = done.bulk_id.clone();
+                    self.note(index, bulk_id.as_deref(), error);
                 }
             }
         }
-        all
+    }
+
+    /// Leaves enough of the request's time to answer.
+    fn check_time(&self) -> Result<(), ScimError> {
+        if self.started.elapsed() <= self.directory.app.config.server.request_timeout * 2 / 3 {
+            return Ok(());
+        }
+        let detail = "There was no time left for this operation. Send it again with fewer others.".to_owned();
+        Err(ScimError { status: 503, scim_type: None, detail })
+    }
+
+    async fn joined(&self, target: Uuid, mut work: bulk::Work) -> Result<Option<Meta>, ScimError> {
+        self.check_time()?;
+        work.resolve(&|id| self.ids.get(id).map(Uuid::to_string))?;
+        // Adding them leaves alone what others changed meanwhile.
+        let data = json!({ "Operations": [{ "op": "add", "value": work.data }] });
+        let change = Change { directory: &self.directory, method: &Method::Patch, target, version: None };
+        Ok(change.carried_out(work.resource, &data).await.map_err(told)?.meta)
     }
 }
 

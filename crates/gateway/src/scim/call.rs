@@ -9,6 +9,7 @@ use crate::{
     app::App,
     error::{Error, ScimFailure},
     extract,
+    limits::Held,
     secret::{self, Kind},
 };
 use ::scim::{discovery::Offer, error::ScimError, etag, schema::Catalogue, user::Meta};
@@ -27,6 +28,7 @@ use http_body_util::LengthLimitError;
 use std::{
     ops::{Deref, DerefMut},
     sync::Arc,
+    time::Duration,
 };
 use store::{
     scim_tokens::{self, Bearer},
@@ -38,7 +40,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 /// Bytes up to which a body is read before its token is proven.
-const LARGE_BODY: u64 = 65_536;
+const LARGE_BODY: usize = 65_536;
 
 /// The longest address, in bytes: a filter of 8 KB, percent-encoded.
 const MAX_URI: usize = 32_768;
@@ -57,8 +59,10 @@ pub struct ScimCall {
     pub query: String,
     pub body: Bytes,
     conditions: Conditions,
+    /// Whether the client wants no more of what it changed than is needed (RFC 7240 4.2).
+    pub minimal: bool,
     /// Held while a large body is in memory.
-    _large: Option<Arc<OwnedSemaphorePermit>>,
+    _large: Option<Arc<Held>>,
 }
 
 /// An open transaction on a directory.
@@ -73,7 +77,7 @@ pub struct Work {
 pub struct Directory {
     pub app: App,
     pub connection: ConnectionId,
-    tenant: TenantId,
+    pub tenant: TenantId,
     token_hash: [u8; 32],
     credential: TokenId,
     schemas: Arc<Schemas>,
@@ -145,9 +149,9 @@ impl DerefMut for ScimCall {
 }
 
 impl ScimCall {
-    /// The id that the path names; one that is not a UUID names nothing.
+    /// The id that the path names.
     pub fn resource_id(&self) -> Result<Uuid, Error> {
-        self.id.as_deref().and_then(|id| Uuid::try_parse(id).ok()).ok_or(Error::NotFound)
+        self.id.as_deref().and_then(read_id).ok_or(Error::NotFound)
     }
 
     /// The name that the path ends with.
@@ -157,30 +161,41 @@ impl ScimCall {
 
     /// Refuses a change of a version that the client did not mean (RFC 7644 3.14).
     pub fn check_version(&self, version: i64) -> Result<(), ScimError> {
-        match &self.conditions.if_match {
-            Some(expected) if !etag::is_current(expected, version) => Err(ScimError::precondition_failed(
+        let Conditions { if_match, if_none_match } = &self.conditions;
+        if if_match.as_deref().is_some_and(|expected| !etag::is_current(expected, version)) {
+            return Err(ScimError::precondition_failed(
                 "The resource changed since it was read. Read it again and repeat the change.",
-            )),
-            _ => Ok(()),
+            ));
         }
+        if if_none_match.as_deref().is_some_and(|unwanted| etag::is_current(unwanted, version)) {
+            return Err(ScimError::precondition_failed("The resource has the version that If-None-Match rules out."));
+        }
+        Ok(())
     }
 
     /// The call after some work during which it held no transaction.
     pub async fn without_transaction<T>(self, work: impl Future<Output = T>) -> Result<(Self, T), Error> {
-        let Self { work: Work { tx, directory, _place: place }, id, query, body, conditions, _large } = self;
+        let Self { work: Work { tx, directory, _place: place }, id, query, body, conditions, minimal, _large } = self;
         tx.rollback().await?;
         drop(place);
         let done = work.await;
         let work = directory.open().await?;
-        Ok((Self { work, id, query, body, conditions, _large }, done))
+        Ok((Self { work, id, query, body, conditions, minimal, _large }, done))
+    }
+
+    /// Ends the call's transaction for work that opens its own; what a large body may take stays taken.
+    pub async fn into_large(self) -> Result<Option<Arc<Held>>, Error> {
+        self.work.tx.rollback().await?;
+        Ok(self._large)
     }
 
     /// What it takes to begin once more.
     fn again(&self) -> Again {
-        let Self { work, id, query, body, conditions, _large } = self;
+        let Self { work, id, query, body, conditions, minimal, _large } = self;
         let directory = Arc::clone(&work.directory);
         let (id, query, body) = (id.clone(), query.clone(), body.clone());
-        Again { directory, id, query, body, conditions: conditions.clone(), large: _large.clone() }
+        let (conditions, minimal, large) = (conditions.clone(), *minimal, _large.clone());
+        Again { directory, id, query, body, conditions, minimal, large }
     }
 
     /// Whether the client already has this version (RFC 7644 3.14).
@@ -196,15 +211,17 @@ struct Again {
     query: String,
     body: Bytes,
     conditions: Conditions,
-    large: Option<Arc<OwnedSemaphorePermit>>,
+    minimal: bool,
+    large: Option<Arc<Held>>,
 }
 
 impl Again {
     async fn call(&self) -> Result<ScimCall, Error> {
-        let Self { directory, id, query, body, conditions, large } = self;
+        let Self { directory, id, query, body, conditions, minimal, large } = self;
         let work = directory.open().await?;
         let (id, query, body) = (id.clone(), query.clone(), body.clone());
-        Ok(ScimCall { work, id, query, body, conditions: conditions.clone(), _large: large.clone() })
+        let (conditions, minimal, _large) = (conditions.clone(), *minimal, large.clone());
+        Ok(ScimCall { work, id, query, body, conditions, minimal, _large })
     }
 }
 
@@ -242,26 +259,28 @@ impl FromRequest<App> for ScimCall {
         let token_hash = bearer(request.headers()).ok_or(Error::Unauthorized)?;
         check_media_type(request.method(), request.headers())?;
         let (query, writes) = (request.uri().query().unwrap_or_default().to_owned(), writes(&request));
-        let conditions = Conditions::read(request.headers());
+        let (conditions, minimal) = (Conditions::read(request.headers()), prefers_minimal(request.headers()));
         let tenant = app.tenant_of(connection, now).await?;
         // The body comes before the transaction: a slow client must not hold a database connection. A large one comes
         // after a look at the token, and only a few at a time: a stranger must not fill the memory.
-        let large = if is_large(&request) {
-            prove(app, tenant, connection, &token_hash, now).await?.1.rollback().await?;
-            app.limits.large_body().await
-        } else {
-            None
+        let limit = app.config.limits.scim_body;
+        let large = match declared_length(request.headers()) {
+            Some(length) if length > limit => return Err(too_large(limit).into()),
+            None if request.body().is_end_stream() => None,
+            Some(length) if length <= LARGE_BODY => None,
+            _ => {
+                let (bearer, tx) = prove(app, tenant, connection, &token_hash, now).await?;
+                tx.rollback().await?;
+                check_scope(&bearer, writes)?;
+                app.limits.large_body(tenant).await
+            }
         };
-        let body = read_body(request, app.config.limits.scim_body).await?;
+        let body = read_body(request, limit, app.config.server.request_timeout / 2).await?;
         let place = app.limits.place(tenant).await?;
         let (bearer, mut tx) = prove(app, tenant, connection, &token_hash, now).await?;
         trace.proven(bearer.credential, &body);
         app.limits.admit_scim(tenant)?;
-        if bearer.read_only && writes {
-            return Err(
-                ScimError::forbidden("This token may read and not change anything. Paste one that may write.").into()
-            );
-        }
+        check_scope(&bearer, writes)?;
         tx.act_as(Actor::Scim(bearer.credential));
         let schemas = schemas::in_force(app, &mut tx, connection, &bearer).await?;
         let directory = Arc::new(Directory {
@@ -281,6 +300,7 @@ impl FromRequest<App> for ScimCall {
             query,
             body,
             conditions,
+            minimal,
             _large: large.map(Arc::new),
         })
     }
@@ -290,11 +310,18 @@ impl Conditions {
     fn read(headers: &HeaderMap) -> Self {
         // RFC 9110 5.3: several lines of one name are one list.
         let text = |name: HeaderName| {
-            let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+            // What is no text is no version that there is, and must not pass for a header that was not sent.
+            let lines: Vec<_> =
+                headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
             (!lines.is_empty()).then(|| lines.join(","))
         };
         Self { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }
     }
+}
+
+fn prefers_minimal(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split([',', ';'])).any(|part| part.trim().eq_ignore_ascii_case("return=minimal"))
 }
 
 /// The live token with that SHA-256 in the connection, and the transaction that saw it.
@@ -315,6 +342,11 @@ async fn prove(
     }
 }
 
+/// An id as this server writes it; another spelling of the same UUID names nothing (RFC 7643 3.1: `id` minds the case).
+pub fn read_id(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|id| id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text)
+}
+
 /// Whether the request changes something: a search is a POST and does not (RFC 7644 3.4.3).
 fn writes(request: &Request) -> bool {
     !matches!(*request.method(), Method::GET | Method::HEAD) && !request.uri().path().ends_with("/.search")
@@ -329,14 +361,18 @@ fn check_uri(request: &Request) -> Result<(), ScimError> {
     Err(ScimError { status: 414, scim_type: None, detail })
 }
 
-/// Whether the body is larger than a user or a usual membership change, or does not say how large it is.
-fn is_large(request: &Request) -> bool {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    match length.map(str::parse::<u64>) {
-        Some(Ok(length)) => length > LARGE_BODY,
-        Some(Err(_)) => true,
-        None => !request.body().is_end_stream(),
+/// What the request says of the length of its body; nothing when it comes in pieces.
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    // One that no number holds is beyond every limit.
+    Some(length.trim().parse().unwrap_or(usize::MAX))
+}
+
+fn check_scope(bearer: &Bearer, writes: bool) -> Result<(), ScimError> {
+    if bearer.read_only && writes {
+        return Err(ScimError::forbidden("This token may read and not change anything. Paste one that may write."));
     }
+    Ok(())
 }
 
 async fn path(request: &mut Request) -> Result<(ConnectionId, Option<String>), Error> {
@@ -356,25 +392,46 @@ fn bearer(headers: &HeaderMap) -> Option<[u8; 32]> {
     secret::looks_like(Kind::Scim, token).then(|| secret::hash(token))
 }
 
-/// Bodies are SCIM or JSON; Okta's older tests send none of a type (RFC 7644 3.1).
+/// Bodies are SCIM or JSON, in UTF-8 and as they are; Okta's older tests send none of a type (RFC 7644 3.1).
 fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ScimError> {
-    let has_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    let Some(value) = headers.get(header::CONTENT_TYPE).filter(|_| has_body) else { return Ok(()) };
-    let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let accepted = ["application/scim+json", "application/json"];
-    if accepted.iter().any(|accepted| kind.eq_ignore_ascii_case(accepted)) {
+    if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
         return Ok(());
     }
-    Err(ScimError::unsupported_media_type("Send the body as application/scim+json or application/json."))
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(ScimError::unsupported_media_type("Send the body as it is, without Content-Encoding."));
+    }
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let is_text = |part: &str| match part.split_once('=') {
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+            ["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.trim_matches('"').eq_ignore_ascii_case(known))
+        }
+        _ => true,
+    };
+    let accepted = ["application/scim+json", "application/json"];
+    if accepted.iter().any(|accepted| kind.eq_ignore_ascii_case(accepted)) && parts.all(is_text) {
+        return Ok(());
+    }
+    Err(ScimError::unsupported_media_type("Send the body as application/scim+json or application/json, in UTF-8."))
 }
 
-async fn read_body(request: Request, limit: usize) -> Result<Bytes, ScimError> {
-    to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
-        if too_large {
-            ScimError::too_large(format!("The request is larger than {limit} bytes. Send it in several requests."))
+async fn read_body(request: Request, limit: usize, patience: Duration) -> Result<Bytes, ScimError> {
+    let body = tokio::time::timeout(patience, to_bytes(request.into_body(), limit)).await;
+    let Ok(body) = body else {
+        let detail = "The body did not arrive in time. Send the request again.".to_owned();
+        return Err(ScimError { status: 408, scim_type: None, detail });
+    };
+    body.map_err(|error| {
+        if std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
+            too_large(limit)
         } else {
             ScimError::bad_request(::scim::error::ScimType::InvalidSyntax, "The request broke off. Send it again.")
         }
     })
+}
+
+fn too_large(limit: usize) -> ScimError {
+    ScimError::too_large(format!("The request is larger than {limit} bytes. Send it in several requests."))
 }

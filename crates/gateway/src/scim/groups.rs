@@ -2,18 +2,21 @@
 
 use super::{
     ScimResult, answer,
-    call::{ScimCall, Work},
+    call::{ScimCall, Work, read_id},
     group_list::{self, GroupList},
     users,
 };
 use crate::{error::Error, provisioning};
 use ::scim::{
-    group::{self, GroupChange, GroupDocument, MemberRef},
+    group::{self, GroupChange, GroupDocument, Ids, MemberRef, Selection},
     list::{ListQuery, Projection},
     patch::Patch,
     user::Meta,
 };
-use axum::{http::StatusCode, response::IntoResponse};
+use axum::{
+    http::{HeaderValue, StatusCode},
+    response::IntoResponse,
+};
 use domain::{
     event::{Event, EventKind, Subject},
     ids::GroupId,
@@ -177,16 +180,20 @@ async fn apply_members(work: &mut Work, group: GroupId, changes: &[GroupChange])
             }
             GroupChange::ReplaceMembers(members) => {
                 let ids = unknown.readable(members);
-                removed += members::retain(tx, group, &ids).await?;
+                removed += members::retain(tx, group, Some(&ids), Some(&ids)).await?;
                 let outcome = members::add(tx, connection, group, &ids).await?;
                 added += outcome.count;
                 unknown.ids.extend(outcome.unknown);
             }
             GroupChange::RemoveMembers(members) => {
-                let members: Vec<Uuid> = members.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect();
-                removed += members::remove(tx, group, &members).await?;
+                let members = ids(members);
+                removed += members::remove(tx, group, &members, &members).await?;
             }
-            GroupChange::RemoveAllMembers => removed += members::retain(tx, group, &[]).await?,
+            GroupChange::RemoveSelected(Selection { users, groups }) => {
+                let ((users_out, users_kept), (groups_out, groups_kept)) = (sets(users), sets(groups));
+                removed += members::remove(tx, group, &users_out, &groups_out).await?;
+                removed += members::retain(tx, group, users_kept.as_deref(), groups_kept.as_deref()).await?;
+            }
             GroupChange::Rename(_) | GroupChange::SetExternalId(_) => {}
         }
     }
@@ -199,6 +206,19 @@ async fn apply_members(work: &mut Work, group: GroupId, changes: &[GroupChange])
     Ok(added + removed)
 }
 
+/// The ids that can be somebody's.
+fn ids<'i>(texts: impl IntoIterator<Item = &'i String>) -> Vec<Uuid> {
+    texts.into_iter().filter_map(|text| read_id(text)).collect()
+}
+
+/// Who of a kind goes by name, and who stays when all others go.
+fn sets(selected: &Ids) -> (Vec<Uuid>, Option<Vec<Uuid>>) {
+    match selected {
+        Ids::Only(these) => (ids(these), None),
+        Ids::AllBut(these) => (Vec::new(), Some(ids(these))),
+    }
+}
+
 /// A member that is not here is no reason to refuse the others: Okta would not send them again. It is recorded.
 #[derive(Default)]
 struct Unknown {
@@ -209,7 +229,7 @@ struct Unknown {
 impl Unknown {
     /// The ids that can be somebody's; the others are counted.
     fn readable(&mut self, members: &[MemberRef]) -> Vec<Uuid> {
-        let ids: Vec<Uuid> = members.iter().filter_map(|member| Uuid::try_parse(&member.value).ok()).collect();
+        let ids = ids(members.iter().map(|member| &member.value));
         self.malformed += members.len() - ids.len();
         ids
     }
@@ -239,13 +259,21 @@ pub fn meta(work: &Work, group: &Group) -> Meta {
     }
 }
 
-/// The group after a change, with its members if they are few.
+/// The group after a change, with its members if they are few and the client did not ask for less.
 async fn respond(mut call: ScimCall, status: StatusCode, group: Group) -> ScimResult {
     let projection = Projection::parse(&call.query);
-    let shown = group_list::whole(&mut call, &group, &projection, MOST_MEMBERS).await?;
-    let meta = meta(&call, &group);
+    let shown = if call.minimal {
+        head(&call, &group, &projection)
+    } else {
+        group_list::whole(&mut call, &group, &projection, MOST_MEMBERS).await?
+    };
+    let (meta, minimal) = (meta(&call, &group), call.minimal);
     call.work.tx.commit().await?;
-    Ok(answer::resource(status, &shown, &meta))
+    let mut response = answer::resource(status, &shown, &meta);
+    if minimal {
+        response.headers_mut().insert("preference-applied", HeaderValue::from_static("return=minimal"));
+    }
+    Ok(response)
 }
 
 /// The group without its members.

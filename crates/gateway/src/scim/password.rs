@@ -23,7 +23,7 @@ pub fn wanted<'p>(directory: &Directory, password: Option<&'p Password>) -> Opti
 
 /// Argon2id with the parameters that RFC 9106 and OWASP give for 19 MiB, in PHC form.
 pub async fn hash(directory: &Directory, password: &Password) -> Result<String, Error> {
-    let permit = directory.app.limits.hash().await;
+    let permit = directory.app.limits.hash(directory.tenant).await;
     let password = password.clone();
     let hashed = tokio::task::spawn_blocking(move || {
         let salt = SaltString::encode_b64(&entropy::bytes::<16>()).map_err(|error| anyhow!("a salt: {error}"))?;

@@ -60,7 +60,7 @@ pub struct Prepared {
 /// Prepares a list of one resource type.
 pub async fn prepare(work: &mut Work, resource: Resource, query: &ListQuery) -> Result<Prepared, Error> {
     let search = of_type(work, resource, query, Unknown::Refuse)?;
-    let (start, cursor) = start(query, resource)?;
+    let (start, cursor) = start(work, query, resource)?;
     let narrow = search.condition.as_ref().is_none_or(stored::Condition::is_narrow) && search.order.is_none();
     if !narrow {
         stored::bound(&mut work.tx, PATIENCE).await?;
@@ -100,8 +100,8 @@ pub fn of_type(
     Ok(stored::Search { connection: work.connection, condition, order })
 }
 
-fn start(query: &ListQuery, resource: Resource) -> Result<(stored::Start, Option<u64>), ScimError> {
-    let fingerprint = query.fingerprint(resource.endpoint());
+fn start(work: &Work, query: &ListQuery, resource: Resource) -> Result<(stored::Start, Option<u64>), ScimError> {
+    let fingerprint = fingerprint(work, query, resource.endpoint());
     match &query.start {
         QueryStart::Index(index) => Ok((stored::Start::Offset(index.saturating_sub(1)), None)),
         QueryStart::Cursor(None) => Ok((stored::Start::Offset(0), Some(fingerprint))),
@@ -110,12 +110,22 @@ fn start(query: &ListQuery, resource: Resource) -> Result<(stored::Start, Option
                 let place = stored::Place { key: cursor.sort_key.clone(), id };
                 Ok((stored::Start::After(place), Some(fingerprint)))
             }
-            _ => Err(ScimError::bad_request(
-                ScimType::InvalidCursor,
-                "The cursor belongs to another search. Start again with an empty cursor, and keep filter and sort order.",
-            )),
+            _ => Err(foreign_cursor()),
         },
     }
+}
+
+/// What the cursors of a query carry: one of another connection is one of another search.
+pub fn fingerprint(work: &Work, query: &ListQuery, endpoint: &str) -> u64 {
+    query.fingerprint(&format!("{}/{endpoint}", work.connection))
+}
+
+/// A cursor that belongs to another search.
+pub fn foreign_cursor() -> ScimError {
+    ScimError::bad_request(
+        ScimType::InvalidCursor,
+        "The cursor belongs to another search. Start again with an empty cursor, and keep filter and sort order.",
+    )
 }
 
 /// The cursor of the page behind a resource (RFC 9865).
@@ -140,14 +150,20 @@ impl Translator<'_> {
             Condition::Test { leaf, test } => self.test(leaf, test)?,
             Condition::Element { path, condition } => match (path.as_str(), *condition) {
                 ("groups", inner) => in_group(inner)?,
-                ("members", Condition::Test { leaf, test }) => self.test(leaf, test)?,
-                ("members", _) => return Err(refused("members[…] with more than one comparison")),
+                ("members", inner) => stored::Condition::OneMember(Box::new(self.condition(inner)?)),
                 (_, inner) => stored::Condition::Element(path, Box::new(self.condition(inner)?)),
             },
         })
     }
 
     fn test(&self, leaf: Leaf, test: Test) -> Result<stored::Condition, ScimError> {
+        if (self.resource, leaf.path.as_str()) == (Resource::User, "meta.version") {
+            return match test {
+                Test::Present => Ok(stored::Condition::Constant(true)),
+                // It says which groups the user is in, also indirectly, and no column does.
+                _ => Err(refused("meta.version of users")),
+            };
+        }
         if let Some(column) = self.column(&leaf.path) {
             let test = match column {
                 // The store's key of a name is trimmed as well.

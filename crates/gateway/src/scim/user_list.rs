@@ -10,8 +10,12 @@ use crate::error::Error;
 use ::scim::list::{self, ListQuery, Projection};
 use domain::account::Account;
 use serde_json::Value;
-use std::sync::Arc;
-use store::search::{Found, Search, Start, accounts, count_accounts};
+use std::{collections::VecDeque, sync::Arc};
+use store::{
+    accounts::by_ids,
+    search::{Place, Search, Start, account_places, accounts, count_accounts},
+};
+use uuid::Uuid;
 
 /// Users of one piece.
 const PIECE: usize = 100;
@@ -25,12 +29,22 @@ pub struct UserList {
     start: Start,
     cursor: Option<u64>,
     narrow: bool,
+    /// Where the users of the page are, when no index leads to them; one more than is shown.
+    places: Option<VecDeque<Place>>,
     start_index: i64,
     projection: Projection,
     left: usize,
     shown: usize,
     begun: bool,
     done: bool,
+}
+
+/// Users of one piece, and where the last one is; `found` counts those behind them as well, if there are any.
+#[derive(Default)]
+struct Slice {
+    accounts: Vec<Account>,
+    found: usize,
+    last: Option<Place>,
 }
 
 impl UserList {
@@ -47,6 +61,7 @@ impl UserList {
             start,
             cursor,
             narrow,
+            places: None,
             projection: query.projection,
             left: query.count,
             shown: 0,
@@ -55,15 +70,43 @@ impl UserList {
         })
     }
 
+    /// The next users, and whether others follow.
+    async fn slice(&mut self, work: &mut Work, wanted: usize) -> Result<Slice, Error> {
+        if wanted == 0 {
+            return Ok(Slice::default());
+        }
+        // One more than is shown tells whether there is a next page.
+        let limit = |wanted: usize| i64::try_from(wanted + 1).unwrap_or(i64::MAX);
+        if self.narrow {
+            let mut page = accounts(&mut work.tx, &self.search, &self.start, limit(wanted)).await?;
+            let found = page.len();
+            page.truncate(wanted);
+            let last = page.last().map(|found| found.place.clone());
+            return Ok(Slice { accounts: page.into_iter().map(|found| found.resource).collect(), found, last });
+        }
+        let places = match &mut self.places {
+            Some(places) => places,
+            None => {
+                let places = account_places(&mut work.tx, &self.search, &self.start, limit(self.left)).await?;
+                self.places.insert(places.into())
+            }
+        };
+        let found = places.len();
+        let these: Vec<Place> = places.drain(..wanted.min(found)).collect();
+        let ids: Vec<Uuid> = these.iter().map(|place| place.id).collect();
+        let accounts = by_ids(&mut work.tx, self.search.connection, &ids).await?;
+        Ok(Slice { accounts, found, last: these.into_iter().last() })
+    }
+
     /// The exact total, counted only when the page does not tell it; cursors need none (RFC 9865).
-    async fn total(&self, work: &mut Work, page: &[Found<Account>], wanted: usize) -> Result<Option<i64>, Error> {
+    async fn total(&self, work: &mut Work, found: usize, looked_for: usize) -> Result<Option<i64>, Error> {
         if self.cursor.is_some() {
             return Ok(None);
         }
         let Start::Offset(offset) = self.start else { return Ok(None) };
-        let found = i64::try_from(page.len()).unwrap_or(i64::MAX);
-        if wanted > 0 && page.len() <= wanted && (found > 0 || offset == 0) {
-            return Ok(Some(offset.saturating_add(found)));
+        let is_last = looked_for > 0 && found <= looked_for && (found > 0 || offset == 0);
+        if is_last {
+            return Ok(Some(offset.saturating_add(i64::try_from(found).unwrap_or(i64::MAX))));
         }
         Ok(Some(count_accounts(&mut work.tx, &self.search).await?))
     }
@@ -79,26 +122,21 @@ impl Pieces for UserList {
             None => search::go_on(&self.directory, self.narrow).await?,
         };
         let wanted = self.left.min(PIECE);
-        // One more than is shown tells whether there is a next page.
-        let limit = if wanted == 0 { 0 } else { i64::try_from(wanted + 1).unwrap_or(i64::MAX) };
-        let mut page =
-            if limit == 0 { Vec::new() } else { accounts(&mut work.tx, &self.search, &self.start, limit).await? };
+        let Slice { accounts, found, last: place } = self.slice(&mut work, wanted).await?;
         let mut piece = String::new();
         if !self.begun {
-            let total = self.total(&mut work, &page, wanted).await?;
+            let looked_for = if self.narrow { wanted } else { self.left };
+            let total = self.total(&mut work, found, looked_for).await?;
             let start_index = self.cursor.is_none().then_some(self.start_index);
             piece.push_str(&list::opening(total, start_index));
             self.begun = true;
         }
-        let more = page.len() > wanted;
-        page.truncate(wanted);
-        let place = page.last().map(|found| found.place.clone());
-        let accounts: Vec<Account> = page.into_iter().map(|found| found.resource).collect();
+        let more = found > wanted;
         for resource in users::show(&mut work, &accounts, &self.projection).await? {
             push(&mut piece, self.shown, &resource);
             self.shown += 1;
         }
-        self.left -= accounts.len();
+        self.left -= wanted.min(found);
         if more
             && self.left > 0
             && let Some(place) = place

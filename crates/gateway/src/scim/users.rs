@@ -22,7 +22,12 @@ use domain::{
     provisioning::{self as rules, Facts, Wanted},
 };
 use serde_json::Value;
-use store::{accounts, attributes::AttributeRow, groups, members};
+use store::{
+    accounts,
+    attributes::AttributeRow,
+    groups,
+    members::{self, Membership},
+};
 use uuid::Uuid;
 
 /// `GET /Users` (RFC 7644 3.4.2)
@@ -41,13 +46,19 @@ pub async fn search(call: ScimCall) -> ScimResult {
 pub async fn get(mut call: ScimCall) -> ScimResult {
     let id = AccountId(call.resource_id()?);
     let connection = call.connection;
-    let account = accounts::by_id(&mut call.tx, connection, id).await?.ok_or(Error::NotFound)?;
     let projection = Projection::parse(&call.query);
-    let (shown, meta) = show_one(&mut call, &account, &projection).await?;
+    let found = if projection.excludes("groups") {
+        accounts::by_id(&mut call.tx, connection, id).await?.map(|account| (account, Vec::new()))
+    } else {
+        accounts::with_groups(&mut call.tx, connection, id).await?
+    };
+    let (account, memberships) = found.ok_or(Error::NotFound)?;
+    let groups: Vec<GroupRef> = memberships.iter().map(|membership| group_ref(&call, membership)).collect();
+    let meta = meta(&call, &account, &groups);
     if call.has(&meta) {
         return Ok(answer::not_modified(&meta));
     }
-    Ok(answer::resource(StatusCode::OK, &shown, &meta))
+    Ok(answer::resource(StatusCode::OK, &render(&call, &account, &groups, &meta, &projection), &meta))
 }
 
 /// `POST /Users` (RFC 7644 3.3)
@@ -218,13 +229,7 @@ async fn with_groups(work: &mut Work, accounts: &[Account], wanted: bool) -> Res
         // In the order of accounts, so one account's are a run.
         let start = memberships.partition_point(|membership| membership.account < account.id);
         let run = memberships[start..].iter().take_while(|membership| membership.account == account.id);
-        run.map(|membership| GroupRef {
-            value: membership.group.to_string(),
-            display: membership.display_name.clone(),
-            direct: membership.direct,
-            location: format!("{}/Groups/{}", work.directory.base_url, membership.group),
-        })
-        .collect()
+        run.map(|membership| group_ref(work, membership)).collect()
     };
     let described = accounts.iter().map(|account| {
         let groups = of(account);
@@ -232,6 +237,15 @@ async fn with_groups(work: &mut Work, accounts: &[Account], wanted: bool) -> Res
         (groups, meta)
     });
     Ok(described.collect())
+}
+
+fn group_ref(work: &Work, membership: &Membership) -> GroupRef {
+    GroupRef {
+        value: membership.group.to_string(),
+        display: membership.display_name.clone(),
+        direct: membership.direct,
+        location: format!("{}/Groups/{}", work.base_url, membership.group),
+    }
 }
 
 async fn show_one(work: &mut Work, account: &Account, projection: &Projection) -> Result<(Value, Meta), Error> {

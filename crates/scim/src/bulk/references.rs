@@ -1,7 +1,7 @@
 //! References between the operations of a bulk request (RFC 7644 3.7.2): `bulkId:x` stands for the id of the resource
-//! that the POST with the bulkId x creates.
+//! that the POST with the bulkId x creates. It stands where an id may stand, and is a plain text elsewhere.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Work;
 use crate::error::{ScimError, quote};
@@ -12,7 +12,7 @@ impl Work {
     /// The bulkIds that it refers to, in its path and in its data.
     pub fn references(&self) -> Vec<&str> {
         let mut found: Vec<&str> = self.id.as_deref().and_then(bulk_id).into_iter().collect();
-        collect(&self.data, false, &mut found);
+        collect(&self.data, Place::Elsewhere, &mut found);
         found
     }
 
@@ -34,12 +34,59 @@ impl Work {
         {
             *id = lookup(bulk_id)?;
         }
-        replace(&mut self.data, false, &lookup)
+        replace(&mut self.data, Place::Elsewhere, &lookup)
     }
 
     /// Leaves out of the data what refers to these bulkIds: with a `value` or `$ref` goes what it is the value of.
     pub fn leave_out(&mut self, these: &dyn Fn(&str) -> bool) {
-        strip(&mut self.data, false, these);
+        strip(&mut self.data, Place::Elsewhere, these);
+    }
+
+    /// What `leave_out` would leave out, as data of its own.
+    pub fn left_out(&self, these: &dyn Fn(&str) -> bool) -> Option<Value> {
+        part(&self.data, Place::Elsewhere, these)
+    }
+}
+
+/// What a text may be where it stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// An id.
+    Id,
+    /// An address, which ends with an id.
+    Address,
+    Elsewhere,
+}
+
+impl Place {
+    /// Of the member of that name; a password may be any text, and nothing below it names anybody.
+    fn below(name: &str) -> Option<Self> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        if is("password") {
+            return None;
+        }
+        Some(if is("$ref") {
+            Self::Address
+        } else if ["value", "members", "manager"].into_iter().any(is) {
+            Self::Id
+        } else {
+            Self::Elsewhere
+        })
+    }
+
+    /// The bulkId that a text here refers to, and where the reference begins.
+    fn reference(self, text: &str) -> Option<(usize, &str)> {
+        let start = match self {
+            Self::Id => 0,
+            Self::Address => text.rfind('/').map_or(0, |slash| slash + 1),
+            Self::Elsewhere => return None,
+        };
+        bulk_id(&text[start..]).map(|id| (start, id))
+    }
+
+    /// Whether a member of that name is what the object around it is about.
+    fn is_all(name: &str) -> bool {
+        name.eq_ignore_ascii_case("value") || name.eq_ignore_ascii_case("$ref")
     }
 }
 
@@ -49,19 +96,15 @@ fn bulk_id(text: &str) -> Option<&str> {
     head.eq_ignore_ascii_case(PREFIX).then(|| &text[PREFIX.len()..])
 }
 
-/// Where in a text the reference begins: an address (`$ref`) ends with it.
-fn start(text: &str, is_address: bool) -> Option<usize> {
-    let start = if is_address { text.rfind('/').map_or(0, |slash| slash + 1) } else { 0 };
-    bulk_id(&text[start..]).map(|_| start)
-}
-
-fn collect<'v>(value: &'v Value, is_address: bool, found: &mut Vec<&'v str>) {
+fn collect<'v>(value: &'v Value, place: Place, found: &mut Vec<&'v str>) {
     match value {
-        Value::String(text) => found.extend(start(text, is_address).and_then(|start| bulk_id(&text[start..]))),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, is_address, found)),
+        Value::String(text) => found.extend(place.reference(text).map(|(_, id)| id)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, place, found)),
         Value::Object(members) => {
-            for (name, value) in members.iter().filter(|(name, _)| may_refer(name)) {
-                collect(value, is_address_name(name), found);
+            for (name, value) in members {
+                if let Some(place) = Place::below(name) {
+                    collect(value, place, found);
+                }
             }
         }
         _ => {}
@@ -69,18 +112,18 @@ fn collect<'v>(value: &'v Value, is_address: bool, found: &mut Vec<&'v str>) {
 }
 
 /// Removes references from a value; answers whether the value itself is, or was about, one.
-fn strip(value: &mut Value, is_address: bool, these: &dyn Fn(&str) -> bool) -> bool {
+fn strip(value: &mut Value, place: Place, these: &dyn Fn(&str) -> bool) -> bool {
     match value {
-        Value::String(text) => start(text, is_address).and_then(|start| bulk_id(&text[start..])).is_some_and(these),
+        Value::String(text) => place.reference(text).is_some_and(|(_, id)| these(id)),
         Value::Array(items) => {
-            items.retain_mut(|item| !strip(item, is_address, these));
+            items.retain_mut(|item| !strip(item, place, these));
             false
         }
         Value::Object(members) => {
             let mut about_one = false;
             members.retain(|name, member| {
-                let goes = may_refer(name) && strip(member, is_address_name(name), these);
-                about_one |= goes && (name.eq_ignore_ascii_case("value") || is_address_name(name));
+                let goes = Place::below(name).is_some_and(|place| strip(member, place, these));
+                about_one |= goes && Place::is_all(name);
                 !goes
             });
             about_one
@@ -89,35 +132,47 @@ fn strip(value: &mut Value, is_address: bool, these: &dyn Fn(&str) -> bool) -> b
     }
 }
 
+/// Of a value only what `strip` removes, with the names around it.
+fn part(value: &Value, place: Place, these: &dyn Fn(&str) -> bool) -> Option<Value> {
+    match value {
+        Value::String(text) => place.reference(text).filter(|(_, id)| these(id)).map(|_| value.clone()),
+        Value::Array(items) => {
+            let parts: Vec<Value> = items.iter().filter_map(|item| part(item, place, these)).collect();
+            (!parts.is_empty()).then_some(Value::Array(parts))
+        }
+        Value::Object(members) => {
+            let of = |(name, member): (&String, &Value)| {
+                let part = part(member, Place::below(name)?, these)?;
+                Some((name.clone(), part))
+            };
+            let parts: Map<String, Value> = members.iter().filter_map(of).collect();
+            if parts.keys().any(|name| Place::is_all(name)) {
+                return Some(value.clone());
+            }
+            (!parts.is_empty()).then_some(Value::Object(parts))
+        }
+        _ => None,
+    }
+}
+
 fn replace(
     value: &mut Value,
-    is_address: bool,
+    place: Place,
     lookup: &dyn Fn(&str) -> Result<String, ScimError>,
 ) -> Result<(), ScimError> {
     match value {
         Value::String(text) => {
-            if let Some(start) = start(text, is_address)
-                && let Some(bulk_id) = bulk_id(&text[start..])
-            {
+            if let Some((start, bulk_id)) = place.reference(text) {
                 let id = lookup(bulk_id)?;
                 text.replace_range(start.., &id);
             }
             Ok(())
         }
-        Value::Array(items) => items.iter_mut().try_for_each(|item| replace(item, is_address, lookup)),
-        Value::Object(members) => members
-            .iter_mut()
-            .filter(|(name, _)| may_refer(name))
-            .try_for_each(|(name, value)| replace(value, is_address_name(name), lookup)),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| replace(item, place, lookup)),
+        Value::Object(members) => members.iter_mut().try_for_each(|(name, value)| match Place::below(name) {
+            Some(place) => replace(value, place, lookup),
+            None => Ok(()),
+        }),
         _ => Ok(()),
     }
-}
-
-/// A password may be any text, and names nobody.
-fn may_refer(name: &str) -> bool {
-    !name.eq_ignore_ascii_case("password")
-}
-
-fn is_address_name(name: &str) -> bool {
-    name.eq_ignore_ascii_case("$ref")
 }

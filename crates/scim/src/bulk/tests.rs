@@ -174,19 +174,45 @@ fn what_is_referenced_runs_first() {
 }
 
 #[test]
+fn what_is_left_out_for_now_is_what_is_added_later() {
+    let data = json!({
+        "userName": "u",
+        "urn:x:2.0:User": {"department": "d", "manager": {"value": "bulkId:b", "displayName": "B"}},
+        "manager": {"value": "bulkId:gone"},
+        "members": [{"value": "bulkId:b", "type": "User"}, {"value": "7"}, {"value": "bulkId:a"}],
+    });
+    let mut work = Work { resource: Resource::User, id: None, data };
+    let is_to_come = |id: &str| id == "b";
+    let later = json!({
+        "urn:x:2.0:User": {"manager": {"value": "bulkId:b", "displayName": "B"}},
+        "members": [{"value": "bulkId:b", "type": "User"}],
+    });
+    assert_eq!(work.left_out(&is_to_come), Some(later));
+    work.leave_out(&is_to_come);
+    let now = json!({
+        "userName": "u",
+        "urn:x:2.0:User": {"department": "d"},
+        "manager": {"value": "bulkId:gone"},
+        "members": [{"value": "7"}, {"value": "bulkId:a"}],
+    });
+    assert_eq!((&work.data, work.left_out(&is_to_come)), (&now, None));
+}
+
+#[test]
 fn references_become_ids() {
     let mut work = Work {
         resource: Resource::User,
         id: Some("BulkID:a".to_owned()),
         data: json!({
             "manager": {"value": "bulkId:b", "$ref": "../Users/bulkId:b"},
-            "list": ["bulkId:a", "abulkId:a", 5, null],
+            "members": ["bulkId:a", "abulkId:a", 5, null],
+            "nickName": "bulkId: the name of my band",
             "title": "see /bulkId:a",
             "bulkId:a": 1,
             "Password": "bulkId:secret",
         }),
     };
-    assert_eq!(work.references(), ["a", "a", "b", "b"]);
+    assert_eq!(work.references(), ["a", "b", "b", "a"]);
     let failed = work.clone().resolve(&|id| (id == "a").then(|| "A".to_owned())).unwrap_err();
     assert_eq!((failed.status, failed.scim_type), (409, None));
     assert!(failed.detail.contains("refers to the bulkId \"b\", but that operation failed."), "{failed}");
@@ -194,7 +220,8 @@ fn references_become_ids() {
     assert_eq!(work.id.as_deref(), Some("A"));
     let expected = json!({
         "manager": {"value": "B", "$ref": "../Users/B"},
-        "list": ["A", "abulkId:a", 5, null],
+        "members": ["A", "abulkId:a", 5, null],
+        "nickName": "bulkId: the name of my band",
         "title": "see /bulkId:a",
         "bulkId:a": 1,
         "Password": "bulkId:secret",

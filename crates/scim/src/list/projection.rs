@@ -1,10 +1,15 @@
 //! Which attributes of a resource a response shows (RFC 7644 3.9).
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::Projection;
 use crate::path::AttributePath;
-use crate::schema::{self, ResourceType, Returned};
+use crate::schema::{self, ResourceType, Returned, Target};
+
+/// Names of attributes that one request may list.
+const MOST_NAMES: usize = 1_000;
 
 impl Projection {
     /// Reads `attributes` and `excludedAttributes` of a query string (RFC 7644 3.9); what is no name is ignored.
@@ -40,59 +45,73 @@ impl Projection {
         let Value::Object(members) = resource else { return resource };
         let mut shown = members;
         if !self.attributes.is_empty() {
-            shown = shown.into_iter().filter_map(|(name, value)| self.keep(kind, name, value)).collect();
+            let wanted: Vec<_> = self.attributes.iter().filter(|path| exists(kind, path)).collect();
+            shown = shown.into_iter().filter_map(|(name, value)| keep(&wanted, kind, name, value)).collect();
         }
-        for path in &self.excluded {
+        for path in self.excluded.iter().filter(|path| exists(kind, path)) {
             exclude(&mut shown, kind, path);
         }
         Value::Object(shown)
     }
+}
 
-    /// What `attributes` leaves of one member of a resource.
-    fn keep(&self, kind: &ResourceType, name: String, value: Value) -> Option<(String, Value)> {
-        if is_always_returned(kind, &name) {
-            return Some((name, value));
-        }
-        if !name.contains(':') {
-            let paths = || self.attributes.iter().filter(|path| path.is_core(&name));
-            let whole = self.attributes.iter().any(is_core_schema) || paths().any(|path| path.sub.is_none());
-            let value = if whole { Some(value) } else { subs(value, paths()) };
-            return value.map(|value| (name, value));
-        }
-        if self.attributes.iter().any(|path| path.is_schema(&name)) {
-            return Some((name, value));
-        }
-        let Value::Object(members) = value else { return None };
-        let own = |path: &&AttributePath| path.schema.as_deref().is_some_and(|urn| urn.eq_ignore_ascii_case(&name));
-        let mut kept = Map::new();
-        for (attribute, value) in members {
-            let paths =
-                || self.attributes.iter().filter(own).filter(|path| path.attribute.eq_ignore_ascii_case(&attribute));
-            let value = if paths().any(|path| path.sub.is_none()) { Some(value) } else { subs(value, paths()) };
-            if let Some(value) = value {
-                kept.insert(attribute, value);
-            }
-        }
-        (!kept.is_empty()).then_some((name, Value::Object(kept)))
+/// Whether a resource of this kind can have it; what it cannot have must cost nothing for each of its values.
+fn exists(kind: &ResourceType, path: &AttributePath) -> bool {
+    match (kind.resolve(path), &path.sub) {
+        (Some(Target::Attribute(_, attribute)), Some(sub)) => attribute.sub(sub).is_some(),
+        (target, _) => target.is_some(),
     }
 }
 
+/// What `attributes` leaves of one member of a resource.
+fn keep(wanted: &[&AttributePath], kind: &ResourceType, name: String, value: Value) -> Option<(String, Value)> {
+    if is_always_returned(kind, &name) {
+        return Some((name, value));
+    }
+    let wanted = || wanted.iter().copied();
+    if !name.contains(':') {
+        let paths = || wanted().filter(|path| path.is_core(&name));
+        let whole = wanted().any(is_core_schema) || paths().any(|path| path.sub.is_none());
+        let value = if whole { Some(value) } else { subs(value, &paths().collect::<Vec<_>>()) };
+        return value.map(|value| (name, value));
+    }
+    if wanted().any(|path| path.is_schema(&name)) {
+        return Some((name, value));
+    }
+    let Value::Object(members) = value else { return None };
+    let own = |path: &&AttributePath| path.schema.as_deref().is_some_and(|urn| urn.eq_ignore_ascii_case(&name));
+    let mut kept = Map::new();
+    for (attribute, value) in members {
+        let paths = || wanted().filter(own).filter(|path| path.attribute.eq_ignore_ascii_case(&attribute));
+        let whole = paths().any(|path| path.sub.is_none());
+        let value = if whole { Some(value) } else { subs(value, &paths().collect::<Vec<_>>()) };
+        if let Some(value) = value {
+            kept.insert(attribute, value);
+        }
+    }
+    (!kept.is_empty()).then_some((name, Value::Object(kept)))
+}
+
+/// The names in these texts, each once; no schema has more of them than are read.
 fn names<'n>(texts: impl IntoIterator<Item = &'n str>) -> impl Iterator<Item = AttributePath> {
-    texts.into_iter().flat_map(|text| text.split(',')).filter_map(|name| AttributePath::read(name.trim()))
+    let mut seen = HashSet::new();
+    let distinct = move |name: &&str| !name.is_empty() && seen.insert(name.to_ascii_lowercase());
+    let names = texts.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(distinct);
+    names.take(MOST_NAMES).filter_map(AttributePath::read)
 }
 
 /// The parts of a complex value, or of each of its values, that the paths name.
-fn subs<'p>(value: Value, paths: impl Iterator<Item = &'p AttributePath> + Clone) -> Option<Value> {
+fn subs(value: Value, paths: &[&AttributePath]) -> Option<Value> {
     match value {
         Value::Object(members) => {
             let wanted = |name: &str| {
-                paths.clone().any(|path| path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name)))
+                paths.iter().any(|path| path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case(name)))
             };
             let kept: Map<_, _> = members.into_iter().filter(|(name, _)| wanted(name)).collect();
             (!kept.is_empty()).then_some(Value::Object(kept))
         }
         Value::Array(items) => {
-            let kept: Vec<_> = items.into_iter().filter_map(|item| subs(item, paths.clone())).collect();
+            let kept: Vec<_> = items.into_iter().filter_map(|item| subs(item, paths)).collect();
             (!kept.is_empty()).then_some(Value::Array(kept))
         }
         _ => None,

@@ -381,14 +381,39 @@ fn the_size_of_a_request_is_bounded() {
     let remove = json!({"op": "remove", "path": "title"});
     assert!(patch(Value::Array(vec![remove.clone(); 1000])).is_ok());
     assert_eq!(patch(Value::Array(vec![remove; 1001])).unwrap_err().status, 413);
+    // Without a path, one operation may stand for many.
+    let several = |count: usize| json!([{"op": "add", "value": vec![json!({"title": "x"}); count]}]);
+    assert!(patch(several(1000)).is_ok());
+    assert_eq!(patch(several(1001)).unwrap_err().status, 413);
     let filtered = |terms: usize| json!({"op": "remove", "path": format!("emails[{}]", vec!["value eq \"x\""; terms].join(" or "))});
     assert!(apply(ann(), Value::Array(vec![filtered(10); 1000])).is_ok());
-    assert_eq!(apply(ann(), Value::Array(vec![filtered(11); 1000])).unwrap_err().status, 413);
     let named = |name: String| json!([{"op": "add", "value": {name: "x"}}]);
     assert_eq!(apply(ann(), named(format!("emails[{}]", "a pr or ".repeat(10_001)))).unwrap_err().status, 413);
-    let many = json!({"op": "remove", "path": "emails", "value": vec!["a"; 9999]});
-    assert!(apply(ann(), json!([many])).is_ok());
-    assert_eq!(apply(ann(), json!([many, {"op": "add", "value": {"emails": ["a", "b"]}}])).unwrap_err().status, 413);
+}
+
+#[test]
+fn a_request_that_would_keep_the_server_busy_is_refused() {
+    let emails: Vec<Value> = (0..1000).map(|n| json!({"value": format!("é{n}{}", "x".repeat(240))})).collect();
+    let mut crowded = ann();
+    crowded["emails"] = json!(emails);
+    let mut wordy = ann();
+    wordy["addresses"] = json!(vec![json!({"formatted": "é".repeat(4500)}); 100]);
+    let removal = |attribute: &str, value: Value, count: usize| json!([{"op": "remove", "path": attribute, "value": vec![value; count]}]);
+    let path = format!("emails[{}].display", vec!["value eq \"é0\""; 60].join(" or "));
+    let table = [
+        (&crowded, removal("emails", json!({"value": "é0"}), 100), true),
+        (&crowded, removal("emails", json!({"value": "é0"}), 9_900), false),
+        (&crowded, json!(vec![json!({"op": "replace", "path": path, "value": "x"}); 160]), false),
+        (&crowded, json!(vec![json!({"op": "replace", "value": {"emails.display": "x"}}); 1000]), false),
+        (&wordy, removal("addresses", json!({"formatted": "é"}), 10), true),
+        (&wordy, removal("addresses", json!({"formatted": "é"}), 200), false),
+        (&ann(), json!([{"op": "add", "path": "emails", "value": emails[..900]}]), true),
+    ];
+    for (user, operations, fits) in table {
+        let outcome = apply(user.clone(), operations.clone());
+        let status = outcome.as_ref().err().map(|error| error.status);
+        assert_eq!(status, (!fits).then_some(413), "{}", &operations.to_string()[..100]);
+    }
 }
 
 #[test]

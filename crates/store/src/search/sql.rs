@@ -29,13 +29,35 @@ pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i6
     sort_key(&mut query, search.order.as_ref());
     query.push(" AS sort_key");
     from(&mut query, resource, search);
+    in_order(&mut query, search.order.as_ref(), Key::Computed, start, limit);
+    query
+}
+
+/// Whether the sort key is a column of what is selected from.
+#[derive(Clone, Copy)]
+enum Key {
+    Known,
+    Computed,
+}
+
+impl Key {
+    fn push(self, query: &mut Query, order: &Order) {
+        match self {
+            Self::Known => drop(query.push("r.sort_key")),
+            Self::Computed => sort_key(query, Some(order)),
+        }
+    }
+}
+
+/// What follows the conditions: where the page starts, in which order, and how long it is.
+fn in_order(query: &mut Query, order: Option<&Order>, key: Key, start: &Start, limit: i64) {
     if let Start::After(place) = start {
         query.push(" AND ");
-        behind(&mut query, search.order.as_ref(), place);
+        behind(query, order, key, place);
     }
     query.push(" ORDER BY ");
-    if let Some(order) = &search.order {
-        sort_key(&mut query, Some(order));
+    if let Some(order) = order {
+        key.push(query, order);
         query.push(if order.descending { " DESC NULLS FIRST, " } else { " ASC NULLS LAST, " });
     }
     query.push("r.id LIMIT ").push_bind(limit);
@@ -44,6 +66,27 @@ pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i6
     {
         query.push(" OFFSET ").push_bind(*offset);
     }
+}
+
+/// A page as places only, for what no index leads to: it is searched once, however many pieces it is read in. What is
+/// ordered by an attribute has its key looked up once for each resource, behind a fence that the planner respects.
+pub(super) fn places(resource: Resource, search: &Search, start: &Start, limit: i64) -> Query {
+    let order = search.order.as_ref();
+    let fenced = matches!(order, Some(Order { by: OrderBy::Attribute(_), .. }));
+    let mut query = Query::new("-- search::places\nSELECT r.id, ");
+    if fenced {
+        query.push("r.sort_key FROM (SELECT r.id, ");
+        sort_key(&mut query, order);
+        query.push(" AS sort_key");
+        from(&mut query, resource, search);
+        query.push(" OFFSET 0) AS r WHERE true");
+    } else {
+        sort_key(&mut query, order);
+        query.push(" AS sort_key");
+        from(&mut query, resource, search);
+    }
+    let key = if fenced { Key::Known } else { Key::Computed };
+    in_order(&mut query, order, key, start, limit);
     query
 }
 
@@ -62,7 +105,8 @@ fn from(query: &mut Query, resource: Resource, search: &Search) {
     query.push_bind(search.connection.0);
     if let Some(condition) = &search.condition {
         query.push(" AND ");
-        Writer { query, connection: search.connection.0, element: None, joins: MOST_JOINS }.condition(condition);
+        Writer { query, connection: search.connection.0, element: None, member: None, joins: MOST_JOINS }
+            .condition(condition);
     }
 }
 
@@ -90,7 +134,7 @@ fn sort_key(query: &mut Query, order: Option<&Order>) {
 }
 
 /// Behind a place, in the order of `page`.
-fn behind(query: &mut Query, order: Option<&Order>, place: &Place) {
+fn behind(query: &mut Query, order: Option<&Order>, by: Key, place: &Place) {
     let Some(order) = order else {
         query.push("r.id > ").push_bind(place.id);
         return;
@@ -98,23 +142,23 @@ fn behind(query: &mut Query, order: Option<&Order>, place: &Place) {
     query.push("(");
     match &place.key {
         Some(key) => {
-            sort_key(query, Some(order));
+            by.push(query, order);
             query.push(if order.descending { " < " } else { " > " }).push_bind(key).push(" COLLATE \"C\" OR (");
-            sort_key(query, Some(order));
+            by.push(query, order);
             query.push(" = ").push_bind(key).push(" AND r.id > ").push_bind(place.id).push(")");
             if !order.descending {
                 query.push(" OR ");
-                sort_key(query, Some(order));
+                by.push(query, order);
                 query.push(" IS NULL");
             }
         }
         None => {
             query.push("(");
-            sort_key(query, Some(order));
+            by.push(query, order);
             query.push(" IS NULL AND r.id > ").push_bind(place.id).push(")");
             if order.descending {
                 query.push(" OR ");
-                sort_key(query, Some(order));
+                by.push(query, order);
                 query.push(" IS NOT NULL");
             }
         }
@@ -140,11 +184,19 @@ fn text(column: Column) -> &'static str {
     }
 }
 
-/// Writes conditions; inside an element, `e` is its row.
+/// Which table `m` is.
+#[derive(Clone, Copy)]
+enum MemberRow {
+    Account,
+    Group,
+}
+
+/// Writes conditions; inside an element, `e` is its row, and inside a member, `m`.
 struct Writer<'w> {
     query: &'w mut Query,
     connection: Uuid,
     element: Option<&'w str>,
+    member: Option<MemberRow>,
     /// How many more questions the planner may turn into joins.
     joins: usize,
 }
@@ -167,6 +219,7 @@ impl Writer<'_> {
             Condition::Attribute(leaf, test) => self.attribute(leaf, test),
             Condition::Element(path, inner) => self.one_element(path, inner),
             Condition::InGroup(inner) => self.in_group(inner),
+            Condition::OneMember(inner) => self.one_member(inner),
             Condition::Member(member, test) => self.member(*member, test),
         }
     }
@@ -241,7 +294,7 @@ impl Writer<'_> {
     }
 
     fn inside<'i>(&'i mut self, element: Option<&'i str>) -> Writer<'i> {
-        Writer { query: self.query, connection: self.connection, element, joins: 0 }
+        Writer { query: self.query, connection: self.connection, element, member: None, joins: 0 }
     }
 
     /// Begins "the resource is one of these"; answers how to end it. The planner tries all orders of what it may join,
@@ -309,36 +362,40 @@ impl Writer<'_> {
         self.query.push(end);
     }
 
-    fn member(&mut self, member: Member, test: &Test) {
+    /// Some member, be it an account or a group, of which the condition holds.
+    fn one_member(&mut self, inner: &Condition) {
         let kinds = [
-            (
-                "EXISTS (SELECT FROM group_members m WHERE m.group_id = r.id AND ",
-                "m.account_id",
-                "'user'::text COLLATE \"C\"",
-            ),
-            (
-                " OR EXISTS (SELECT FROM group_groups m WHERE m.group_id = r.id AND ",
-                "m.member_id",
-                "'group'::text COLLATE \"C\"",
-            ),
+            ("EXISTS (SELECT FROM group_members m WHERE m.group_id = r.id AND ", MemberRow::Account),
+            (" OR EXISTS (SELECT FROM group_groups m WHERE m.group_id = r.id AND ", MemberRow::Group),
         ];
         self.query.push("(");
-        for (exists, id, kind) in kinds {
+        for (exists, row) in kinds {
             self.query.push(exists);
-            match (member, test) {
-                (Member::Id, Test::Equal(key)) => {
-                    let wanted = Uuid::try_parse(key).ok().filter(|uuid| uuid.to_string() == *key);
-                    self.query.push(id).push(" = ").push_bind(wanted);
-                }
-                (Member::Id, test) => {
-                    let as_text = format!("{id}::text COLLATE \"C\"");
-                    self.test(&as_text, &as_text, test);
-                }
-                (Member::Kind, test) => self.test(kind, kind, test),
-            }
+            let mut inside = self.inside(None);
+            inside.member = Some(row);
+            inside.condition(inner);
             self.query.push(")");
         }
         self.query.push(")");
+    }
+
+    fn member(&mut self, member: Member, test: &Test) {
+        let (id, kind) = match self.member {
+            Some(MemberRow::Account) => ("m.account_id", "'user'::text COLLATE \"C\""),
+            Some(MemberRow::Group) => ("m.member_id", "'group'::text COLLATE \"C\""),
+            None => return self.one_member(&Condition::Member(member, test.clone())),
+        };
+        match (member, test) {
+            (Member::Id, Test::Equal(key)) => {
+                let wanted = Uuid::try_parse(key).ok().filter(|uuid| uuid.to_string() == *key);
+                self.query.push(id).push(" = ").push_bind(wanted);
+            }
+            (Member::Id, test) => {
+                let as_text = format!("{id}::text COLLATE \"C\"");
+                self.test(&as_text, &as_text, test);
+            }
+            (Member::Kind, test) => self.test(kind, kind, test),
+        }
     }
 }
 
