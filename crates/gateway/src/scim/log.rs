@@ -80,6 +80,7 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
     let trace = Trace::default();
     request.extensions_mut().insert(trace.clone());
     let (method, agent) = (request.method().to_string(), agent(request.headers()));
+    let address_sent = request.uri().to_string();
     let address = client_address(&request, app.config.server.trusted_proxies);
     let (at, started) = (app.clock.now(), Instant::now());
     let response = next.run(request).await;
@@ -100,7 +101,10 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
             target,
             status: response.status().as_u16(),
             code: outcome.map_or("ok", |outcome| outcome.code).to_owned(),
-            detail: outcome.map(|outcome| outcome.detail.clone()),
+            detail: outcome.map(|outcome| {
+                let body = proven.map(|(_, body)| body.as_ref()).unwrap_or_default();
+                redact::detail(&outcome.detail, &address_sent, body)
+            }),
             body: proven.filter(|_| failed).and_then(|(_, body)| redact::body(body)),
             token: proven.map(|(token, _)| *token),
             address,
@@ -120,7 +124,8 @@ fn below_base(request: &Request) -> Option<(ConnectionId, String)> {
 }
 
 fn agent(headers: &HeaderMap) -> String {
-    cut(headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default())
+    let sent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    cut(&redact::text(sent))
 }
 
 /// Whoever connects, or whom the outermost trusted proxy saw.
