@@ -5,13 +5,19 @@
 //! request line, header lines of its own (one without a value is left out), the body, and after `=>` the status and
 //! what the answer has to say: `null` stands for a member that must not be there, and elements of a list may stand in
 //! any order. `{{new x}}` takes a value out of an answer, `{{x}}` puts it into what follows; `domain` and `token` are
-//! the customer's.
+//! the customer's, `client` and `secret` OAuth 2 client credentials. Paths are below the SCIM base, but for the token
+//! endpoint, which is above it.
 
+use gateway::setup::directory::{self, TokenSpec};
 use harness::customer::{Customer, ScimAnswer};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+use store::scim_tokens::TokenKind;
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// OAuth's, and so in its form and not in SCIM's.
+const TOKEN_ENDPOINT: &str = "/../../oauth2/token";
 
 macro_rules! transcripts {
     ($($test:ident: $file:literal,)*) => {
@@ -85,6 +91,11 @@ impl Transcript {
         let mut names = Names::default();
         names.0.insert("domain".to_owned(), acme.domain.clone());
         names.0.insert("token".to_owned(), acme.token.clone());
+        let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
+        let spec = TokenSpec { kind: TokenKind::Client, ..TokenSpec::default() };
+        let (client, secret) = directory::create_token(store, now, acme.connection, spec).await.unwrap();
+        names.0.insert("client".to_owned(), client.to_string());
+        names.0.insert("secret".to_owned(), secret.reveal().to_owned());
         let mut wrong = Vec::new();
         for step in &self.steps {
             if let Err(problem) = self.play_step(step, acme, &mut names).await {
@@ -140,11 +151,15 @@ impl Step {
         if answer.status.as_u16() != self.status {
             return Err(format!("the status should be {}", self.status));
         }
-        let media_type = if answer.body.is_null() { "" } else { "application/scim+json" };
+        let media_type = match self.path.as_str() {
+            _ if answer.body.is_null() => "",
+            TOKEN_ENDPOINT => "application/json",
+            _ => "application/scim+json",
+        };
         if answer.content_type != media_type {
             return Err(format!("the content type should be {media_type:?}"));
         }
-        if self.status >= 400 {
+        if self.status >= 400 && self.path != TOKEN_ENDPOINT {
             let error = serde_json::json!({ "schemas": [ERROR], "status": self.status.to_string() });
             names.unify(&answer.body, &error, "")?;
         }

@@ -47,9 +47,9 @@ pub enum Access {
 
 impl Access {
     /// Other sites post here on purpose: identity providers, applications, and apps in a browser at the token
-    /// endpoint. What is accepted is proven by other means than cookies.
+    /// endpoint and the SCIM server. What is accepted is proven by other means than cookies.
     fn takes_cross_site_posts(self) -> bool {
-        matches!(self, Self::PublicCrossSite | Self::Client)
+        matches!(self, Self::PublicCrossSite | Self::Client | Self::ScimToken)
     }
 }
 
@@ -217,6 +217,9 @@ async fn wrong_method(method: Method, request: Request) -> Response {
     if is_scim(request.uri().path()) {
         let detail = format!("{method} is not possible here.");
         return ScimFailure::from(ScimError::method_not_allowed(detail)).into_response();
+    }
+    if request.uri().path().starts_with("/c/") && request.uri().path().ends_with("/oauth2/token") {
+        return scim::token::wrong_method();
     }
     StatusCode::METHOD_NOT_ALLOWED.into_response()
 }

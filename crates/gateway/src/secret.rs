@@ -31,6 +31,9 @@ impl Kind {
     }
 }
 
+/// What our secrets begin with, the root key's too.
+const PREFIXES: [&str; 5] = ["ghscim_", "ghsec_", "ghcode_", "ghref_", "ghroot_"];
+
 /// A secret in the clear, on its way to its owner. Its Debug form hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -90,6 +93,22 @@ pub fn claimed_tenant(kind: Kind, presented: &str) -> Option<TenantId> {
     let (tenant, secret) = bytes.split_at_checked(16)?;
     let tenant = Uuid::from_slice(tenant).ok()?;
     (secret.len() == 32).then_some(TenantId(tenant))
+}
+
+/// The text with `instead` for everything in it that begins like a secret of ours.
+pub fn replaced(text: &str, instead: &str) -> String {
+    // ASCII only, so that positions are the same.
+    let lower = text.to_ascii_lowercase();
+    let (mut result, mut done) = (String::new(), 0);
+    while let Some(start) = PREFIXES.iter().filter_map(|prefix| Some(done + lower[done..].find(prefix)?)).min() {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let length = text[start..].find(|c| !is_part(c)).unwrap_or(text.len() - start);
+        result.push_str(&text[done..start]);
+        result.push_str(instead);
+        done = start + length;
+    }
+    result.push_str(&text[done..]);
+    result
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {

@@ -1,8 +1,10 @@
 //! `gatehouse serve`: checks that it is fit to serve, serves, and stops without cutting anybody off.
 
+mod connections;
+
+use self::connections::BOUNDS;
 use crate::{app::App, cleaner, clock::Clock, config::Config, operations, router, telemetry};
 use anyhow::{Context, bail};
-use axum::Router;
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -30,10 +32,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     refuse_unfit(&app).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let public = serve(bind("server.listen", listen).await?, router::router(app.clone()), stopped.clone());
-    let operations =
-        serve(bind("operations.listen", operations_listen).await?, operations::router(app.clone()), stopped);
-    let servers = tokio::spawn(async move { tokio::try_join!(public, operations) });
+    let (public, operations) =
+        (bind("server.listen", listen).await?, bind("operations.listen", operations_listen).await?);
+    let public = connections::serve(public, router::router(app.clone()), BOUNDS, stopped.clone());
+    let operations = connections::serve(operations, operations::router(app.clone()), BOUNDS, stopped);
+    let servers = tokio::spawn(async move { tokio::join!(public, operations) });
     let cleaner = tokio::spawn(cleaner::run(app.clone()));
     info!(listen = %listen, operations = %operations_listen, public_url = app.issuer(), "Gatehouse serves");
 
@@ -62,17 +65,6 @@ async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("{key} = \"{address}\" cannot be listened on"))
 }
 
-async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
-    let until_stopped = async move {
-        // An error means that the sender is gone, which is a stop as well.
-        if stopped.wait_for(|stop| *stop).await.is_err() {
-            warn!("The stop channel closed");
-        }
-    };
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(until_stopped).await.context("a listener failed")
-}
-
 async fn wait_for_signal() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -83,9 +75,9 @@ async fn wait_for_signal() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn finish(mut servers: JoinHandle<anyhow::Result<((), ())>>, grace: Duration) -> anyhow::Result<()> {
+async fn finish(mut servers: JoinHandle<((), ())>, grace: Duration) -> anyhow::Result<()> {
     match tokio::time::timeout(grace, &mut servers).await {
-        Ok(served) => served.context("a server task failed")?.map(|_| ()),
+        Ok(served) => served.map(|_| ()).context("a server task failed"),
         Err(_) => {
             servers.abort();
             warn!("Some requests did not finish in time and were cut off");

@@ -261,7 +261,7 @@ impl Attribute {
 }
 
 /// The role as a resource; no connection changes it, so it is in no catalogue.
-pub(crate) fn role() -> ResourceType {
+pub fn role() -> ResourceType {
     core::role()
 }
 

@@ -11,8 +11,9 @@ pub struct Exchange {
     pub connection: ConnectionId,
     pub at: OffsetDateTime,
     pub method: String,
-    /// Path and query below the SCIM base.
+    /// Path and query below the SCIM base, or `/oauth2/token`.
     pub target: String,
+    /// 0 when the client hung up before the answer.
     pub status: u16,
     /// `ok`, or the code of what was wrong.
     pub code: String,

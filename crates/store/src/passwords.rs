@@ -1,7 +1,7 @@
 //! Passwords that an identity provider synchronizes, as Argon2id in PHC form; nobody reads them back but a sign-in.
 
 use crate::{error::Result, tenant::TenantTx};
-use domain::ids::AccountId;
+use domain::ids::{AccountId, ConnectionId};
 
 /// Stores the account's password in place of the one before.
 pub async fn set(tx: &mut TenantTx, account: AccountId, hash: &str) -> Result<()> {
@@ -17,4 +17,16 @@ pub async fn set(tx: &mut TenantTx, account: AccountId, hash: &str) -> Result<()
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Deletes the passwords of every account of the connection, and says how many there were.
+pub async fn delete_all(tx: &mut TenantTx, connection: ConnectionId) -> Result<u64> {
+    let done = sqlx::query!(
+        "-- passwords::delete_all
+         DELETE FROM account_passwords WHERE account_id IN (SELECT id FROM accounts WHERE connection_id = $1)",
+        connection.0
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
 }

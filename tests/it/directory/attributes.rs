@@ -239,6 +239,36 @@ async fn roles_are_resources_where_okta_may_ask_for_them() {
 }
 
 #[tokio::test]
+async fn roles_are_filtered_paged_and_shown_in_part() {
+    let acme = Customer::new().await;
+    let last = ROLES[5];
+    for (filter, found) in [
+        (format!("id eq \"{last}\""), vec![last]),
+        (format!("displayName EQ \"{last}\""), vec![last]),
+        (format!("displayName eq \"{}\"", last.to_lowercase()), vec![]),
+        ("id co \"E\" and not (id sw \"D\")".to_owned(), vec!["MANAGER", "SUPPORT_SPECIALIST"]),
+        ("type eq \"Role\" and id ew \"R\"".to_owned(), vec!["ADMINISTRATOR", "MANAGER", "DEVELOPER", "DESIGNER"]),
+        ("description sw \"the role of everybody\"".to_owned(), vec![last]),
+        ("meta.resourceType eq \"Role\" and id eq \"NOBODY\"".to_owned(), vec![]),
+    ] {
+        let page = get(&acme, &format!("/Roles?filter={}", super::encoded(&filter))).await;
+        let ids: Vec<_> =
+            page["Resources"].as_array().unwrap().iter().map(|role| role["id"].as_str().unwrap()).collect();
+        assert_eq!((ids, &page["totalResults"]), (found.clone(), &json!(found.len())), "{filter}");
+    }
+    let page = get(&acme, "/Roles?filter=id+ew+%22R%22&startIndex=2&count=1").await;
+    assert_says(&page, &json!({ "totalResults": 4, "startIndex": 2, "Resources": [{ "id": "MANAGER" }] }));
+    for filter in ["userName eq \"x\"", "nonsense pr", "emails.value eq \"x\"", "id eq 5", "id"] {
+        assert_no_filter(&acme, "/Roles", filter).await;
+    }
+    let shown = json!({ "schemas": [ROLE], "id": last, "displayName": last });
+    for query in ["attributes=displayName", "excludedAttributes=type,description,meta,id"] {
+        assert_eq!(get(&acme, &format!("/Roles/{last}?{query}")).await, shown, "{query}");
+        assert_eq!(get(&acme, &format!("/Roles?startIndex=6&{query}")).await["Resources"], json!([shown]), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn the_sample_user_is_there_for_oktas_test_and_only_once() {
     let acme = Customer::new().await;
     let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());

@@ -377,3 +377,57 @@ async fn a_token_of_another_connection_opens_nothing() {
     let raw = acme.sends(Method::GET, "/Users", &[("authorization", &acme.token)], "").await;
     assert_eq!(raw.document(200)["totalResults"], 1, "a raw token without Bearer");
 }
+
+#[tokio::test]
+async fn a_browser_app_with_a_credential_is_served_from_wherever_it_comes() {
+    let acme = Customer::new().await;
+    let (id, secret) = client(&acme, false).await;
+    let authorization = format!("Bearer {}", acme.token);
+    let http = reqwest::Client::new();
+    for (i, (name, value)) in [
+        ("origin", "https://admin.test"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({ "userName": format!("ann-{i}") }).to_string();
+        let mut headers = vec![("authorization", authorization.as_str()), (name, value)];
+        acme.sends(Method::POST, "/Users", &headers, &body).await.document(201);
+        headers.remove(0);
+        assert_refused(&acme.sends(Method::POST, "/Users", &headers, &body).await, 401, None);
+        let form = [("grant_type", "client_credentials")];
+        let request =
+            http.post(acme.url("/oauth2/token")).basic_auth(id, Some(&secret)).header(name, value).form(&form);
+        assert_eq!(request.send().await.unwrap().status(), 200, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_endpoint_says_in_oauths_form_what_it_does_not_read() {
+    let acme = Customer::new().await;
+    let http = reqwest::Client::new();
+    let url = acme.url("/oauth2/token");
+    let large = http.post(&url).body("x".repeat(1_100_000));
+    let form = "application/x-www-form-urlencoded";
+    let requests = [
+        (large.header("content-type", form), 413, None),
+        (http.get(&url), 405, Some("POST")),
+        (http.put(&url).header("content-type", form).body("grant_type=client_credentials"), 405, Some("POST")),
+        (http.delete(&url), 405, Some("POST")),
+    ];
+    for (request, status, allowed) in requests {
+        let response = request.send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap()),
+            (status, "application/json")
+        );
+        let allow: Vec<_> = response.headers().get_all("allow").iter().map(|value| value.to_str().unwrap()).collect();
+        assert_eq!(allow, Vec::from_iter(allowed));
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["error"], "invalid_request");
+        assert!(body["error_description"].as_str().unwrap().len() > 15);
+    }
+}

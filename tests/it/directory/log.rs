@@ -1,18 +1,25 @@
 //! The log of what identity providers asked and were told: complete, bounded, without secrets.
 
 use super::{get, group, user};
-use gateway::{cleaner, clock::Clock};
+use gateway::{
+    cleaner,
+    clock::Clock,
+    setup::directory::{self, TokenSpec},
+};
 use harness::{
-    customer::Customer,
-    gateway_process::{Gateway, unique},
+    customer::{Customer, until_waiting},
+    gateway_process::{Gateway, superuser, unique},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use store::{
     exchanges::{self, Exchange, Show},
+    scim_tokens::TokenKind,
     scope::Actor,
 };
 use time::Duration;
+use uuid::Uuid;
 
 /// The connection's exchanges, newest first.
 async fn exchanges(customer: &Customer, show: Show) -> Vec<Exchange> {
@@ -214,4 +221,64 @@ async fn a_bulk_request_with_a_failed_operation_says_so() {
     acme.scim(Method::POST, "/Bulk", Some(body)).await.document(200);
     let bulk = exchanges(&acme, Show::All).await.into_iter().find(|exchange| exchange.target == "/Bulk").unwrap();
     assert_ne!(bulk.code, "ok", "the IT admin looks here for why the group is not there");
+    assert!(bulk.body.unwrap().contains("\"staff\""), "and for what was sent");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_before_the_answer_is_recorded() {
+    let acme = Customer::new().await;
+    let ann = user(&acme, "ann").await;
+    let mut database = superuser().await;
+    let mut tx = database.begin().await.unwrap();
+    let lock = sqlx::query("SELECT FROM accounts WHERE id = $1 FOR UPDATE").bind(Uuid::parse_str(&ann).unwrap());
+    lock.execute(&mut *tx).await.unwrap();
+    let body = json!({ "Operations": [{ "op": "replace", "path": "title", "value": "Chef" }] });
+    let path = format!("/Users/{ann}");
+    let patch = acme.scim(Method::PATCH, &path, Some(body));
+    tokio::select! {
+        answer = patch => panic!("nothing should be answered: {}", answer.status),
+        () = until_waiting(&mut tx, 1) => {}
+    }
+    // The request is given up, and its connection with it; the server notices a moment later.
+    let recorded = async {
+        loop {
+            if let Some(gone) = exchanges(&acme, Show::Failed).await.pop() {
+                break gone;
+            }
+        }
+    };
+    let gone = tokio::time::timeout(std::time::Duration::from_secs(20), recorded).await.expect("it is recorded");
+    tx.rollback().await.unwrap();
+    assert_eq!((gone.method.as_str(), gone.status, gone.code.as_str()), ("PATCH", 0, "GH-SCIM-022"));
+    assert_eq!(gone.token, Some(acme.token_id));
+    assert!(gone.body.unwrap().contains("Chef") && gone.detail.unwrap().contains("went away"));
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_is_recorded_and_the_form_is_not() {
+    let acme = Customer::new().await;
+    let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
+    let spec = TokenSpec { kind: TokenKind::Client, ..TokenSpec::default() };
+    let (id, secret) = directory::create_token(store, now, acme.connection, spec).await.unwrap();
+    let http = reqwest::Client::new();
+    let ask = async |secret: &str, scope: &str| {
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        let url = acme.url("/oauth2/token?client_secret=hunter2");
+        let answer = http.post(url).basic_auth(id, Some(secret)).form(&form).send().await.unwrap();
+        acme.gateway.clock.advance(Duration::seconds(1));
+        answer.status().as_u16()
+    };
+    assert_eq!(ask(secret.reveal(), "scim").await, 200);
+    assert_eq!(ask(secret.reveal(), "hunter2").await, 400);
+    for _ in 0..50 {
+        assert_eq!(ask("hunter2", "scim").await, 401);
+    }
+    let recorded = exchanges(&acme, Show::All).await;
+    assert!((3..30).contains(&recorded.len()), "strangers are few: {}", recorded.len());
+    let seen: Vec<_> = recorded.iter().rev().map(|one| (one.status, one.code.as_str(), one.token)).take(3).collect();
+    assert_eq!(seen, [(200, "ok", Some(id)), (400, "GH-SCIM-024", Some(id)), (401, "GH-SCIM-023", None)]);
+    for one in recorded {
+        assert_eq!((one.method.as_str(), one.target.as_str(), &one.body), ("POST", "/oauth2/token", &None));
+        assert!(!one.detail.unwrap_or_default().contains("hunter2"));
+    }
 }

@@ -121,11 +121,32 @@ async fn a_synchronized_password_is_kept_as_argon2id_and_nothing_else() {
         json!([{ "op": "replace", "path": "password", "value": "other" }, { "op": "remove", "path": "userName" }]);
     patch(&acme, &at, wrong).await.document(400);
     assert_eq!(kept(&ann).await, before, "all or nothing");
-    synchronize(&acme, false).await;
-    patch(&acme, &at, json!([{ "op": "replace", "path": "password", "value": "other" }])).await.document(200);
-    assert_eq!(kept(&ann).await, before, "switched off");
     acme.scim(Method::DELETE, &at, None).await.document(204);
     assert_eq!(kept(&ann).await, None);
+}
+
+#[tokio::test]
+async fn passwords_are_forgotten_when_the_connection_stops_to_synchronize_them() {
+    let acme = synchronizing().await;
+    let sibling = acme.sibling(&acme.application).await;
+    synchronize(&sibling, true).await;
+    let named = |name: &str| json!({ "userName": name, "password": unique("Pa55") });
+    let ann = id(&create(&acme, "/Users", named("ann")).await);
+    let ben = id(&create(&acme, "/Users", named("ben")).await);
+    let other = id(&create(&sibling, "/Users", named("ann")).await);
+    let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
+    setup::set_provisioning(store, now, acme.connection, |settings| settings.entitlements = true).await.unwrap();
+    assert!(kept(&ann).await.is_some(), "another setting is no reason");
+    synchronize(&acme, false).await;
+    assert_eq!((kept(&ann).await, kept(&ben).await), (None, None));
+    assert!(kept(&other).await.is_some(), "another connection's stay");
+    assert_says(
+        acme.events("connection.updated").await.last().unwrap(),
+        &json!({ "data": { "passwords_deleted": 2 } }),
+    );
+    let password = json!([{ "op": "replace", "path": "password", "value": "other" }]);
+    patch(&acme, &format!("/Users/{ann}"), password).await.document(200);
+    assert_eq!(kept(&ann).await, None, "and no new one is kept");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Errors in OAuth's form (RFC 6749 5.2, RFC 6750 3).
 
-use super::{Error, log};
+use super::{Error, ScimOutcome, log};
 use ::oidc::error::{ErrorCode, OAuthError};
 use axum::{
     Json,
@@ -14,24 +14,33 @@ pub struct OAuthFailure {
     error: Error,
     /// What a 401 asks for: `Basic` at the token endpoint, `Bearer` at userinfo.
     scheme: &'static str,
+    /// Where HTTP has a better one than OAuth.
+    status: Option<StatusCode>,
 }
 
 impl OAuthFailure {
     /// The failure of an endpoint that takes an access token.
     pub fn bearer(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), scheme: "Bearer" }
+        Self { error: error.into(), scheme: "Bearer", status: None }
+    }
+
+    /// A request that is refused before it is read.
+    pub fn unread(status: StatusCode, sentence: &str) -> Self {
+        let error = OAuthError::new(ErrorCode::InvalidRequest, sentence);
+        Self { error: error.into(), scheme: "Basic", status: Some(status) }
     }
 }
 
 impl<E: Into<Error>> From<E> for OAuthFailure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), scheme: "Basic" }
+        Self { error: error.into(), scheme: "Basic", status: None }
     }
 }
 
 impl IntoResponse for OAuthFailure {
     fn into_response(self) -> Response {
         log(&self.error);
+        let too_many = matches!(self.error, Error::TooManyRequests { .. });
         let error = match self.error {
             Error::OAuth(error) => error,
             Error::Unauthorized => OAuthError::new(
@@ -48,8 +57,11 @@ impl IntoResponse for OAuthFailure {
             Error::Refusal(refusal) => OAuthError::new(ErrorCode::InvalidRequest, refusal.to_string()),
             _ => OAuthError::new(ErrorCode::ServerError, "Something went wrong on our side. Try again."),
         };
-        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let usual = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status.unwrap_or(usual);
         let mut response = (status, Json(error.to_json())).into_response();
+        let code = if too_many { "GH-SCIM-017" } else { code(error.code, status) };
+        response.extensions_mut().insert(ScimOutcome { code, detail: error.description });
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
@@ -59,5 +71,18 @@ impl IntoResponse for OAuthFailure {
             }
         }
         response
+    }
+}
+
+/// What the log of exchanges says of a connection's token endpoint.
+fn code(error: ErrorCode, status: StatusCode) -> &'static str {
+    match (error, status) {
+        (_, StatusCode::METHOD_NOT_ALLOWED) => "GH-SCIM-013",
+        (_, StatusCode::PAYLOAD_TOO_LARGE) => "GH-SCIM-015",
+        (ErrorCode::TemporarilyUnavailable, _) => "GH-SCIM-019",
+        (ErrorCode::ServerError, _) => "GH-SCIM-020",
+        (ErrorCode::InvalidClient, _) => "GH-SCIM-023",
+        (ErrorCode::InvalidScope, _) => "GH-SCIM-024",
+        _ => "GH-SCIM-025",
     }
 }

@@ -25,6 +25,12 @@ impl ScimOutcome {
     pub fn of(error: &ScimError) -> Self {
         Self { code: code(error), detail: error.detail.clone() }
     }
+
+    /// What the log says of a request whose client hung up.
+    pub fn nobody_waits() -> Self {
+        let detail = "The client went away before the answer. What it asked for may have been done; it will see that when it asks again.";
+        Self { code: "GH-SCIM-022", detail: detail.to_owned() }
+    }
 }
 
 /// An error on its way to a SCIM client.

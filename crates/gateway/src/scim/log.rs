@@ -20,13 +20,23 @@ use std::{
     time::Instant,
 };
 use store::{exchanges::Exchange, store::Store};
-use tokio::sync::{mpsc, oneshot};
+use time::OffsetDateTime;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 /// Exchanges that wait to be written; beyond, they are counted and dropped.
 const WAITING: usize = 10_000;
 
 /// The longest part of an address, or name of a client, that is kept, in characters.
 const MAX_TEXT: usize = 2_000;
+
+/// Where a connection's token endpoint is, below the connection.
+const TOKEN_ENDPOINT: &str = "/oauth2/token";
+
+/// Stands for the status of an answer that was not sent.
+const NO_STATUS: u16 = 0;
 
 /// What a request turned out to be, told by the extractor to the log.
 #[derive(Clone, Default)]
@@ -74,53 +84,104 @@ impl Log {
     }
 }
 
-/// Records the exchange when it is over.
+/// Records the exchange when it is over, however it ends.
 pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let Some((connection, target)) = below_base(&request) else { return next.run(request).await };
+    let Some((connection, target)) = place(&request) else { return next.run(request).await };
     let trace = Trace::default();
     request.extensions_mut().insert(trace.clone());
-    let (method, agent) = (request.method().to_string(), agent(request.headers()));
-    let address = client_address(&request, app.config.server.trusted_proxies);
-    let (at, started) = (app.clock.now(), Instant::now());
+    let begun = Begun {
+        connection,
+        target,
+        sent: request.uri().to_string(),
+        method: request.method().to_string(),
+        agent: agent(request.headers()),
+        address: client_address(&request, app.config.server.trusted_proxies),
+        at: app.clock.now(),
+        started: Instant::now(),
+        trace,
+        app,
+    };
+    let mut running = Running(Some(begun));
     let response = next.run(request).await;
-    let proven = trace.0.get();
-    if proven.is_none() && !app.limits.logs_stranger(connection) {
-        return response;
+    if let Some(begun) = running.0.take() {
+        begun.record(response.status().as_u16(), response.extensions().get()).await;
     }
-    // What names no connection of ours is nobody's to read.
-    let Ok(tenant) = app.tenant_of(connection, at).await else { return response };
-    let outcome = response.extensions().get::<ScimOutcome>();
-    let failed = response.status().is_client_error() || response.status().is_server_error();
-    app.log.record(
-        tenant,
-        Exchange {
+    response
+}
+
+/// A request that is not answered yet. The server drops it when the client hangs up.
+struct Running(Option<Begun>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(begun) = self.0.take().filter(|begun| begun.trace.0.get().is_some()) else { return };
+        // Whose it is may have to be looked up, which a drop cannot wait for.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { begun.record(NO_STATUS, Some(&ScimOutcome::nobody_waits())).await });
+        }
+    }
+}
+
+/// What is known of an exchange at its beginning.
+struct Begun {
+    app: App,
+    connection: ConnectionId,
+    target: String,
+    /// The address as it came.
+    sent: String,
+    trace: Trace,
+    method: String,
+    agent: String,
+    address: String,
+    at: OffsetDateTime,
+    started: Instant,
+}
+
+impl Begun {
+    async fn record(self, status: u16, outcome: Option<&ScimOutcome>) {
+        let Self { app, connection, target, sent, trace, method, agent, address, at, started } = self;
+        let proven = trace.0.get();
+        if proven.is_none() && !app.limits.logs_stranger(connection) {
+            return;
+        }
+        // What names no connection of ours is nobody's to read.
+        let Ok(tenant) = app.tenant_of(connection, at).await else { return };
+        let body = proven.map(|(_, body)| body.as_ref()).unwrap_or_default();
+        // A bulk request succeeds with operations that failed.
+        let failed = outcome.is_some() || status >= 400;
+        let exchange = Exchange {
             connection,
             at,
             method,
             target,
-            status: response.status().as_u16(),
+            status,
             code: outcome.map_or("ok", |outcome| outcome.code).to_owned(),
-            detail: outcome.map(|outcome| outcome.detail.clone()),
-            body: proven.filter(|_| failed).and_then(|(_, body)| redact::body(body)),
+            detail: outcome.map(|outcome| redact::detail(&outcome.detail, &sent, body)),
+            body: if failed { redact::body(body) } else { None },
             token: proven.map(|(token, _)| *token),
             address,
             agent,
             milliseconds: i32::try_from(started.elapsed().as_millis()).unwrap_or(i32::MAX),
-        },
-    );
-    response
+        };
+        app.log.record(tenant, exchange);
+    }
 }
 
-/// The connection, and path and query below its SCIM base.
-fn below_base(request: &Request) -> Option<(ConnectionId, String)> {
+/// The connection, and path and query below its SCIM base, or its token endpoint.
+fn place(request: &Request) -> Option<(ConnectionId, String)> {
     let rest = request.uri().path().strip_prefix("/c/")?;
+    if let Some(connection) = rest.strip_suffix(TOKEN_ENDPOINT) {
+        // Its query has no meaning; who puts a secret there is not to find it here.
+        return Some((connection.parse().ok()?, TOKEN_ENDPOINT.to_owned()));
+    }
     let (connection, path) = rest.split_once("/scim/v2")?;
     let target = redact::target(path, request.uri().query());
     Some((connection.parse().ok()?, cut(&target)))
 }
 
 fn agent(headers: &HeaderMap) -> String {
-    cut(headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default())
+    let sent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    cut(&redact::text(sent))
 }
 
 /// Whoever connects, or whom the outermost trusted proxy saw.

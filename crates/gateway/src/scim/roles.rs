@@ -3,19 +3,29 @@
 use super::{ScimResult, call::ScimCall};
 use crate::error::{Error, scim_json};
 use ::scim::{
-    discovery,
-    list::{self, ListQuery, Start},
+    discovery, filter,
+    list::{self, ListQuery, Projection, Start},
+    schema,
+    search::{self, Unknown},
 };
 use axum::http::StatusCode;
+use serde_json::Value;
 
 /// `GET /Roles`
 pub async fn list(call: ScimCall) -> ScimResult {
-    let query = ListQuery::parse(&call.query)?;
-    let start = if let Start::Index(start) = query.start { start } else { 1 };
+    let (query, kind) = (ListQuery::parse(&call.query)?, schema::role());
+    if let Some(filter) = &query.filter {
+        // Roles are tried in memory; what makes no sense is refused for the same reasons as at /Users.
+        search::resolve(filter, &kind, Unknown::Refuse)?;
+    }
+    let matches = |role: &Value| query.filter.as_ref().is_none_or(|filter| filter::matches(filter, role, &kind));
     let all = call.roles().roles().iter().map(|role| resource(&call, role));
-    let total = i64::try_from(call.roles().roles().len()).unwrap_or(i64::MAX);
+    let matching: Vec<Value> = all.filter(matches).collect();
+    let total = i64::try_from(matching.len()).unwrap_or(i64::MAX);
+    let start = if let Start::Index(start) = query.start { start } else { 1 };
     let skipped = usize::try_from(start - 1).unwrap_or(usize::MAX);
-    let page = all.skip(skipped).take(query.count).collect();
+    let page = matching.into_iter().skip(skipped).take(query.count);
+    let page = page.map(|role| query.projection.apply(role, &kind)).collect();
     let answer = list::list_response(total, start, page);
     call.work.tx.rollback().await?;
     Ok(scim_json(StatusCode::OK, &answer))
@@ -25,11 +35,12 @@ pub async fn list(call: ScimCall) -> ScimResult {
 pub async fn get(call: ScimCall) -> ScimResult {
     let role = call.roles().roles().iter().find(|role| role.as_str() == call.name());
     let role = role.map(|role| resource(&call, role)).ok_or(Error::NotFound)?;
+    let shown = Projection::parse(&call.query).apply(role, &schema::role());
     call.work.tx.rollback().await?;
-    Ok(scim_json(StatusCode::OK, &role))
+    Ok(scim_json(StatusCode::OK, &shown))
 }
 
-fn resource(call: &ScimCall, role: &str) -> serde_json::Value {
+fn resource(call: &ScimCall, role: &str) -> Value {
     let place = if role == call.roles().lowest() {
         "The role of everybody who has no other."
     } else {

@@ -1,5 +1,6 @@
 //! The token endpoint of a connection: OAuth 2 client credentials become a SCIM token (RFC 6749 4.4).
 
+use super::log::Trace;
 use crate::{
     app::App,
     error::{Error, OAuthFailure},
@@ -12,10 +13,10 @@ use ::oidc::{
     form::Form,
 };
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
-    extract::{RawPathParams, State},
-    http::{HeaderMap, header},
+    extract::{RawPathParams, State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -42,27 +43,15 @@ const WRITE: &str = "scim";
 pub async fn post(
     State(app): State<App>,
     parameters: RawPathParams,
+    trace: Option<Extension<Trace>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, OAuthFailure> {
     let connection = extract::connection(&parameters).ok_or(Error::Unauthorized)?;
+    let body = body.map_err(|rejection| unreadable(&rejection))?;
     let text = std::str::from_utf8(&body).unwrap_or_default();
     let form = Form::parse(text)?;
-    match form.get("grant_type")? {
-        Some("client_credentials") => {}
-        None => {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidRequest,
-                "grant_type is missing. Send grant_type=client_credentials.",
-            )
-            .into());
-        }
-        Some(_) => {
-            let sentence =
-                "This endpoint knows the grant type client_credentials only. Choose it in the identity provider.";
-            return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, sentence).into());
-        }
-    }
+    check_grant_type(form.get("grant_type")?)?;
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let presented = client::credentials(authorization, form.get("client_id")?, form.get("client_secret")?)?;
     let id: TokenId = presented.id.parse().map_err(|_| Error::Unauthorized)?;
@@ -76,6 +65,10 @@ pub async fn post(
     let secret = presented.secret.ok_or(Error::Unauthorized)?;
     if !bool::from(secret::hash(&secret).ct_eq(&client.hash)) {
         return Err(Error::Unauthorized.into());
+    }
+    if let Some(Extension(trace)) = trace {
+        // The form has the secret in it: it is not for the log.
+        trace.proven(id, &Bytes::new());
     }
     app.limits.admit_scim(tenant)?;
     let read_only = reads_only(form.get("scope")?, client.read_only)?;
@@ -95,6 +88,37 @@ pub async fn post(
     events::append(&mut tx, Some(connection), &[event]).await?;
     tx.commit().await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer(&token, read_only, lifetime))).into_response())
+}
+
+/// Every other method than POST.
+pub fn wrong_method() -> Response {
+    let sentence = "Tokens are asked for by POST. Check the token URL and its method in the identity provider.";
+    let failure = OAuthFailure::unread(StatusCode::METHOD_NOT_ALLOWED, sentence);
+    ([(header::ALLOW, "POST")], failure).into_response()
+}
+
+fn unreadable(rejection: &BytesRejection) -> OAuthFailure {
+    match rejection.status() {
+        status @ StatusCode::PAYLOAD_TOO_LARGE => {
+            OAuthFailure::unread(status, "The request is too large. Send grant_type, scope and credentials only.")
+        }
+        _ => OAuthError::new(ErrorCode::InvalidRequest, "The request broke off. Send it again.").into(),
+    }
+}
+
+fn check_grant_type(grant_type: Option<&str>) -> Result<(), OAuthError> {
+    match grant_type {
+        Some("client_credentials") => Ok(()),
+        None => Err(OAuthError::new(
+            ErrorCode::InvalidRequest,
+            "grant_type is missing. Send grant_type=client_credentials.",
+        )),
+        Some(_) => {
+            let sentence =
+                "This endpoint knows the grant type client_credentials only. Choose it in the identity provider.";
+            Err(OAuthError::new(ErrorCode::UnsupportedGrantType, sentence))
+        }
+    }
 }
 
 /// Whether the token may only read: the client said so, or is bound to it.

@@ -23,7 +23,7 @@ use serde_json::json;
 use store::{
     accounts, applications,
     connections::{self, Provisioning},
-    events, schema_attributes,
+    events, passwords, schema_attributes,
     schema_attributes::SchemaAttribute,
     scim_tokens::{self, NewToken, TokenKind},
     store::Store,
@@ -84,7 +84,7 @@ pub async fn revoke_token(
     Ok(tx.commit().await?)
 }
 
-/// Sets how the connection's SCIM side behaves.
+/// Sets how the connection's SCIM side behaves. Passwords that are no longer synchronized are not kept either.
 pub async fn set_provisioning(
     store: &Store,
     now: OffsetDateTime,
@@ -96,7 +96,13 @@ pub async fn set_provisioning(
     change(&mut settings);
     connections::set_provisioning(&mut tx, connection, settings).await?;
     let Provisioning { password_sync, entitlements } = settings;
-    let data = json!({ "changed": "provisioning", "password_sync": password_sync, "entitlements": entitlements });
+    let forgotten = if password_sync { 0 } else { passwords::delete_all(&mut tx, connection).await? };
+    let data = json!({
+        "changed": "provisioning",
+        "password_sync": password_sync,
+        "passwords_deleted": forgotten,
+        "entitlements": entitlements,
+    });
     let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), data);
     events::append(&mut tx, Some(connection), &[event]).await?;
     Ok(tx.commit().await?)

@@ -76,7 +76,7 @@ pub(super) fn role() -> ResourceType {
             name: "Role".into(),
             description: "A role in the application".into(),
             attributes: vec![
-                exact("id", "The value to send as the role of a user."),
+                exact("id", "The value to send as the role of a user.").returned(Returned::Always),
                 exact("displayName", "The name of the role."),
                 exact("type", "What kind of entitlement it is."),
                 text("description", "What the role is for, in 1000 characters at most.").read_only(),

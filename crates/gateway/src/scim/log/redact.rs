@@ -1,6 +1,8 @@
-//! What of a request may be kept: no password, no token, and not too much.
+//! What of an exchange may be kept: no password, no token, and not too much. A text too many is removed rather than one
+//! too few kept.
 
-use serde_json::Value;
+use crate::secret;
+use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 /// The longest body that is kept, in characters.
@@ -10,7 +12,26 @@ const MAX_BODY: usize = 4_000;
 const REMOVED: &str = "[removed]";
 
 /// Parts of names whose values are secrets.
-const SECRETS: [&str; 4] = ["password", "secret", "token", "authorization"];
+const SECRETS: [&str; 12] = [
+    "password",
+    "secret",
+    "token",
+    "authorization",
+    "pwd",
+    "passwd",
+    "passphrase",
+    "credential",
+    "apikey",
+    "api_key",
+    "api-key",
+    "bearer",
+];
+
+/// What may stand before the name of a user's attribute.
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:user:";
+
+/// Members of an object that say what its value is: of an operation of a PATCH, or of one of several values.
+const NAMING: [&str; 4] = ["path", "attribute", "type", "name"];
 
 /// The body of a refused request. What is no JSON is not kept: nobody knows what it is.
 pub(super) fn body(body: &[u8]) -> Option<String> {
@@ -29,42 +50,92 @@ pub(super) fn body(body: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// Path and query; a query that names a secret is not kept.
+/// Path and query. A path that names a secret is not kept beyond its last good part, a query not at all.
 pub(super) fn target(path: &str, query: Option<&str>) -> String {
+    let parts: Vec<&str> = path.split('/').map(|part| if may_be_kept(part) { part } else { REMOVED }).collect();
+    let path = parts.join("/");
     match query {
-        None => path.to_owned(),
-        Some(query)
-            if form_urlencoded::parse(query.as_bytes())
-                .any(|(name, value)| names_a_secret(&name) || names_a_secret(&value)) =>
-        {
-            format!("{path}?{REMOVED}")
-        }
-        Some(query) => format!("{path}?{query}"),
+        None => path,
+        Some(query) if may_be_kept(query) => format!("{path}?{query}"),
+        Some(_) => format!("{path}?{REMOVED}"),
     }
+}
+
+/// The sentence that the client was told. It quotes the client; where that spoke of a secret, no quotation is kept.
+pub(super) fn detail(detail: &str, path_and_query: &str, body: &[u8]) -> String {
+    let Some((before, quoted)) = detail.split_once('"') else { return text(detail) };
+    if !speaks_of_a_secret(path_and_query, body) {
+        return text(detail);
+    }
+    // From the first mark to the last: what is quoted may have marks of its own.
+    let after = quoted.rsplit_once('"').map_or("", |(_, after)| after);
+    text(&format!("{before}\"{REMOVED}\"{after}"))
+}
+
+/// A text in which our own secrets are not kept.
+pub(super) fn text(text: &str) -> String {
+    secret::replaced(text, REMOVED)
+}
+
+fn speaks_of_a_secret(path_and_query: &str, body: &[u8]) -> bool {
+    let in_body = match serde_json::from_slice::<Value>(body) {
+        Ok(value) => mentions_a_secret(&value),
+        Err(_) => names_a_secret(&String::from_utf8_lossy(body)),
+    };
+    in_body || decoded(path_and_query).any(|text| names_a_secret(&text))
+}
+
+fn mentions_a_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => names_a_secret(text),
+        Value::Array(items) => items.iter().any(mentions_a_secret),
+        Value::Object(members) => {
+            members.iter().any(|(name, member)| names_a_secret(name) || mentions_a_secret(member))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a part of an address, percent-encoded, has nothing in it that is a secret or names one.
+fn may_be_kept(encoded: &str) -> bool {
+    decoded(encoded).all(|text| !names_a_secret(&text) && self::text(&text) == text)
+}
+
+/// Names and values of a query; a text that is none is a name.
+fn decoded(encoded: &str) -> impl Iterator<Item = String> {
+    form_urlencoded::parse(encoded.as_bytes()).flat_map(|(name, value)| [name.into_owned(), value.into_owned()])
 }
 
 fn redact(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(redact),
-        // A filter that compares with a secret.
-        Value::String(text) if text.contains('"') && names_a_secret(text) => REMOVED.clone_into(text),
-        Value::Object(members) => {
-            // A path with such a filter may be a name as well.
-            members.retain(|name, _| !(name.contains('"') && names_a_secret(name)));
-            // An operation of a PATCH names what its value is for.
-            let about_a_secret = members
-                .iter()
-                .any(|(name, value)| name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(names_a_secret));
-            for (name, member) in members.iter_mut() {
-                if names_a_secret(name) || (about_a_secret && name.eq_ignore_ascii_case("value")) {
-                    *member = Value::String(REMOVED.to_owned());
-                } else {
-                    redact(member);
-                }
-            }
-        }
+        Value::String(text) if names_a_secret(text) && !is_bare(text) => REMOVED.clone_into(text),
+        Value::String(text) => *text = self::text(text),
+        Value::Object(members) => redact_members(members),
         _ => {}
     }
+}
+
+fn redact_members(members: &mut Map<String, Value>) {
+    let is_of_a_secret = members.iter().any(|(name, member)| is_one_of(name, &NAMING) && mentions_a_secret(member));
+    for (name, mut member) in std::mem::take(members) {
+        if names_a_secret(&name) || (is_of_a_secret && is_one_of(&name, &["value", "values"])) {
+            member = Value::String(REMOVED.to_owned());
+        } else {
+            redact(&mut member);
+        }
+        // A path with a filter may be a name as well.
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$'));
+        let name = match names_a_secret(&name) {
+            true if !is_plain && !is_bare(&name) => REMOVED.to_owned(),
+            _ => text(&name),
+        };
+        members.insert(name, member);
+    }
+}
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|one| name.eq_ignore_ascii_case(one))
 }
 
 fn names_a_secret(name: &str) -> bool {
@@ -72,35 +143,11 @@ fn names_a_secret(name: &str) -> bool {
     SECRETS.iter().any(|secret| name.contains(secret))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_removed_wherever_they_stand() {
-        for sent in [
-            r#"{"password":"hunter2"}"#,
-            r#"{"Operations":[{"op":"replace","value":{"PassWord":"hunter2"}}]}"#,
-            r#"{"Operations":[{"op":"replace","path":"urn:ietf:params:scim:schemas:core:2.0:User:password","value":"hunter2"}]}"#,
-            r#"{"Operations":[{"Op":"replace","Path":"password","Value":["hunter2"]}]}"#,
-            r#"{"urn:x:2.0:User":{"apiToken":"hunter2"}}"#,
-            r#"{"filter":"password eq \"hunter2\""}"#,
-            r#"{"Operations":[{"op":"add","path":"password[value eq \"hunter2\"]","value":"x"}]}"#,
-            r#"{"Operations":[{"op":"add","value":{"password[value eq \"hunter2\"]":"x"}}]}"#,
-            "password=hunter2",
-        ] {
-            let kept = body(sent.as_bytes()).unwrap();
-            assert!(!kept.contains("hunter2"), "{kept}");
-        }
-        assert_eq!(body(br#"{"userName":"ann"}"#).as_deref(), Some(r#"{"userName":"ann"}"#));
-        assert_eq!(body(b""), None);
-        assert_eq!(target("/Users", Some("filter=p%61ssword%20eq%20%22x%22")), "/Users?[removed]");
-        assert_eq!(target("/Users", Some("count=1")), "/Users?count=1");
-    }
-
-    #[test]
-    fn a_long_body_is_cut_between_characters() {
-        let kept = body(format!("\"{}\"", "é".repeat(9_000)).as_bytes()).unwrap();
-        assert_eq!(kept.chars().count(), MAX_BODY + 1);
-    }
+/// Whether the text is the name and nothing else, as in the path of a PATCH.
+fn is_bare(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    SECRETS.contains(&text.strip_prefix(USER).unwrap_or(&text))
 }
+
+#[cfg(test)]
+mod tests;
