@@ -144,18 +144,20 @@ enum Move {
 impl Moves {
     fn add(&mut self, member: MemberRef) {
         // Whoever comes twice came the first time.
-        let before = self.last.get(&member.value).and_then(|index| self.all[*index].as_ref());
+        let before = self.last.get(&member.value.to_ascii_lowercase()).and_then(|index| self.all[*index].as_ref());
         if !matches!(before, Some(Move::In(_))) {
-            self.push(member.value.clone(), Move::In(member));
+            let id = member.value.clone();
+            self.push(&id, Move::In(member));
         }
     }
 
     fn remove(&mut self, id: String) {
-        self.push(id.clone(), Move::Out(id));
+        self.push(&id.clone(), Move::Out(id));
     }
 
-    fn push(&mut self, id: String, one: Move) {
-        if let Some(before) = self.last.insert(id, self.all.len()) {
+    fn push(&mut self, id: &str, one: Move) {
+        // An id may come in capitals.
+        if let Some(before) = self.last.insert(id.to_ascii_lowercase(), self.all.len()) {
             self.all[before] = None;
         }
         self.all.push(Some(one));

@@ -11,6 +11,7 @@ pub mod error;
 pub mod etag;
 pub mod filter;
 pub mod group;
+pub mod ignored;
 mod json;
 pub mod list;
 pub mod patch;

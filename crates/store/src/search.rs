@@ -8,9 +8,13 @@ use crate::{
     accounts,
     error::{Error, Result},
     groups::{self, Group},
+    members::{self, Membership},
     tenant::TenantTx,
 };
-use domain::{account::Account, ids::ConnectionId};
+use domain::{
+    account::Account,
+    ids::{ConnectionId, GroupId},
+};
 use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -141,6 +145,9 @@ pub struct Found<T> {
 struct AccountRow {
     #[sqlx(flatten)]
     account: accounts::Row,
+    ids: Option<Vec<Uuid>>,
+    names: Option<Vec<String>>,
+    nested: Option<bool>,
     sort_key: Option<String>,
 }
 
@@ -151,27 +158,51 @@ struct GroupRow {
     sort_key: Option<String>,
 }
 
-/// One page of accounts.
-pub async fn accounts(tx: &mut TenantTx, search: &Search, start: &Start, limit: i64) -> Result<Vec<Found<Account>>> {
-    let rows: Vec<AccountRow> = rows(tx, Resource::Account, search, start, limit).await?;
-    rows.into_iter()
-        .map(|AccountRow { account, sort_key }| {
-            let resource = Account::try_from(account)?;
-            Ok(Found { place: Place { key: sort_key, id: resource.id.0 }, resource })
-        })
-        .collect()
+/// A page of accounts.
+#[derive(Debug, Default)]
+pub struct AccountPage {
+    pub accounts: Vec<Found<Account>>,
+    /// In the order of accounts and groups.
+    pub memberships: Vec<Membership>,
+}
+
+/// One page of accounts, and if wanted which groups they are in.
+pub async fn accounts(
+    tx: &mut TenantTx,
+    search: &Search,
+    start: &Start,
+    limit: i64,
+    with_groups: bool,
+) -> Result<AccountPage> {
+    let query = sql::page(Resource::Account, search, start, limit, with_groups);
+    let rows: Vec<AccountRow> = rows(tx, query).await?;
+    let (mut accounts, mut direct, mut deep) = (Vec::with_capacity(rows.len()), Vec::new(), false);
+    for AccountRow { account, ids, names, nested, sort_key } in rows {
+        let resource = Account::try_from(account)?;
+        let groups = ids.into_iter().flatten().zip(names.into_iter().flatten());
+        direct.extend(groups.map(|(group, display_name)| Membership {
+            account: resource.id,
+            group: GroupId(group),
+            display_name,
+            direct: true,
+        }));
+        deep |= nested.unwrap_or(false);
+        accounts.push(Found { place: Place { key: sort_key, id: resource.id.0 }, resource });
+    }
+    direct.sort_by_key(|membership| (membership.account, membership.group));
+    let memberships = members::with_indirect(tx, direct, deep).await?;
+    Ok(AccountPage { accounts, memberships })
 }
 
 /// The places of one page of accounts.
 pub async fn account_places(tx: &mut TenantTx, search: &Search, start: &Start, limit: i64) -> Result<Vec<Place>> {
-    let mut query = sql::places(Resource::Account, search, start, limit);
-    let rows: Vec<(Uuid, Option<String>)> = query.build_query_as().fetch_all(tx.conn()).await.map_err(too_slow)?;
+    let rows: Vec<(Uuid, Option<String>)> = rows(tx, sql::places(Resource::Account, search, start, limit)).await?;
     Ok(rows.into_iter().map(|(id, key)| Place { key, id }).collect())
 }
 
 /// One page of groups.
 pub async fn groups(tx: &mut TenantTx, search: &Search, start: &Start, limit: i64) -> Result<Vec<Found<Group>>> {
-    let rows: Vec<GroupRow> = rows(tx, Resource::Group, search, start, limit).await?;
+    let rows: Vec<GroupRow> = rows(tx, sql::page(Resource::Group, search, start, limit, false)).await?;
     let found = rows.into_iter().map(|GroupRow { group, sort_key }| {
         let resource = Group::from(group);
         Found { place: Place { key: sort_key, id: resource.id.0 }, resource }
@@ -220,13 +251,11 @@ impl Condition {
     }
 }
 
-async fn rows<T>(tx: &mut TenantTx, resource: Resource, search: &Search, start: &Start, limit: i64) -> Result<Vec<T>>
+async fn rows<T>(tx: &mut TenantTx, mut query: QueryBuilder<Postgres>) -> Result<Vec<T>>
 where
     T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
 {
-    let mut query = sql::page(resource, search, start, limit);
-    let rows = query.build_query_as().fetch_all(tx.conn()).await;
-    rows.map_err(too_slow)
+    query.build_query_as().fetch_all(tx.conn()).await.map_err(too_slow)
 }
 
 async fn count(tx: &mut TenantTx, resource: Resource, search: &Search) -> Result<i64> {

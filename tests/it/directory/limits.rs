@@ -185,7 +185,7 @@ async fn a_search_that_takes_too_long_is_given_up_with_a_sentence() {
 /// How many searches of this gateway run in the database now, and have run for a while.
 async fn running(database: &mut PgConnection, gateway: &str) -> i64 {
     let query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = $1
-        AND query LIKE '-- search::page%' AND clock_timestamp() - query_start > interval '700 milliseconds'";
+        AND query LIKE '-- search::places%' AND clock_timestamp() - query_start > interval '700 milliseconds'";
     sqlx::query_scalar(query).bind(gateway).fetch_one(database).await.unwrap()
 }
 

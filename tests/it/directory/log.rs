@@ -282,3 +282,24 @@ async fn a_wrong_client_secret_is_recorded_and_the_form_is_not() {
         assert!(!one.detail.unwrap_or_default().contains("hunter2"));
     }
 }
+
+#[tokio::test]
+async fn a_token_that_takes_too_long_is_recorded_as_a_failure() {
+    let limit = std::time::Duration::from_secs(2);
+    let gateway = Gateway::start_with(Clock::manual(), |config| config.server.request_timeout = limit).await;
+    let acme = Customer::of(&gateway).await;
+    let spec = TokenSpec { kind: TokenKind::Client, ..TokenSpec::default() };
+    let (store, now) = (&gateway.app.store, gateway.clock.now());
+    let (id, secret) = directory::create_token(store, now, acme.connection, spec).await.unwrap();
+    let mut database = superuser().await;
+    let mut tx = database.begin().await.unwrap();
+    let lock = sqlx::query("SELECT FROM connections WHERE id = $1 FOR UPDATE").bind(acme.connection.0);
+    lock.execute(&mut *tx).await.unwrap();
+    let form = [("grant_type", "client_credentials")];
+    let request =
+        reqwest::Client::new().post(acme.url("/oauth2/token")).basic_auth(id, Some(secret.reveal())).form(&form);
+    assert_eq!(request.send().await.unwrap().status(), 503);
+    tx.rollback().await.unwrap();
+    let [slow] = &exchanges(&acme, Show::Failed).await[..] else { panic!("not one") };
+    assert_eq!((slow.status, slow.code.as_str(), slow.token), (503, "GH-SCIM-019", Some(id)));
+}

@@ -243,10 +243,6 @@ async fn what_the_server_says_of_a_resource_can_be_asked_for() {
     assert_finds(&acme, "/Users", "meta.location eq \"https://elsewhere.test\"", &[]).await;
     assert_finds(&acme, "/Users", r#"meta.resourceType eq "User""#, &ALL).await;
     assert_finds(&acme, "/Users", r#"meta.resourceType eq "Group""#, &[]).await;
-    assert_finds(&acme, "/Users", r#"meta.version eq "W/\"1\"""#, &ALL).await;
-    let operations = json!([{ "op": "add", "path": "nickName", "value": "x" }]);
-    patch(&acme, &format!("/Users/{}", id(&ann)), operations).await.document(200);
-    assert_finds(&acme, "/Users", r#"meta.version eq "W/\"2\"""#, &["ann"]).await;
 }
 
 #[tokio::test]
@@ -417,7 +413,7 @@ async fn a_filter_has_bounds_in_length_depth_and_terms() {
     let terms = |count: usize| vec!["title pr"; count].join(" or ");
     let value = |length: usize| format!("title pr or title eq \"{}\"", "x".repeat(length));
     for fits in [padded(8_192), deep(16), terms(64), value(1_000)] {
-        assert_eq!(names(&find(&acme, "/Users", &fits).await.document(200)), ["ann", "Ben"]);
+        assert_finds(&acme, "/Users", &fits, &["ann", "Ben"]).await;
     }
     for exceeds in [padded(8_193), deep(17), deep(4_000), terms(65), value(1_001)] {
         assert_no_filter(&acme, "/Users", &exceeds).await;

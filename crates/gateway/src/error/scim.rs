@@ -26,6 +26,14 @@ impl ScimOutcome {
         Self { code: code(error), detail: error.detail.clone() }
     }
 
+    /// The code of an answer that came without an outcome, such as that of a time limit.
+    pub fn code_of(status: u16) -> &'static str {
+        if status < 400 {
+            return "ok";
+        }
+        code(&ScimError { status, scim_type: None, detail: String::new() })
+    }
+
     /// What the log says of a request whose client hung up.
     pub fn nobody_waits() -> Self {
         let detail = "The client went away before the answer. What it asked for may have been done; it will see that when it asks again.";

@@ -81,6 +81,8 @@ pub struct Directory {
     token_hash: [u8; 32],
     credential: TokenId,
     schemas: Arc<Schemas>,
+    /// What the log learns of the request.
+    pub trace: Trace,
     /// `https://host/c/{cid}/scim/v2`
     pub base_url: String,
     pub password_sync: bool,
@@ -283,6 +285,7 @@ impl FromRequest<App> for ScimCall {
         check_scope(&bearer, writes)?;
         tx.act_as(Actor::Scim(bearer.credential));
         let schemas = schemas::in_force(app, &mut tx, connection, &bearer).await?;
+        trace.read_by(&schemas);
         let directory = Arc::new(Directory {
             app: app.clone(),
             connection,
@@ -290,6 +293,7 @@ impl FromRequest<App> for ScimCall {
             token_hash,
             credential: bearer.credential,
             schemas,
+            trace,
             base_url: format!("{}/scim/v2", app.connection_url(connection)),
             password_sync: bearer.password_sync,
             entitlements: bearer.entitlements,
@@ -342,9 +346,10 @@ async fn prove(
     }
 }
 
-/// An id as this server writes it; another spelling of the same UUID names nothing (RFC 7643 3.1: `id` minds the case).
+/// An id as this server writes it, or in the capitals that some clients put into every UUID; no other spelling.
 pub fn read_id(text: &str) -> Option<Uuid> {
-    Uuid::try_parse(text).ok().filter(|id| id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text)
+    let is_same = |id: &Uuid| id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).eq_ignore_ascii_case(text);
+    Uuid::try_parse(text).ok().filter(is_same)
 }
 
 /// Whether the request changes something: a search is a POST and does not (RFC 7644 3.4.3).

@@ -198,6 +198,9 @@ async fn apply_members(work: &mut Work, group: GroupId, changes: &[GroupChange])
         }
     }
     let mut told = unknown.event(group);
+    if let Some(note) = unknown.note() {
+        work.trace.note(note);
+    }
     if added + removed > 0 {
         let data = json!({ "added": added, "removed": removed });
         told.push(Event::with(EventKind::GroupMembersChanged, Subject::Group(group), data));
@@ -232,6 +235,18 @@ impl Unknown {
         let ids = ids(members.iter().map(|member| &member.value));
         self.malformed += members.len() - ids.len();
         ids
+    }
+
+    fn note(&self) -> Option<String> {
+        let count = self.ids.len() + self.malformed;
+        let named: Vec<String> = self.ids.iter().take(MOST_UNKNOWN).map(Uuid::to_string).collect();
+        (count > 0).then(|| {
+            format!(
+                "{count} members were left out, because this connection has nobody with their ids: {}. Assign them to the \
+                 application, then push the group again.",
+                if named.is_empty() { "none of them is an id of this server".to_owned() } else { named.join(", ") }
+            )
+        })
     }
 
     fn event(&self, group: GroupId) -> Vec<Event> {

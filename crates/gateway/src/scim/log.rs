@@ -4,7 +4,9 @@
 mod redact;
 mod writer;
 
+use super::schemas::Schemas;
 use crate::{app::App, clock::Clock, error::ScimOutcome, extract};
+use ::scim::ignored;
 use axum::{
     body::Bytes,
     extract::{ConnectInfo, Request, State},
@@ -38,15 +40,48 @@ const TOKEN_ENDPOINT: &str = "/oauth2/token";
 /// Stands for the status of an answer that was not sent.
 const NO_STATUS: u16 = 0;
 
-/// What a request turned out to be, told by the extractor to the log.
+/// What a request turned out to be, told to the log by those who find it out.
 #[derive(Clone, Default)]
-pub struct Trace(Arc<OnceLock<(TokenId, Bytes)>>);
+pub struct Trace(Arc<Told>);
+
+#[derive(Default)]
+struct Told {
+    proven: OnceLock<(TokenId, Bytes)>,
+    schemas: OnceLock<Arc<Schemas>>,
+    note: OnceLock<String>,
+}
 
 impl Trace {
     /// The credential is valid, and this is the body.
     pub fn proven(&self, credential: TokenId, body: &Bytes) {
         // A request is proven once; a second time would say the same.
-        self.0.get_or_init(|| (credential, body.clone()));
+        self.0.proven.get_or_init(|| (credential, body.clone()));
+    }
+
+    /// What the body is read by.
+    pub fn read_by(&self, schemas: &Arc<Schemas>) {
+        self.0.schemas.get_or_init(|| Arc::clone(schemas));
+    }
+
+    /// What the administrator should know although the request succeeded; the first of several.
+    pub fn note(&self, sentence: String) {
+        self.0.note.get_or_init(|| sentence);
+    }
+
+    /// What of a request that succeeded had no effect.
+    fn remarks(&self, method: &str, target: &str) -> Option<String> {
+        let skipped = || {
+            let ((_, body), schemas) = (self.0.proven.get()?, self.0.schemas.get()?);
+            let writes = matches!(method, "POST" | "PUT" | "PATCH");
+            let kind = match target.trim_start_matches('/').split(['/', '?']).next()? {
+                "Users" => schemas.catalogue.user(),
+                "Groups" => schemas.catalogue.group(),
+                _ => return None,
+            };
+            if writes && !target.contains("/.search") { ignored::sentence(body, kind) } else { None }
+        };
+        let remarks: Vec<String> = self.0.note.get().cloned().into_iter().chain(skipped()).collect();
+        (!remarks.is_empty()).then(|| remarks.join(" "))
     }
 }
 
@@ -114,7 +149,7 @@ struct Running(Option<Begun>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(begun) = self.0.take().filter(|begun| begun.trace.0.get().is_some()) else { return };
+        let Some(begun) = self.0.take().filter(|begun| begun.trace.0.proven.get().is_some()) else { return };
         // Whose it is may have to be looked up, which a drop cannot wait for.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { begun.record(NO_STATUS, Some(&ScimOutcome::nobody_waits())).await });
@@ -140,7 +175,7 @@ struct Begun {
 impl Begun {
     async fn record(self, status: u16, outcome: Option<&ScimOutcome>) {
         let Self { app, connection, target, sent, trace, method, agent, address, at, started } = self;
-        let proven = trace.0.get();
+        let proven = trace.0.proven.get();
         if proven.is_none() && !app.limits.logs_stranger(connection) {
             return;
         }
@@ -149,14 +184,19 @@ impl Begun {
         let body = proven.map(|(_, body)| body.as_ref()).unwrap_or_default();
         // A bulk request succeeds with operations that failed.
         let failed = outcome.is_some() || status >= 400;
+        let detail = match outcome {
+            Some(outcome) => Some(outcome.detail.clone()),
+            None if status < 300 => trace.remarks(&method, &target),
+            None => None,
+        };
         let exchange = Exchange {
             connection,
             at,
             method,
             target,
             status,
-            code: outcome.map_or("ok", |outcome| outcome.code).to_owned(),
-            detail: outcome.map(|outcome| redact::detail(&outcome.detail, &sent, body)),
+            code: outcome.map_or_else(|| ScimOutcome::code_of(status), |outcome| outcome.code).to_owned(),
+            detail: detail.map(|detail| redact::detail(&detail, &sent, body)),
             body: if failed { redact::body(body) } else { None },
             token: proven.map(|(token, _)| *token),
             address,

@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::time::Duration;
 use store::{
     groups::Group,
-    search::{self as stored, Found, Place, Search, Start},
+    search::{self as stored, AccountPage, Found, Place, Search, Start},
 };
 use uuid::Uuid;
 
@@ -56,8 +56,9 @@ async fn answer(mut call: ScimCall, query: ListQuery) -> ScimResult {
     let users_total = stored::count_accounts(&mut call.tx, &people).await?;
     let groups_total = stored::count_groups(&mut call.tx, &groups).await?;
     let (offset, count) = (start - 1, i64::try_from(query.count).unwrap_or(i64::MAX));
-    let users = stored::accounts(&mut call.tx, &people, &Start::Offset(offset), count).await?;
-    let left = count - i64::try_from(users.len()).unwrap_or(count);
+    let with_groups = !query.projection.excludes("groups");
+    let users = stored::accounts(&mut call.tx, &people, &Start::Offset(offset), count, with_groups).await?;
+    let left = count - i64::try_from(users.accounts.len()).unwrap_or(count);
     let offset = Start::Offset((offset - users_total).max(0));
     let groups = stored::groups(&mut call.tx, &groups, &offset, left).await?;
     let resources = shown(&mut call, users, groups, &query).await?;
@@ -71,16 +72,20 @@ async fn by_cursor(mut call: ScimCall, query: &ListQuery, people: &Search, group
     let (users_from, groups_from) = places(query, fingerprint)?;
     // One more than is shown tells whether there is a next page.
     let limit = query.count + 1;
+    let with_groups = !query.projection.excludes("groups");
     let mut users = match users_from {
-        Some(from) => stored::accounts(&mut call.tx, people, &from, i64::try_from(limit).unwrap_or(i64::MAX)).await?,
-        None => Vec::new(),
+        Some(from) => {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            stored::accounts(&mut call.tx, people, &from, limit, with_groups).await?
+        }
+        None => AccountPage::default(),
     };
-    let left = i64::try_from(limit - users.len()).unwrap_or(0);
+    let left = i64::try_from(limit - users.accounts.len()).unwrap_or(0);
     let mut groups = stored::groups(&mut call.tx, groups, &groups_from, left).await?;
-    let more = users.len() + groups.len() > query.count;
-    groups.truncate(query.count.saturating_sub(users.len()));
-    users.truncate(query.count);
-    let last = match (users.last(), groups.last()) {
+    let more = users.accounts.len() + groups.len() > query.count;
+    groups.truncate(query.count.saturating_sub(users.accounts.len()));
+    users.accounts.truncate(query.count);
+    let last = match (users.accounts.last(), groups.last()) {
         (_, Some(group)) => Some((Resource::Group, group.place.id)),
         (Some(user), None) => Some((Resource::User, user.place.id)),
         (None, None) => None,
@@ -112,12 +117,12 @@ fn places(query: &ListQuery, fingerprint: u64) -> Result<(Option<Start>, Start),
 
 async fn shown(
     call: &mut ScimCall,
-    users: Vec<Found<Account>>,
+    users: AccountPage,
     groups: Vec<Found<Group>>,
     query: &ListQuery,
 ) -> Result<Vec<Value>, Error> {
-    let users: Vec<Account> = users.into_iter().map(|found| found.resource).collect();
-    let mut resources = users::show(call, &users, &query.projection).await?;
+    let accounts: Vec<Account> = users.accounts.into_iter().map(|found| found.resource).collect();
+    let mut resources = users::show(call, &accounts, &users.memberships, &query.projection);
     for found in groups {
         resources.push(group_list::whole(call, &found.resource, &query.projection, MOST_MEMBERS).await?);
     }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use std::{collections::VecDeque, sync::Arc};
 use store::{
     accounts::by_ids,
-    search::{Place, Search, Start, account_places, accounts, count_accounts},
+    members::Membership,
+    search::{AccountPage, Place, Search, Start, account_places, accounts, count_accounts},
 };
 use uuid::Uuid;
 
@@ -43,6 +44,7 @@ pub struct UserList {
 #[derive(Default)]
 struct Slice {
     accounts: Vec<Account>,
+    memberships: Vec<Membership>,
     found: usize,
     last: Option<Place>,
 }
@@ -78,11 +80,14 @@ impl UserList {
         // One more than is shown tells whether there is a next page.
         let limit = |wanted: usize| i64::try_from(wanted + 1).unwrap_or(i64::MAX);
         if self.narrow {
-            let mut page = accounts(&mut work.tx, &self.search, &self.start, limit(wanted)).await?;
-            let found = page.len();
-            page.truncate(wanted);
-            let last = page.last().map(|found| found.place.clone());
-            return Ok(Slice { accounts: page.into_iter().map(|found| found.resource).collect(), found, last });
+            let with_groups = !self.projection.excludes("groups");
+            let AccountPage { mut accounts, memberships } =
+                accounts(&mut work.tx, &self.search, &self.start, limit(wanted), with_groups).await?;
+            let found = accounts.len();
+            accounts.truncate(wanted);
+            let last = accounts.last().map(|found| found.place.clone());
+            let accounts = accounts.into_iter().map(|found| found.resource).collect();
+            return Ok(Slice { accounts, memberships, found, last });
         }
         let places = match &mut self.places {
             Some(places) => places,
@@ -95,7 +100,8 @@ impl UserList {
         let these: Vec<Place> = places.drain(..wanted.min(found)).collect();
         let ids: Vec<Uuid> = these.iter().map(|place| place.id).collect();
         let accounts = by_ids(&mut work.tx, self.search.connection, &ids).await?;
-        Ok(Slice { accounts, found, last: these.into_iter().last() })
+        let memberships = users::memberships(work, &accounts, &self.projection).await?;
+        Ok(Slice { accounts, memberships, found, last: these.into_iter().last() })
     }
 
     /// The exact total, counted only when the page does not tell it; cursors need none (RFC 9865).
@@ -122,7 +128,7 @@ impl Pieces for UserList {
             None => search::go_on(&self.directory, self.narrow).await?,
         };
         let wanted = self.left.min(PIECE);
-        let Slice { accounts, found, last: place } = self.slice(&mut work, wanted).await?;
+        let Slice { accounts, memberships, found, last: place } = self.slice(&mut work, wanted).await?;
         let mut piece = String::new();
         if !self.begun {
             let looked_for = if self.narrow { wanted } else { self.left };
@@ -132,7 +138,7 @@ impl Pieces for UserList {
             self.begun = true;
         }
         let more = found > wanted;
-        for resource in users::show(&mut work, &accounts, &self.projection).await? {
+        for resource in users::show(&work, &accounts, &memberships, &self.projection) {
             push(&mut piece, self.shown, &resource);
             self.shown += 1;
         }

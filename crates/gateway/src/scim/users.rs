@@ -53,7 +53,7 @@ pub async fn get(mut call: ScimCall) -> ScimResult {
         accounts::with_groups(&mut call.tx, connection, id).await?
     };
     let (account, memberships) = found.ok_or(Error::NotFound)?;
-    let groups: Vec<GroupRef> = memberships.iter().map(|membership| group_ref(&call, membership)).collect();
+    let groups = groups_of(&call, &account, &memberships);
     let meta = meta(&call, &account, &groups);
     if call.has(&meta) {
         return Ok(answer::not_modified(&meta));
@@ -212,31 +212,33 @@ pub fn wanted(document: UserDocument) -> Result<Wanted, Error> {
     })
 }
 
-/// Users as a client asked to see them.
-pub async fn show(work: &mut Work, accounts: &[Account], projection: &Projection) -> Result<Vec<Value>, Error> {
-    let shown = with_groups(work, accounts, !projection.excludes("groups")).await?;
-    let render = |(account, (groups, meta)): (&Account, (Vec<GroupRef>, Meta))| {
-        render(work, account, &groups, &meta, projection)
-    };
-    Ok(accounts.iter().zip(shown).map(render).collect())
+/// Users as a client asked to see them, with the groups that they are in.
+pub fn show(work: &Work, accounts: &[Account], memberships: &[Membership], projection: &Projection) -> Vec<Value> {
+    let shown = accounts.iter().map(|account| {
+        let groups = groups_of(work, account, memberships);
+        render(work, account, &groups, &meta(work, account, &groups), projection)
+    });
+    shown.collect()
 }
 
-/// What each account is in, and its `meta`, which says so.
-async fn with_groups(work: &mut Work, accounts: &[Account], wanted: bool) -> Result<Vec<(Vec<GroupRef>, Meta)>, Error> {
-    let ids: Vec<Uuid> = accounts.iter().filter(|_| wanted).map(|account| account.id.0).collect();
-    let memberships = if ids.is_empty() { Vec::new() } else { members::of_accounts(&mut work.tx, &ids).await? };
-    let of = |account: &Account| -> Vec<GroupRef> {
-        // In the order of accounts, so one account's are a run.
-        let start = memberships.partition_point(|membership| membership.account < account.id);
-        let run = memberships[start..].iter().take_while(|membership| membership.account == account.id);
-        run.map(|membership| group_ref(work, membership)).collect()
-    };
-    let described = accounts.iter().map(|account| {
-        let groups = of(account);
-        let meta = meta(work, account, &groups);
-        (groups, meta)
-    });
-    Ok(described.collect())
+/// Which groups accounts are in, unless nobody asked.
+pub async fn memberships(
+    work: &mut Work,
+    accounts: &[Account],
+    projection: &Projection,
+) -> Result<Vec<Membership>, Error> {
+    if accounts.is_empty() || projection.excludes("groups") {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = accounts.iter().map(|account| account.id.0).collect();
+    Ok(members::of_accounts(&mut work.tx, &ids).await?)
+}
+
+/// An account's groups, among those of others in the order of accounts.
+fn groups_of(work: &Work, account: &Account, memberships: &[Membership]) -> Vec<GroupRef> {
+    let start = memberships.partition_point(|membership| membership.account < account.id);
+    let run = memberships[start..].iter().take_while(|membership| membership.account == account.id);
+    run.map(|membership| group_ref(work, membership)).collect()
 }
 
 fn group_ref(work: &Work, membership: &Membership) -> GroupRef {
@@ -249,12 +251,9 @@ fn group_ref(work: &Work, membership: &Membership) -> GroupRef {
 }
 
 async fn show_one(work: &mut Work, account: &Account, projection: &Projection) -> Result<(Value, Meta), Error> {
-    let wanted = !projection.excludes("groups");
-    let (groups, meta) = with_groups(work, std::slice::from_ref(account), wanted).await?.pop().unwrap_or_else(|| {
-        let none = Vec::new();
-        let meta = meta(work, account, &none);
-        (none, meta)
-    });
+    let memberships = memberships(work, std::slice::from_ref(account), projection).await?;
+    let groups = groups_of(work, account, &memberships);
+    let meta = meta(work, account, &groups);
     Ok((render(work, account, &groups, &meta, projection), meta))
 }
 

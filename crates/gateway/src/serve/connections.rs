@@ -22,7 +22,9 @@ use tower::Layer;
 use tracing::{debug, error, warn};
 
 /// What the process bears.
-pub(super) const BOUNDS: Bounds = Bounds { connections: 10_000, headers: Duration::from_secs(15) };
+///
+/// Proxies keep idle connections for a minute and expect them to be there: who is first to close must be the proxy.
+pub(super) const BOUNDS: Bounds = Bounds { connections: 10_000, headers: Duration::from_secs(75) };
 
 /// How long nobody is accepted after the system refused one, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -238,3 +238,72 @@ fn a_group_is_shown() {
     let bare = render("1", "G", None, None, &meta);
     assert!(bare.get("members").is_none() && bare.get("externalId").is_none());
 }
+
+/// A group's members in a test: those of a lower number are users, the others groups.
+type Members = std::collections::BTreeSet<u8>;
+
+const USERS: u8 = 6;
+const ALL: u8 = 9;
+
+fn selected(selection: &Selection, member: u8) -> bool {
+    let of = |ids: &Ids| match ids {
+        Ids::Only(these) => these.contains(&member.to_string()),
+        Ids::AllBut(these) => !these.contains(&member.to_string()),
+    };
+    of(if member < USERS { &selection.users } else { &selection.groups })
+}
+
+/// What changes make of a group, as a store would carry them out.
+fn carried_out(mut group: Members, changes: &[GroupChange]) -> Members {
+    let ids =
+        |members: &[MemberRef]| members.iter().map(|member| member.value.parse::<u8>().unwrap()).collect::<Vec<_>>();
+    for change in changes {
+        match change {
+            GroupChange::AddMembers(members) => group.extend(ids(members)),
+            GroupChange::ReplaceMembers(members) => group = ids(members).into_iter().collect(),
+            GroupChange::RemoveMembers(removed) => {
+                group.retain(|member| !removed.contains(&member.to_string()));
+            }
+            GroupChange::RemoveSelected(selection) => group.retain(|member| !selected(selection, *member)),
+            GroupChange::Rename(_) | GroupChange::SetExternalId(_) => {}
+        }
+    }
+    group
+}
+
+proptest::proptest! {
+    #[test]
+    fn sets_do_what_the_operations_do_one_by_one(
+        start in proptest::collection::btree_set(0..ALL, 0..6),
+        steps in proptest::collection::vec((0..8_u8, proptest::collection::vec(0..ALL, 0..4)), 0..12),
+    ) {
+        let (mut model, mut operations) = (start.clone(), Vec::new());
+        for (how, ids) in steps {
+            let values: Vec<String> = ids.iter().map(u8::to_string).collect();
+            let first = ids.first().copied().unwrap_or(0);
+            let is_user = |id: &u8| *id < USERS;
+            match how {
+                0 | 1 => model.extend(&ids),
+                2 => model.retain(|id| !ids.contains(id)),
+                3 => model.retain(|id| *id != first),
+                4 => model = ids.iter().copied().collect(),
+                5 => model.retain(|id| !is_user(id)),
+                6 => model.retain(|id| *id == first || is_user(id)),
+                _ => {}
+            }
+            operations.push(match how {
+                0 | 1 => json!({"op": "add", "path": "members", "value": values}),
+                2 => json!({"op": "remove", "path": "members", "value": values}),
+                3 => json!({"op": "remove", "path": format!("members[value eq \"{first}\"]")}),
+                4 => json!({"op": "replace", "value": {"members": values}}),
+                5 => json!({"op": "remove", "path": "members[type eq \"User\"]"}),
+                6 => json!({"op": "remove", "path": format!("members[value ne \"{first}\" and type eq \"Group\"]")}),
+                _ => json!({"op": "replace", "value": {"displayName": "N"}}),
+            });
+        }
+        if !operations.is_empty() {
+            let changes = changes_of(json!(operations)).unwrap();
+            proptest::prop_assert_eq!(carried_out(start, &changes), model, "{}", json!(operations));
+        }
+    }
+}

@@ -16,8 +16,8 @@ pub(super) enum Resource {
     Group,
 }
 
-/// A page of resources with their sort keys.
-pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i64) -> Query {
+/// A page of resources with their sort keys; of accounts also, if wanted, the groups that each is in.
+pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i64, with_groups: bool) -> Query {
     let mut query = Query::new("-- search::page\nSELECT ");
     query.push(match resource {
         Resource::Account => {
@@ -26,9 +26,14 @@ pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i6
         }
         Resource::Group => "r.id, r.display_name, r.external_id, r.version, r.created_at, r.updated_at, ",
     });
+    if with_groups {
+        query.push("m.ids, m.names, m.nested, ");
+    } else if resource == Resource::Account {
+        query.push("NULL::uuid[] AS ids, NULL::text[] AS names, NULL::boolean AS nested, ");
+    }
     sort_key(&mut query, search.order.as_ref());
     query.push(" AS sort_key");
-    from(&mut query, resource, search);
+    from(&mut query, resource, search, with_groups);
     in_order(&mut query, search.order.as_ref(), Key::Computed, start, limit);
     query
 }
@@ -78,12 +83,12 @@ pub(super) fn places(resource: Resource, search: &Search, start: &Start, limit: 
         query.push("r.sort_key FROM (SELECT r.id, ");
         sort_key(&mut query, order);
         query.push(" AS sort_key");
-        from(&mut query, resource, search);
+        from(&mut query, resource, search, false);
         query.push(" OFFSET 0) AS r WHERE true");
     } else {
         sort_key(&mut query, order);
         query.push(" AS sort_key");
-        from(&mut query, resource, search);
+        from(&mut query, resource, search, false);
     }
     let key = if fenced { Key::Known } else { Key::Computed };
     in_order(&mut query, order, key, start, limit);
@@ -93,15 +98,26 @@ pub(super) fn places(resource: Resource, search: &Search, start: &Start, limit: 
 /// How many there are.
 pub(super) fn count(resource: Resource, search: &Search) -> Query {
     let mut query = Query::new("-- search::count\nSELECT count(*)");
-    from(&mut query, resource, search);
+    from(&mut query, resource, search, false);
     query
 }
 
-fn from(query: &mut Query, resource: Resource, search: &Search) {
+fn from(query: &mut Query, resource: Resource, search: &Search, with_groups: bool) {
     query.push(match resource {
-        Resource::Account => " FROM accounts r WHERE r.connection_id = ",
-        Resource::Group => " FROM groups r WHERE r.connection_id = ",
+        Resource::Account => " FROM accounts r",
+        Resource::Group => " FROM groups r",
     });
+    if with_groups {
+        // As accounts::with_groups has it.
+        query.push(
+            " CROSS JOIN LATERAL (
+               SELECT array_agg(g.id ORDER BY g.id) AS ids, array_agg(g.display_name ORDER BY g.id) AS names,
+                      bool_or(EXISTS (SELECT FROM group_groups n WHERE n.member_id = g.id)) AS nested
+               FROM (SELECT group_id FROM group_members WHERE account_id = r.id ORDER BY group_id LIMIT 1000) AS d
+               JOIN groups g ON g.id = d.group_id) AS m",
+        );
+    }
+    query.push(" WHERE r.connection_id = ");
     query.push_bind(search.connection.0);
     if let Some(condition) = &search.condition {
         query.push(" AND ");

@@ -5,6 +5,35 @@ use serde_json::json;
 
 use super::*;
 
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+/// Places in a user's document that hold one text: path, and where it is shown.
+const PLACES: [(&str, &str); 8] = [
+    ("title", "/title"),
+    ("urn:ietf:params:scim:schemas:core:2.0:User:nickName", "/nickName"),
+    ("name.givenName", "/name/givenName"),
+    ("NAME.familyname", "/name/familyName"),
+    (
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+        "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/department",
+    ),
+    (
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter",
+        "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/costCenter",
+    ),
+    ("emails[type eq \"work\"].value", "work"),
+    ("emails[type eq \"home\"].value", "home"),
+];
+
+/// What a document shows at a place.
+fn shown<'d>(document: &'d Value, at: &str) -> Option<&'d str> {
+    if at.starts_with('/') {
+        return document.pointer(at).and_then(Value::as_str);
+    }
+    let emails = document.get("emails").and_then(Value::as_array).into_iter().flatten();
+    emails.filter(|email| email["type"] == at).find_map(|email| email["value"].as_str())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -66,5 +95,32 @@ proptest! {
         let Ok(Written { document: added, .. }) = apply_to_user(&before, &add, &catalogue()) else { return Ok(()) };
         prop_assert_ne!(&added, &before);
         prop_assert_eq!(apply_to_user(&added, &remove, &catalogue()).unwrap().document, before);
+    }
+
+    #[test]
+    fn what_was_written_last_is_read(steps in proptest::collection::vec((0..PLACES.len(), 0..5_u8, "[a-z]{1,5}"), 1..24)) {
+        let mut model: std::collections::BTreeMap<usize, String> = std::collections::BTreeMap::new();
+        let mut operations = Vec::new();
+        for (place, how, text) in steps {
+            let (path, _) = PLACES[place];
+            operations.push(match how {
+                0 => json!({"op": "Add", "path": path, "value": text}),
+                1 => json!({"op": "replace", "path": path, "value": text}),
+                2 => json!({"op": "replace", "value": {path: text}}),
+                3 => json!({"op": "remove", "path": path}),
+                _ => json!({"op": "Replace", "path": path, "value": null}),
+            });
+            if how < 3 { model.insert(place, text) } else { model.remove(&place) };
+        }
+        let before = UserDocument::read(json!({"userName": "ann"}), &catalogue()).unwrap().document;
+        let after = apply_to_user(&before, &patch(json!(operations)).unwrap(), &catalogue()).unwrap().document;
+        for (place, (_, at)) in PLACES.iter().enumerate() {
+            prop_assert_eq!(shown(after.as_value(), at), model.get(&place).map(String::as_str), "{} after {}", at, json!(operations));
+        }
+        prop_assert_eq!(after.as_value().get(ENTERPRISE).is_some(), model.contains_key(&4) || model.contains_key(&5));
+        prop_assert_eq!(after.user_name(), "ann");
+        // One by one they lead to the same.
+        let one = |document: UserDocument, operation: Value| apply_to_user(&document, &patch(json!([operation])).unwrap(), &catalogue()).unwrap().document;
+        prop_assert_eq!(operations.into_iter().fold(before, one), after);
     }
 }
