@@ -24,8 +24,11 @@ pub struct Step<'a> {
     pub label: &'static str,
     pub status: u16,
     /// Writes the request.
-    pub request: Box<dyn Fn(&Draw, &mut Vec<u8>) + Sync + 'a>,
+    pub request: Box<Write<'a>>,
 }
+
+/// Writes the request of a draw.
+pub type Write<'a> = dyn Fn(&Draw, &mut Vec<u8>) + Sync + 'a;
 
 /// What is different in each cycle.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +48,9 @@ pub struct Times {
     pub p50: f64,
     pub p99: f64,
 }
+
+/// Milliseconds of each request of each step, and when the last one was answered.
+type Loop = (Vec<Vec<f64>>, Instant);
 
 /// What was measured.
 pub struct Figures {
@@ -100,14 +106,7 @@ impl Scenario<'_> {
         }
     }
 
-    fn client(
-        &self,
-        port: u16,
-        client: usize,
-        next: &AtomicUsize,
-        begin: Instant,
-        end: Instant,
-    ) -> (Vec<Vec<f64>>, Instant) {
+    fn client(&self, port: u16, client: usize, next: &AtomicUsize, begin: Instant, end: Instant) -> Loop {
         let mut http = Http::connect(port);
         let mut dice = Dice::new(client);
         let mut times: Vec<Vec<f64>> = self.steps.iter().map(|_| Vec::new()).collect();

@@ -63,12 +63,10 @@ pub fn of(place: &Place) -> Vec<Scenario<'_>> {
         single(place, "get by id", 200, move |draw, into| {
             request(place, into, "GET", &format!("/Users/{}", id(ACCOUNT, draw.user)), "");
         }),
-        filter(place, "filter userName", "userName", |place, number| user_name(place, number)),
+        filter(place, "filter userName", "userName", user_name),
         filter(place, "filter externalId", "externalId", |_, number| format!("00u{number}")),
-        filter(place, "filter emails.value", "emails.value", |place, number| user_name(place, number)),
-        filter(place, "filter emails[type].value", "emails[type%20eq%20%22work%22].value", |place, number| {
-            user_name(place, number)
-        }),
+        filter(place, "filter emails.value", "emails.value", user_name),
+        filter(place, "filter emails[type].value", "emails[type%20eq%20%22work%22].value", user_name),
         list(place, "first page by index", format!("startIndex=1&count={PAGE}")),
         list(place, "first page by cursor", format!("cursor=&count={PAGE}")),
         list(place, "last page by cursor", format!("cursor={}&count={PAGE}", last_page(place))),
