@@ -223,6 +223,10 @@ fn rules(place: &Place, draw: &Draw) -> Vec<(String, String)> {
             rules.push((group.to_string(), format!("((:groups)::uuid[])[:client_id + {}]::text", skipped + 1)));
         }
     }
+    // Each client has groups of its own, whose names are written again with a new version.
+    for name in ["Small", "small", "Large", "large"] {
+        rules.push((format!("{name} {}", draw.client), format!("('{name} ' || (:client_id)::text)")));
+    }
     let many: Vec<String> = scenarios::many(place, draw.user, MANY).iter().map(Uuid::to_string).collect();
     let (start, span) = (users.start, users.end - users.start);
     let member = id_in_sql(ACCOUNT, &format!("({start} + (:i - {start} + k * {STRIDE}) % {span})"));
