@@ -45,8 +45,13 @@ async fn bodies_that_do_not_come_keep_no_other_tenant_waiting() {
     let stalled: Vec<TcpStream> = (0..40).map(|_| stall(&acme, "content-length: 1000000")).collect();
     // They hold all that their tenant may hold once one more of it has to wait.
     let large = json!({ "userName": "ann", "title": "x".repeat(70_000) });
-    let waits = acme.scim(Method::POST, "/Users", Some(large.clone()));
-    assert!(tokio::time::timeout(Duration::from_secs(2), waits).await.is_err(), "nothing was held");
+    for tried in 0.. {
+        let asked = acme.scim(Method::POST, "/Users", Some(large.clone()));
+        if tokio::time::timeout(Duration::from_secs(2), asked).await.is_err() {
+            break;
+        }
+        assert!(tried < 50, "nothing was held");
+    }
     create(&other, "/Users", large).await;
     drop(stalled);
 }
@@ -54,20 +59,24 @@ async fn bodies_that_do_not_come_keep_no_other_tenant_waiting() {
 #[tokio::test]
 async fn a_body_that_does_not_come_is_told_so_and_one_that_is_too_large_at_once() {
     let gateway =
-        Gateway::start_with(Clock::manual(), |config| config.server.request_timeout = Duration::from_secs(4)).await;
+        Gateway::start_with(Clock::manual(), |config| config.server.request_timeout = Duration::from_secs(12)).await;
     let acme = Customer::of(&gateway).await;
-    for (headers, status) in [
+    let cases = [
         ("content-length: 100", "HTTP/1.1 408 "),
         ("content-length: 100000", "HTTP/1.1 408 "),
         ("transfer-encoding: chunked", "HTTP/1.1 408 "),
         ("content-length: 99999999999", "HTTP/1.1 413 "),
-    ] {
+    ];
+    let answers = cases.map(|(headers, status)| {
         let mut stream = stall(&acme, headers);
         let answer = tokio::task::spawn_blocking(move || {
             let mut answer = Vec::new();
             std::io::Read::read_to_end(&mut stream, &mut answer).unwrap_or_default();
             String::from_utf8(answer).unwrap()
         });
+        (headers, status, answer)
+    });
+    for (headers, status, answer) in answers {
         let answer = answer.await.unwrap();
         assert!(answer.starts_with(status), "{headers}: {answer}");
         assert!(answer.contains("urn:ietf:params:scim:api:messages:2.0:Error"), "{answer}");
