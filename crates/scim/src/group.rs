@@ -105,8 +105,8 @@ pub fn changes(patch: &Patch) -> Result<Vec<GroupChange>, ScimError> {
     for change in all {
         match change {
             GroupChange::Rename(_) | GroupChange::SetExternalId(_) => changes.push(change),
-            GroupChange::AddMembers(added) => added.into_iter().for_each(|member| moves.add(member)),
-            GroupChange::RemoveMembers(removed) => removed.into_iter().for_each(|id| moves.remove(id)),
+            GroupChange::AddMembers(added) => added.into_iter().for_each(|member| moves.push(Move::In(member))),
+            GroupChange::RemoveMembers(removed) => removed.into_iter().for_each(|id| moves.push(Move::Out(id))),
             GroupChange::RemoveSelected(selection) => {
                 moves.settle(&mut members);
                 match members.pop() {
@@ -141,25 +141,27 @@ enum Move {
     Out(String),
 }
 
+impl Move {
+    /// Of whom; an id may come in capitals.
+    fn key(&self) -> String {
+        let (Self::In(MemberRef { value: id, .. }) | Self::Out(id)) = self;
+        id.to_ascii_lowercase()
+    }
+}
+
 impl Moves {
-    fn add(&mut self, member: MemberRef) {
+    fn push(&mut self, one: Move) {
+        let key = one.key();
+        let before = self.last.get(&key).copied();
         // Whoever comes twice came the first time.
-        let before = self.last.get(&member.value.to_ascii_lowercase()).and_then(|index| self.all[*index].as_ref());
-        if !matches!(before, Some(Move::In(_))) {
-            let id = member.value.clone();
-            self.push(&id, Move::In(member));
+        let stays = before.is_some_and(|index| matches!((&self.all[index], &one), (Some(Move::In(_)), Move::In(_))));
+        if stays {
+            return;
         }
-    }
-
-    fn remove(&mut self, id: String) {
-        self.push(&id.clone(), Move::Out(id));
-    }
-
-    fn push(&mut self, id: &str, one: Move) {
-        // An id may come in capitals.
-        if let Some(before) = self.last.insert(id.to_ascii_lowercase(), self.all.len()) {
+        if let Some(before) = before {
             self.all[before] = None;
         }
+        self.last.insert(key, self.all.len());
         self.all.push(Some(one));
     }
 

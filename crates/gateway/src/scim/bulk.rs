@@ -2,7 +2,7 @@
 
 use super::{
     ScimResult,
-    call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work, read_id},
+    call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work, check_current, read_id},
     groups, password, users,
 };
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
 use ::scim::{
     bulk::{self, Bulk, Done, Method, Operation, Resource},
     error::{ScimError, quote},
-    etag,
     group::{self, GroupDocument},
     patch::Patch,
     user::{Meta, Password, UserDocument, Written},
@@ -310,7 +309,7 @@ impl Change<'_> {
             users::lock_around(&mut work, self.target).await?;
         }
         let account = users::locked(&mut work, self.target).await?;
-        check_version(self.version, account.version)?;
+        check_current(self.version, account.version)?;
         Ok((work, account))
     }
 
@@ -338,7 +337,7 @@ impl Change<'_> {
             users::lock_around(&mut work, self.target).await?;
         }
         let before = groups::locked(&mut work, self.target).await?;
-        check_version(self.version, before.version)?;
+        check_current(self.version, before.version)?;
         if *self.method == Method::Delete {
             groups::deleted(&mut work, &before).await?;
             work.tx.commit().await?;
@@ -359,15 +358,6 @@ async fn group_written(work: Work, group: &Group, status: u16) -> Result<Success
     let meta = groups::meta(&work, group);
     work.tx.commit().await?;
     Ok(Success { status, meta: Some(meta) })
-}
-
-fn check_version(expected: Option<&str>, version: i64) -> Result<(), ScimError> {
-    match expected {
-        Some(expected) if !etag::is_current(expected, version) => Err(ScimError::precondition_failed(
-            "The resource changed since it was read. Read it again and repeat the change.",
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn told(error: Error) -> ScimError {

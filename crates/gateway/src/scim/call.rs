@@ -164,11 +164,7 @@ impl ScimCall {
     /// Refuses a change of a version that the client did not mean (RFC 7644 3.14).
     pub fn check_version(&self, version: i64) -> Result<(), ScimError> {
         let Conditions { if_match, if_none_match } = &self.conditions;
-        if if_match.as_deref().is_some_and(|expected| !etag::is_current(expected, version)) {
-            return Err(ScimError::precondition_failed(
-                "The resource changed since it was read. Read it again and repeat the change.",
-            ));
-        }
+        check_current(if_match.as_deref(), version)?;
         if if_none_match.as_deref().is_some_and(|unwanted| etag::is_current(unwanted, version)) {
             return Err(ScimError::precondition_failed("The resource has the version that If-None-Match rules out."));
         }
@@ -343,6 +339,16 @@ async fn prove(
             tx.rollback().await?;
             Err(Error::Unauthorized)
         }
+    }
+}
+
+/// Refuses a change of another version than the client expects, if it expects one.
+pub fn check_current(expected: Option<&str>, version: i64) -> Result<(), ScimError> {
+    match expected {
+        Some(expected) if !etag::is_current(expected, version) => Err(ScimError::precondition_failed(
+            "The resource changed since it was read. Read it again and repeat the change.",
+        )),
+        _ => Ok(()),
     }
 }
 
