@@ -4,7 +4,6 @@ use crate::{
     attributes::{AttributeRow, Columns},
     error::{Error, Result},
     events,
-    members::{self, Membership},
     pooled::one_row,
     tenant::TenantTx,
 };
@@ -12,7 +11,7 @@ use domain::{
     account::{Account, Profile},
     email::Email,
     event::Event,
-    ids::{AccountId, ConnectionId, GroupId, UserId},
+    ids::{AccountId, ConnectionId, UserId},
     names::UserName,
 };
 use serde_json::Value;
@@ -192,63 +191,6 @@ pub async fn delete(tx: &mut TenantTx, id: AccountId) -> Result<()> {
     let done =
         sqlx::query!("-- accounts::delete\n DELETE FROM accounts WHERE id = $1", id.0).execute(tx.conn()).await?;
     one_row(&done)
-}
-
-/// The connection's account with that id.
-pub async fn by_id(tx: &mut TenantTx, connection: ConnectionId, id: AccountId) -> Result<Option<Account>> {
-    let row =
-        accounts!("by_id", "id = $1 AND connection_id = $2", id.0, connection.0).fetch_optional(tx.conn()).await?;
-    row.map(Account::try_from).transpose()
-}
-
-/// The connection's account with that id, and the groups that it is in: in one statement, because it is asked most.
-pub async fn with_groups(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    id: AccountId,
-) -> Result<Option<(Account, Vec<Membership>)>> {
-    let row = sqlx::query!(
-        r#"-- accounts::with_groups
-        SELECT a.id, a.connection_id, a.user_id, a.user_name, a.external_id, a.email, a.display_name, a.active, a.role,
-               a.role_reason, a.name_id, a.document, a.version, a.created_at, a.updated_at,
-               coalesce(m.ids, '{}') AS "groups!", coalesce(m.names, '{}') AS "names!", coalesce(m.nested, false) AS "nested!"
-        FROM accounts a CROSS JOIN LATERAL (
-            SELECT array_agg(g.id ORDER BY g.id) AS ids, array_agg(g.display_name ORDER BY g.id) AS names,
-                   bool_or(EXISTS (SELECT FROM group_groups n WHERE n.member_id = g.id)) AS nested
-            FROM (SELECT group_id FROM group_members WHERE account_id = a.id ORDER BY group_id LIMIT 1000) AS d
-            JOIN groups g ON g.id = d.group_id
-        ) AS m
-        WHERE a.id = $1 AND a.connection_id = $2"#,
-        id.0,
-        connection.0
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let direct = row.groups.into_iter().zip(row.names);
-    let direct = direct.map(|(group, display_name)| {
-        let group = GroupId(group);
-        Membership { account: id, group, display_name, direct: true }
-    });
-    let groups = members::with_indirect(tx, direct.collect(), row.nested).await?;
-    let account = Row {
-        id: row.id,
-        connection_id: row.connection_id,
-        user_id: row.user_id,
-        user_name: row.user_name,
-        external_id: row.external_id,
-        email: row.email,
-        display_name: row.display_name,
-        active: row.active,
-        role: row.role,
-        role_reason: row.role_reason,
-        name_id: row.name_id,
-        document: row.document,
-        version: row.version,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-    };
-    Ok(Some((account.try_into()?, groups)))
 }
 
 /// The connection's account with that id, kept from others until this transaction ends.

@@ -13,7 +13,7 @@ use crate::{
 };
 use domain::{
     account::Account,
-    ids::{ConnectionId, GroupId},
+    ids::{AccountId, ConnectionId, GroupId},
 };
 use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow};
 use std::time::Duration;
@@ -192,6 +192,19 @@ pub async fn accounts(
     direct.sort_by_key(|membership| (membership.account, membership.group));
     let memberships = members::with_indirect(tx, direct, deep).await?;
     Ok(AccountPage { accounts, memberships })
+}
+
+/// The connection's account with that id, and if wanted which groups it is in.
+pub async fn account(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    id: AccountId,
+    with_groups: bool,
+) -> Result<Option<(Account, Vec<Membership>)>> {
+    let condition = Some(Condition::Column(Column::Id, Test::Equal(id.to_string())));
+    let search = Search { connection, condition, order: None };
+    let AccountPage { mut accounts, memberships } = accounts(tx, &search, &Start::Offset(0), 1, with_groups).await?;
+    Ok(accounts.pop().map(|found| (found.resource, memberships)))
 }
 
 /// The places of one page of accounts.

@@ -47,11 +47,7 @@ pub async fn get(mut call: ScimCall) -> ScimResult {
     let id = AccountId(call.resource_id()?);
     let connection = call.connection;
     let projection = Projection::parse(&call.query);
-    let found = if projection.excludes("groups") {
-        accounts::by_id(&mut call.tx, connection, id).await?.map(|account| (account, Vec::new()))
-    } else {
-        accounts::with_groups(&mut call.tx, connection, id).await?
-    };
+    let found = store::search::account(&mut call.tx, connection, id, !projection.excludes("groups")).await?;
     let (account, memberships) = found.ok_or(Error::NotFound)?;
     let groups = groups_of(&call, &account, &memberships);
     let meta = meta(&call, &account, &groups);

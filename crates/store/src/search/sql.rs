@@ -108,7 +108,6 @@ fn from(query: &mut Query, resource: Resource, search: &Search, with_groups: boo
         Resource::Group => " FROM groups r",
     });
     if with_groups {
-        // As accounts::with_groups has it.
         query.push(
             " CROSS JOIN LATERAL (
                SELECT array_agg(g.id ORDER BY g.id) AS ids, array_agg(g.display_name ORDER BY g.id) AS names,
