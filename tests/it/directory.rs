@@ -1,6 +1,7 @@
 //! The directory that the SCIM server keeps: its whole protocol through the front door, and what should break it.
 
 mod agreement;
+mod ahead;
 mod attributes;
 mod bulk;
 mod cli;

@@ -574,14 +574,19 @@ const GATE_CONTROL: [&str; 20] = [
 
 /// Each row is a sentence about what is wrong with a table.
 const WALK: &str = "
-WITH tables AS (
+WITH RECURSIVE tables AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relrowsecurity, c.relforcerowsecurity, a.attnum AS tenant_id, a.attnotnull,
         a.atttypid, pg_get_expr(d.adbin, d.adrelid) AS is_by_default
     FROM pg_class c
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind NOT IN ('i', 'I', 'S', 'c', 't')
-), owned AS (SELECT * FROM tables WHERE tenant_id IS NOT NULL)
+), owned AS (SELECT * FROM tables WHERE tenant_id IS NOT NULL
+), tied AS (
+    SELECT t.oid FROM owned t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'f'
+        AND k.confrelid = 'tenants'::regclass AND k.conkey = ARRAY[t.tenant_id]
+    UNION SELECT k.conrelid FROM tied t JOIN pg_constraint k ON k.confrelid = t.oid AND k.contype = 'f' AND k.confdeltype = 'c'
+)
 SELECT name || ' is neither a table with tenant_id nor in SHARED' FROM tables WHERE tenant_id IS NULL AND name <> ALL ($1)
 UNION ALL SELECT name || ' is no plain table: it would answer with its owner''s rights' FROM tables WHERE relkind NOT IN ('r', 'p')
 UNION ALL SELECT name || ' is FORCEd: the owner''s data migrations would see nothing' FROM tables WHERE relforcerowsecurity
@@ -590,10 +595,7 @@ UNION ALL SELECT name || ' has a tenant_id that is not the transaction''s by def
     WHERE is_by_default IS DISTINCT FROM '(current_setting(''app.tenant_id''::text))::uuid'
 UNION ALL SELECT name || ' has a primary key that does not start with tenant_id' FROM owned t
     WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'p' AND k.conkey[1] = t.tenant_id)
-UNION ALL SELECT name || ' does not refer to tenants' FROM owned t WHERE NOT EXISTS (
-    SELECT FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'f' AND (
-        (k.confrelid = 'tenants'::regclass AND k.conkey = ARRAY[t.tenant_id])
-        OR (k.confdeltype = 'c' AND EXISTS (SELECT FROM pg_constraint p WHERE p.conrelid = k.confrelid AND p.contype = 'f' AND p.confrelid = 'tenants'::regclass))))
+UNION ALL SELECT name || ' does not refer to tenants' FROM owned WHERE oid NOT IN (SELECT oid FROM tied)
 UNION ALL SELECT o.name || ' has a foreign key that does not start with tenant_id: ' || k.conname
     FROM owned o JOIN pg_constraint k ON k.conrelid = o.oid AND k.contype = 'f' JOIN owned r ON r.oid = k.confrelid
     WHERE k.conkey[1] <> o.tenant_id OR k.confkey[1] <> r.tenant_id

@@ -16,6 +16,7 @@ pub async fn run(app: App) {
     loop {
         ticks.tick().await;
         app.limits.forget_the_quiet();
+        app.store.close_unused().await;
         if let Err(error) = clean(&app).await {
             warn!(error = %error, "Clean-up failed; the next round tries again");
         }

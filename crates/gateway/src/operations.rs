@@ -38,8 +38,8 @@ async fn is_ready(app: &App) -> Result<(), &'static str> {
 
 async fn metrics(State(app): State<App>) -> Response {
     let (busy, idle) = app.store.connections();
-    gauge!("gatehouse_db_connections", "state" => "busy").set(busy);
-    gauge!("gatehouse_db_connections", "state" => "idle").set(idle);
+    gauge!("gatehouse_db_connections", "state" => "busy").set(busy as f64);
+    gauge!("gatehouse_db_connections", "state" => "idle").set(idle as f64);
     gauge!("gatehouse_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     match telemetry::metrics() {
         Ok(handle) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response(),

@@ -101,9 +101,6 @@ pub async fn linkable(
     email: Option<&Email>,
 ) -> Result<Option<UserId>, Error> {
     let Some(email) = email else { return Ok(None) };
-    if !users::lock_address(tx, email).await? {
-        return Ok(None);
-    }
     Ok(users::linkable(tx, connection, email).await?)
 }
 

@@ -1,5 +1,6 @@
 //! The SCIM server's side of HTTP: one request, one transaction, one answer.
 
+mod ahead;
 pub mod answer;
 pub mod bulk;
 pub mod call;

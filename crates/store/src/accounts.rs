@@ -4,6 +4,7 @@ use crate::{
     attributes::{AttributeRow, Columns},
     error::{Error, Result},
     events,
+    moment::Moment,
     pooled::one_row,
     tenant::TenantTx,
 };
@@ -15,7 +16,6 @@ use domain::{
     names::UserName,
 };
 use serde_json::Value;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 #[derive(sqlx::FromRow)]
@@ -33,8 +33,8 @@ pub(crate) struct Row {
     name_id: Option<String>,
     document: Value,
     version: i64,
-    created_at: OffsetDateTime,
-    updated_at: OffsetDateTime,
+    created_at: Moment,
+    updated_at: Moment,
 }
 
 impl TryFrom<Row> for Account {
@@ -52,8 +52,8 @@ impl TryFrom<Row> for Account {
             connection_id: ConnectionId(row.connection_id),
             profile,
             version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
         })
     }
 }
@@ -153,7 +153,7 @@ pub async fn insert(tx: &mut TenantTx, new: NewAccount<'_>) -> Result<Account> {
         &facts.data,
         facts.actor
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(Account { id, user_id: user, connection_id: connection, profile, version: 1, created_at: now, updated_at: now })
 }
@@ -181,22 +181,23 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
         profile.document,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     one_row(&done)
 }
 
 /// Removes an account with its memberships and sessions.
 pub async fn delete(tx: &mut TenantTx, id: AccountId) -> Result<()> {
-    let done =
-        sqlx::query!("-- accounts::delete\n DELETE FROM accounts WHERE id = $1", id.0).execute(tx.conn()).await?;
+    let done = sqlx::query!("-- accounts::delete\n DELETE FROM accounts WHERE id = $1", id.0)
+        .execute(tx.conn().await?)
+        .await?;
     one_row(&done)
 }
 
 /// The connection's account with that id, kept from others until this transaction ends.
 pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: AccountId) -> Result<Option<Account>> {
     let row = accounts!("for_update", "id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)
-        .fetch_optional(tx.conn())
+        .fetch_optional(tx.conn().await?)
         .await?;
     row.map(Account::try_from).transpose()
 }
@@ -209,7 +210,7 @@ pub async fn by_ids(tx: &mut TenantTx, connection: ConnectionId, ids: &[Uuid]) -
         connection.0,
         ids
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     rows.into_iter().map(Account::try_from).collect()
 }
@@ -217,7 +218,7 @@ pub async fn by_ids(tx: &mut TenantTx, connection: ConnectionId, ids: &[Uuid]) -
 /// The connection's account with that userName, whatever its case.
 pub async fn by_user_name(tx: &mut TenantTx, connection: ConnectionId, key: &str) -> Result<Option<Account>> {
     let row = accounts!("by_user_name", "connection_id = $1 AND user_name_key = $2", connection.0, key)
-        .fetch_optional(tx.conn())
+        .fetch_optional(tx.conn().await?)
         .await?;
     row.map(Account::try_from).transpose()
 }
@@ -225,7 +226,7 @@ pub async fn by_user_name(tx: &mut TenantTx, connection: ConnectionId, key: &str
 /// The connection's account bound to that NameID.
 pub async fn by_name_id(tx: &mut TenantTx, connection: ConnectionId, name_id: &str) -> Result<Option<Account>> {
     let row = accounts!("by_name_id", "connection_id = $1 AND name_id = $2", connection.0, name_id)
-        .fetch_optional(tx.conn())
+        .fetch_optional(tx.conn().await?)
         .await?;
     row.map(Account::try_from).transpose()
 }
@@ -239,7 +240,7 @@ pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &st
         id,
         limit
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     rows.into_iter().map(Account::try_from).collect()
 }
@@ -248,7 +249,7 @@ pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &st
 pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, limit: i64) -> Result<Vec<Account>> {
     let rows =
         accounts!("by_email", "connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3", connection.0, key, limit)
-            .fetch_all(tx.conn())
+            .fetch_all(tx.conn().await?)
             .await?;
     rows.into_iter().map(Account::try_from).collect()
 }

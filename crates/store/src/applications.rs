@@ -5,7 +5,10 @@ use crate::{
     error::{Error, Result},
     tenant::TenantTx,
 };
-use domain::{ids::ApplicationId, role::RoleCatalogue};
+use domain::{
+    ids::{ApplicationId, ConnectionId},
+    role::RoleCatalogue,
+};
 use uuid::Uuid;
 
 /// An application as stored.
@@ -139,7 +142,19 @@ pub async fn by_id(tx: &mut TenantTx, id: ApplicationId) -> Result<Option<Applic
          FROM applications WHERE id = $1",
         id.0
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     row.map(Application::try_from).transpose()
+}
+
+/// The roles of the connection's application.
+pub async fn roles(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<RoleCatalogue>> {
+    let roles = sqlx::query_scalar!(
+        "-- applications::roles
+         SELECT a.roles FROM applications a JOIN connections c ON c.application_id = a.id WHERE c.id = $1",
+        connection.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    roles.map(RoleCatalogue::new).transpose().map_err(|_| Error::Damaged("applications.roles"))
 }

@@ -79,7 +79,7 @@ async fn delete(tx: &mut TenantTx, account: AccountId, places: Vec<(String, i32)
         &paths,
         &items
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -104,7 +104,7 @@ async fn upsert(tx: &mut TenantTx, connection: ConnectionId, account: AccountId,
         types as &[Option<String>],
         primaries as &[Option<bool>]
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }

@@ -86,7 +86,7 @@ pub async fn insert(tx: &mut TenantTx, id: ConnectionId, application: Applicatio
         display_name,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -104,7 +104,7 @@ pub async fn set_idp(tx: &mut TenantTx, id: ConnectionId, idp: &StoredIdp) -> Re
         &idp.certificates,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     one_row(&done)
 }
@@ -120,7 +120,7 @@ pub async fn set_provisioning(tx: &mut TenantTx, id: ConnectionId, provisioning:
         provisioning.entitlements,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     one_row(&done)
 }
@@ -135,7 +135,7 @@ pub async fn by_id(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connect
          FROM connections WHERE id = $1",
         id.0
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(Connection::from))
 }
@@ -149,7 +149,7 @@ pub async fn list(tx: &mut TenantTx) -> Result<Vec<Connection>> {
                 password_sync, entitlements, created_at
          FROM connections ORDER BY created_at, id LIMIT 1000"
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(rows.into_iter().map(Connection::from).collect())
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     error::Result,
+    pool::Pool,
     pooled::Pooled,
     tenant::{microseconds, new_id},
 };
 use domain::ids::{ConnectionId, TenantId};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -17,8 +18,9 @@ pub struct ControlTx {
 }
 
 impl ControlTx {
-    pub(crate) async fn begin(pool: &PgPool, now: OffsetDateTime) -> Result<Self> {
-        Ok(Self { pooled: Pooled::begin(pool, "BEGIN".to_owned()).await?, now: microseconds(now) })
+    pub(crate) async fn begin(pool: &Pool, now: OffsetDateTime) -> Result<Self> {
+        let (pooled, _) = Pooled::begin(pool, vec!["BEGIN".to_owned()]).await?;
+        Ok(Self { pooled, now: microseconds(now) })
     }
 
     /// The one time of this transaction.

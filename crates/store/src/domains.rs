@@ -11,7 +11,7 @@ pub async fn insert_verified(tx: &mut TenantTx, domain: &str) -> Result<()> {
         domain,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -23,7 +23,7 @@ pub async fn is_verified(tx: &mut TenantTx, domain: &str) -> Result<bool> {
         SELECT EXISTS (SELECT FROM domains WHERE domain = $1) AS "found!""#,
         domain
     )
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(found)
 }
@@ -34,7 +34,7 @@ pub async fn list(tx: &mut TenantTx) -> Result<Vec<String>> {
         "-- domains::list
          SELECT domain FROM domains ORDER BY domain LIMIT 1000"
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(domains)
 }

@@ -51,7 +51,7 @@ pub async fn append(tx: &mut TenantTx, connection: Option<ConnectionId>, events:
         actor,
         now,
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }

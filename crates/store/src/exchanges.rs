@@ -58,7 +58,7 @@ pub async fn append(tx: &mut TenantTx, exchanges: &[Exchange]) -> Result<()> {
         &column(|exchange| exchange.agent.clone()),
         &exchanges.iter().map(|exchange| exchange.milliseconds).collect::<Vec<_>>()
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -81,7 +81,7 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, show: Show, limit
         show == Show::Failed,
         limit
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(rows
         .into_iter()
@@ -111,7 +111,7 @@ pub async fn trim(tx: &mut TenantTx, connection: ConnectionId, keep: i64) -> Res
         connection.0,
         keep
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(done.rows_affected())
 }

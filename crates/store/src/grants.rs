@@ -74,7 +74,7 @@ pub async fn insert(
         code_expires_at,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(GrantId(id))
 }
@@ -93,7 +93,7 @@ pub async fn consume_code(tx: &mut TenantTx, application: ApplicationId, code_ha
         now,
         application.0
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(Consumed::from))
 }
@@ -108,7 +108,7 @@ pub async fn insert_refresh_token(tx: &mut TenantTx, grant: GrantId, token_hash:
         grant.0,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -138,7 +138,7 @@ pub async fn consume_refresh_token(
         now,
         application.0
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(Consumed::from))
 }
@@ -159,7 +159,7 @@ pub async fn by_refresh_token(
         token_hash,
         application.0
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(Consumed::from))
 }
@@ -172,7 +172,7 @@ pub async fn is_live(tx: &mut TenantTx, grant: GrantId, application: Application
         grant.0,
         application.0
     )
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(live)
 }
@@ -187,7 +187,7 @@ pub async fn revoke(tx: &mut TenantTx, grant: GrantId, application: ApplicationI
         application.0,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }

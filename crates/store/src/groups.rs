@@ -69,13 +69,13 @@ pub async fn insert(
         external_id,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     let (display_name, external_id) = (display_name.to_owned(), external_id.map(str::to_owned));
     Ok(Group { id, display_name, external_id, version: 1, created_at: now, updated_at: now })
 }
 
-/// Stores a changed group, or only that its members changed.
+/// Stores a changed group.
 pub async fn update(tx: &mut TenantTx, group: &Group) -> Result<()> {
     let now = tx.now();
     let done = sqlx::query!(
@@ -88,7 +88,21 @@ pub async fn update(tx: &mut TenantTx, group: &Group) -> Result<()> {
         group.external_id,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)
+}
+
+/// Counts a change of the group's members.
+pub async fn touch(tx: &mut TenantTx, id: GroupId) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- groups::touch
+         UPDATE groups SET version = version + 1, updated_at = $2 WHERE id = $1",
+        id.0,
+        now
+    )
+    .execute(tx.conn().await?)
     .await?;
     one_row(&done)
 }
@@ -105,7 +119,7 @@ pub async fn lock_around(tx: &mut TenantTx, connection: ConnectionId, member: Uu
         connection.0,
         member
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -125,27 +139,29 @@ pub async fn lose_member(tx: &mut TenantTx, member: Uuid) -> Result<Vec<GroupId>
         member,
         now
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(ids.into_iter().map(GroupId).collect())
 }
 
 /// Removes a group with its memberships.
 pub async fn delete(tx: &mut TenantTx, id: GroupId) -> Result<()> {
-    let done = sqlx::query!("-- groups::delete\n DELETE FROM groups WHERE id = $1", id.0).execute(tx.conn()).await?;
+    let done =
+        sqlx::query!("-- groups::delete\n DELETE FROM groups WHERE id = $1", id.0).execute(tx.conn().await?).await?;
     one_row(&done)
 }
 
 /// The connection's group with that id.
 pub async fn by_id(tx: &mut TenantTx, connection: ConnectionId, id: GroupId) -> Result<Option<Group>> {
-    let row = groups!("by_id", "id = $1 AND connection_id = $2", id.0, connection.0).fetch_optional(tx.conn()).await?;
+    let row =
+        groups!("by_id", "id = $1 AND connection_id = $2", id.0, connection.0).fetch_optional(tx.conn().await?).await?;
     Ok(row.map(Group::from))
 }
 
 /// The same, kept from other changes until this transaction ends; others may name it as a member meanwhile.
 pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: GroupId) -> Result<Option<Group>> {
     let row = groups!("for_update", "id = $1 AND connection_id = $2 FOR NO KEY UPDATE", id.0, connection.0)
-        .fetch_optional(tx.conn())
+        .fetch_optional(tx.conn().await?)
         .await?;
     Ok(row.map(Group::from))
 }

@@ -63,7 +63,7 @@ pub async fn add(tx: &mut TenantTx, connection: ConnectionId, group: GroupId, me
         group.0,
         members
     )
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(Added { count: u64::try_from(row.count).unwrap_or(0), unknown: row.unknown })
 }
@@ -82,7 +82,7 @@ pub async fn remove(tx: &mut TenantTx, group: GroupId, accounts: &[Uuid], groups
         accounts,
         groups
     )
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -108,7 +108,7 @@ pub async fn retain(
         accounts,
         groups
     )
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -135,7 +135,7 @@ pub async fn page(tx: &mut TenantTx, group: GroupId, after: Option<Member>, limi
         groups_after,
         limit
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(rows.into_iter().map(|row| member(row.is_group, row.id)).collect())
 }
@@ -154,7 +154,7 @@ pub async fn of_groups(tx: &mut TenantTx, groups: &[Uuid], limit: i64) -> Result
         groups,
         limit
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(rows.into_iter().map(|row| (GroupId(row.group), member(row.is_group, row.id))).collect())
 }
@@ -175,7 +175,7 @@ pub async fn of_accounts(tx: &mut TenantTx, accounts: &[Uuid]) -> Result<Vec<Mem
         ORDER BY 1, 2"#,
         accounts
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await
     .map_err(too_slow)?;
     let nested = rows.iter().any(|row| row.nested);
@@ -230,7 +230,7 @@ async fn above(tx: &mut TenantTx, direct: &[Membership]) -> Result<HashMap<Group
         &start.into_iter().collect::<Vec<_>>(),
         MOST_NESTINGS
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await
     .map_err(too_slow)?;
     let mut above: HashMap<GroupId, Vec<(GroupId, String)>> = HashMap::new();

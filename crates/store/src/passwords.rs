@@ -14,7 +14,7 @@ pub async fn set(tx: &mut TenantTx, account: AccountId, hash: &str) -> Result<()
         hash,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -26,7 +26,7 @@ pub async fn delete_all(tx: &mut TenantTx, connection: ConnectionId) -> Result<u
          DELETE FROM account_passwords WHERE account_id IN (SELECT id FROM accounts WHERE connection_id = $1)",
         connection.0
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(done.rows_affected())
 }

@@ -4,25 +4,61 @@
 //! tenant's transaction (transact-rs/sqlx 4393, 4409). So the transaction is opened by one plain query, and a
 //! connection that was not finished is rolled back in the background or, failing that, closed.
 
-use crate::error::{Error, Result};
-use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, pool::PoolConnection};
+use crate::{
+    error::{Error, Result},
+    pool::{self, Kept, Pool},
+};
+use futures_util::TryStreamExt;
+use sqlx::{AssertSqlSafe, Either, Executor, PgConnection, postgres::PgRow};
 use std::time::Duration;
 
 /// How long an abandoned connection may take to roll back before it is closed.
 const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Pooled {
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<Kept>,
+    /// Whether a transaction is open, or may be.
+    open: bool,
 }
 
+/// The rows of each statement of a message.
+pub(crate) type Results = Vec<Vec<PgRow>>;
+
 impl Pooled {
-    /// Opens a transaction with `opening`, the whole of it in one round trip.
-    pub(crate) async fn begin(pool: &PgPool, opening: String) -> Result<Self> {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place where a connection is taken")]
-        let connection = pool.acquire().await?;
-        let mut pooled = Self { connection: Some(connection) };
-        pooled.connection().execute(AssertSqlSafe(opening)).await?;
-        Ok(pooled)
+    /// Opens a transaction with these statements, the first of which is BEGIN, in one round trip.
+    pub(crate) async fn begin(pool: &Pool, opening: Vec<String>) -> Result<(Self, Results)> {
+        let mut pooled = Self { connection: Some(pool::take(pool).await?), open: true };
+        let results = pooled.say(opening).await?;
+        Ok((pooled, results))
+    }
+
+    /// Asks in one round trip, which is a transaction of its own: no other is open behind it.
+    pub(crate) async fn ask(pool: &Pool, statements: Vec<String>) -> Result<(Self, Results)> {
+        let (mut pooled, results) = Self::begin(pool, statements).await?;
+        pooled.open = false;
+        Ok((pooled, results))
+    }
+
+    /// The connection inside a transaction, which is opened if none is.
+    pub(crate) async fn open(&mut self, opening: impl FnOnce() -> Vec<String>) -> Result<&mut PgConnection> {
+        if !self.open {
+            self.open = true;
+            self.say(opening()).await?;
+        }
+        Ok(self.connection())
+    }
+
+    /// Runs these in one message; nothing of a client's text may be in them.
+    pub(crate) async fn say(&mut self, statements: Vec<String>) -> Result<Results> {
+        let (mut results, mut rows) = (Vec::with_capacity(statements.len()), Vec::new());
+        let mut answers = self.connection().fetch_many(AssertSqlSafe(statements.join("; ")));
+        while let Some(answer) = answers.try_next().await? {
+            match answer {
+                Either::Left(_) => results.push(std::mem::take(&mut rows)),
+                Either::Right(row) => rows.push(row),
+            }
+        }
+        Ok(results)
     }
 
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
@@ -31,14 +67,18 @@ impl Pooled {
 
     /// Commits. In an aborted transaction a plain COMMIT would answer Ok and keep nothing; the empty
     /// SELECT in front makes it an error.
-    pub(crate) async fn commit(mut self) -> Result<()> {
-        self.connection().execute("SELECT; COMMIT").await?;
-        self.release();
-        Ok(())
+    pub(crate) async fn commit(self) -> Result<()> {
+        self.finish("SELECT; COMMIT").await
     }
 
-    pub(crate) async fn rollback(mut self) -> Result<()> {
-        self.connection().execute("ROLLBACK").await?;
+    pub(crate) async fn rollback(self) -> Result<()> {
+        self.finish("ROLLBACK").await
+    }
+
+    async fn finish(mut self, last: &'static str) -> Result<()> {
+        if self.open {
+            self.connection().execute(last).await?;
+        }
         self.release();
         Ok(())
     }
@@ -51,14 +91,17 @@ impl Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
+        if !self.open {
+            return;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            connection.close_on_drop();
+            drop(Kept::take(connection));
             return;
         };
         runtime.spawn(async move {
             let rollback = tokio::time::timeout(ROLLBACK_PATIENCE, connection.execute("ROLLBACK")).await;
             if !matches!(rollback, Ok(Ok(_))) {
-                connection.close_on_drop();
+                drop(Kept::take(connection));
             }
         });
     }

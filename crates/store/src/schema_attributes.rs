@@ -39,7 +39,7 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &SchemaAtt
         &new.canonical_values,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     next_version(tx, connection).await
 }
@@ -53,7 +53,7 @@ pub async fn delete(tx: &mut TenantTx, connection: ConnectionId, urn: &str, name
         fold(urn),
         fold(name)
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     if done.rows_affected() > 0 {
         next_version(tx, connection).await?;
@@ -69,7 +69,7 @@ pub async fn is_used(tx: &mut TenantTx, connection: ConnectionId, path: &str) ->
         connection.0,
         &[path.to_owned()]
     )
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(used)
 }
@@ -83,7 +83,7 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<Sch
          FROM schema_attributes WHERE connection_id = $1 ORDER BY created_at, id LIMIT 1000",
         connection.0
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(all)
 }
@@ -96,7 +96,7 @@ async fn next_version(tx: &mut TenantTx, connection: ConnectionId) -> Result<()>
         connection.0,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     one_row(&done)
 }

@@ -1,7 +1,15 @@
 //! Credentials of SCIM clients: looked up on every request, never cached, so a revocation holds at once everywhere.
 
-use crate::{error::Result, tenant::TenantTx};
+use crate::{
+    error::Result,
+    prepared::{self, Argument},
+    scope::Scope,
+    search::Ahead,
+    store::Store,
+    tenant::TenantTx,
+};
 use domain::ids::{ConnectionId, TokenId};
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -67,8 +75,6 @@ pub struct Bearer {
     /// The token that was pasted, or the client whose access token it is.
     pub credential: TokenId,
     pub read_only: bool,
-    /// The application's roles, highest first.
-    pub roles: Vec<String>,
     pub schema_version: i64,
     pub password_sync: bool,
     pub entitlements: bool,
@@ -90,35 +96,40 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &NewToken<
         new.expires_at,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(TokenId(id))
 }
 
-/// What the connection's live token with that SHA-256 opens.
-pub async fn bearer(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) -> Result<Option<Bearer>> {
-    let now = tx.now();
-    let row = sqlx::query!(
-        r#"-- scim_tokens::bearer
-        SELECT coalesce(t.parent_id, t.id) AS "credential!", t.read_only, a.roles, c.schema_version, c.password_sync,
-               c.entitlements
-        FROM scim_tokens t JOIN connections c ON c.id = t.connection_id JOIN applications a ON a.id = c.application_id
-        WHERE t.token_hash = $1 AND t.connection_id = $2 AND t.kind <> 'client' AND t.revoked_at IS NULL
-          AND (t.expires_at IS NULL OR t.expires_at > $3)"#,
-        hash,
-        connection.0,
-        now
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.map(|row| Bearer {
-        credential: TokenId(row.credential),
-        read_only: row.read_only,
-        roles: row.roles,
-        schema_version: row.schema_version,
-        password_sync: row.password_sync,
-        entitlements: row.entitlements,
-    }))
+/// What the connection's live token with that SHA-256 opens, and the transaction that saw it. What is searched ahead
+/// is nobody's answer unless there is such a token.
+pub async fn prove(
+    store: &Store,
+    scope: Scope,
+    connection: ConnectionId,
+    hash: &[u8; 32],
+    ahead: Option<&Ahead>,
+) -> Result<Option<(Bearer, TenantTx)>> {
+    let now = i64::try_from(scope.now.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX);
+    let arguments = [Argument::Id(connection.0), Argument::Bytes(hash), Argument::Number(now)];
+    let (tx, rows) = store.tenant_with(scope, &prepared::call("bearer", &arguments), ahead).await?;
+    match rows.first() {
+        Some(row) => Ok(Some((read_bearer(row)?, tx))),
+        None => {
+            tx.rollback().await?;
+            Ok(None)
+        }
+    }
+}
+
+fn read_bearer(row: &PgRow) -> Result<Bearer> {
+    Ok(Bearer {
+        credential: TokenId(row.try_get("credential")?),
+        read_only: row.try_get("read_only")?,
+        schema_version: row.try_get("schema_version")?,
+        password_sync: row.try_get("password_sync")?,
+        entitlements: row.try_get("entitlements")?,
+    })
 }
 
 /// A live OAuth 2 client.
@@ -143,7 +154,7 @@ pub async fn client(tx: &mut TenantTx, connection: ConnectionId, id: TokenId) ->
         connection.0,
         now
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(|row| Client { hash: row.token_hash, read_only: row.read_only, expires_at: row.expires_at }))
 }
@@ -158,7 +169,7 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<Sci
         WHERE t.connection_id = $1 AND t.kind <> 'access' ORDER BY t.created_at DESC, t.id DESC LIMIT 100"#,
         connection.0
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(rows
         .into_iter()
@@ -188,7 +199,7 @@ pub async fn revoke(tx: &mut TenantTx, connection: ConnectionId, token: TokenId)
         connection.0,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     if done.rows_affected() == 0 {
         return Ok(false);
@@ -199,7 +210,7 @@ pub async fn revoke(tx: &mut TenantTx, connection: ConnectionId, token: TokenId)
         token.0,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(true)
 }
@@ -225,7 +236,7 @@ pub async fn used(tx: &mut TenantTx, uses: &[(TokenId, Use)]) -> Result<()> {
         &addresses,
         &agents
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }

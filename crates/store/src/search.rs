@@ -1,8 +1,10 @@
 //! Searching a directory: a condition becomes SQL over an allow-list of columns and the index of attributes.
 //! Values are bound, names are ours; nothing of a client's text becomes part of a statement.
 
+mod ahead;
 mod sql;
 
+pub use self::ahead::Ahead;
 use self::sql::Resource;
 use crate::{
     accounts,
@@ -15,7 +17,7 @@ use domain::{
     account::Account,
     ids::{AccountId, ConnectionId, GroupId},
 };
-use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow};
+use sqlx::{FromRow, Postgres, QueryBuilder, postgres::PgRow, types::Json};
 use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -134,6 +136,14 @@ pub struct Search {
     pub order: Option<Order>,
 }
 
+impl Search {
+    /// The search for one account, which `account` makes.
+    pub fn one(connection: ConnectionId, id: AccountId) -> Self {
+        let condition = Some(Condition::Column(Column::Id, Test::Equal(id.to_string())));
+        Self { connection, condition, order: None }
+    }
+}
+
 /// A resource found, and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found<T> {
@@ -146,7 +156,8 @@ struct AccountRow {
     #[sqlx(flatten)]
     account: accounts::Row,
     ids: Option<Vec<Uuid>>,
-    names: Option<Vec<String>>,
+    /// As JSON: sqlx takes a name that is NULL for none when it reads an array of texts.
+    names: Option<Json<Vec<String>>>,
     nested: Option<bool>,
     sort_key: Option<String>,
 }
@@ -174,12 +185,15 @@ pub async fn accounts(
     limit: i64,
     with_groups: bool,
 ) -> Result<AccountPage> {
-    let query = sql::page(Resource::Account, search, start, limit, with_groups);
-    let rows: Vec<AccountRow> = rows(tx, query).await?;
+    let answered = Ahead::of(search, start, limit, with_groups).and_then(|question| tx.answered(&question));
+    let rows: Vec<AccountRow> = match answered {
+        Some(rows) => rows.iter().map(AccountRow::from_row).collect::<std::result::Result<_, _>>()?,
+        None => rows(tx, sql::page(Resource::Account, search, start, limit, with_groups)).await?,
+    };
     let (mut accounts, mut direct, mut deep) = (Vec::with_capacity(rows.len()), Vec::new(), false);
     for AccountRow { account, ids, names, nested, sort_key } in rows {
         let resource = Account::try_from(account)?;
-        let groups = ids.into_iter().flatten().zip(names.into_iter().flatten());
+        let groups = ids.into_iter().flatten().zip(names.into_iter().flat_map(|names| names.0));
         direct.extend(groups.map(|(group, display_name)| Membership {
             account: resource.id,
             group: GroupId(group),
@@ -201,8 +215,7 @@ pub async fn account(
     id: AccountId,
     with_groups: bool,
 ) -> Result<Option<(Account, Vec<Membership>)>> {
-    let condition = Some(Condition::Column(Column::Id, Test::Equal(id.to_string())));
-    let search = Search { connection, condition, order: None };
+    let search = Search::one(connection, id);
     let AccountPage { mut accounts, memberships } = accounts(tx, &search, &Start::Offset(0), 1, with_groups).await?;
     Ok(accounts.pop().map(|found| (found.resource, memberships)))
 }
@@ -243,7 +256,7 @@ pub async fn bound(tx: &mut TenantTx, patience: Duration) -> Result<()> {
                 set_config('plan_cache_mode', 'force_custom_plan', true) AS plans",
         milliseconds
     )
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -268,12 +281,12 @@ async fn rows<T>(tx: &mut TenantTx, mut query: QueryBuilder<Postgres>) -> Result
 where
     T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
 {
-    query.build_query_as().fetch_all(tx.conn()).await.map_err(too_slow)
+    query.build_query_as().fetch_all(tx.conn().await?).await.map_err(too_slow)
 }
 
 async fn count(tx: &mut TenantTx, resource: Resource, search: &Search) -> Result<i64> {
     let mut query: QueryBuilder<Postgres> = sql::count(resource, search);
-    query.build_query_scalar().fetch_one(tx.conn()).await.map_err(too_slow)
+    query.build_query_scalar().fetch_one(tx.conn().await?).await.map_err(too_slow)
 }
 
 /// Only `bound` ends a statement early.

@@ -106,7 +106,7 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<SessionId
         now,
         new.expires_at
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(SessionId(id))
 }
@@ -115,7 +115,7 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<SessionId
 pub async fn by_token(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) -> Result<Option<LiveSession>> {
     let now = tx.now();
     let row = live!("by_token", "s.token_hash = $2 AND s.connection_id = $3", now, hash, connection.0)
-        .fetch_optional(tx.conn())
+        .fetch_optional(tx.conn().await?)
         .await?;
     Ok(row.map(LiveSession::from))
 }
@@ -123,7 +123,7 @@ pub async fn by_token(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) 
 /// The live session with that id.
 pub async fn live(tx: &mut TenantTx, id: SessionId) -> Result<Option<LiveSession>> {
     let now = tx.now();
-    let row = live!("live", "s.id = $2", now, id.0).fetch_optional(tx.conn()).await?;
+    let row = live!("live", "s.id = $2", now, id.0).fetch_optional(tx.conn().await?).await?;
     Ok(row.map(LiveSession::from))
 }
 
@@ -137,7 +137,7 @@ pub async fn end_all(tx: &mut TenantTx, account: AccountId, reason: EndReason) -
         now,
         reason.as_str()
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(ids.into_iter().map(SessionId).collect())
 }
@@ -159,7 +159,7 @@ pub async fn end_by_token(
         now,
         reason.as_str()
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(id.map(SessionId))
 }

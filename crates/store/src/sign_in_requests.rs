@@ -50,7 +50,7 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSignInRequest<'_>) -> Result<()>
         now,
         new.expires_at
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -62,7 +62,7 @@ pub async fn for_update(tx: &mut TenantTx, id: &str) -> Result<Option<PendingReq
          SELECT connection_id, expires_at, answered_at FROM sign_in_requests WHERE id = $1 FOR UPDATE",
         id
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(|row| PendingRequest {
         connection: ConnectionId(row.connection_id),
@@ -82,7 +82,7 @@ pub async fn answer(tx: &mut TenantTx, id: &str, ticket_hash: &[u8], identity: &
         ticket_hash,
         identity
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     one_row(&done)
 }
@@ -104,7 +104,7 @@ pub async fn collect(
         ticket_hash,
         connection.0
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(|row| AnsweredRequest {
         id: row.id,
@@ -129,7 +129,7 @@ pub async fn remember_assertion(
         assertion_id,
         expires_at
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }

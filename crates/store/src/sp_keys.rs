@@ -28,7 +28,7 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, key: &SealedSpK
         key.certificate,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -42,7 +42,7 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<Sea
          WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT 10",
         connection.0
     )
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(keys)
 }

@@ -3,15 +3,15 @@
 use crate::{
     control::ControlTx,
     error::{Error, Result},
+    pool::{self, Pool},
     pooled::Pooled,
+    prepared,
     scope::{Actor, Scope},
+    search::Ahead,
     tenant::TenantTx,
 };
 use domain::ids::TenantId;
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use std::{str::FromStr, time::Duration};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -35,8 +35,8 @@ const CONTROL_CONNECTIONS: u32 = 4;
 /// The database.
 #[derive(Clone)]
 pub struct Store {
-    tenants: PgPool,
-    control: PgPool,
+    tenants: Pool,
+    control: Pool,
 }
 
 impl Store {
@@ -45,19 +45,14 @@ impl Store {
     /// # Errors
     /// When a URL does not parse.
     pub fn new(config: &StoreConfig<'_>) -> Result<Self> {
-        let pool = |url: &str, max: u32| -> Result<PgPool> {
+        let pool = |url: &str, greeting, most: u32| {
             let options = PgConnectOptions::from_str(url)?;
             let name = options.get_application_name().unwrap_or("gatehouse").to_owned();
-            Ok(PgPoolOptions::new()
-                .max_connections(max)
-                .acquire_timeout(config.acquire_timeout)
-                // Every transaction starts with a statement of its own, which is test enough.
-                .test_before_acquire(false)
-                .connect_lazy_with(options.application_name(&name)))
+            pool::new(options.application_name(&name), greeting, most, config.acquire_timeout)
         };
         Ok(Self {
-            tenants: pool(config.url, config.max_connections)?,
-            control: pool(config.control_url, CONTROL_CONNECTIONS)?,
+            tenants: pool(config.url, Some(prepared::greeting()), config.max_connections)?,
+            control: pool(config.control_url, None, CONTROL_CONNECTIONS)?,
         })
     }
 
@@ -66,23 +61,38 @@ impl Store {
         retried(&self.tenants, || TenantTx::begin(&self.tenants, scope)).await
     }
 
+    /// The same with a first statement, and what will be searched if that is known, in one message.
+    pub(crate) async fn tenant_with(
+        &self,
+        scope: Scope,
+        first: &str,
+        ahead: Option<&Ahead>,
+    ) -> Result<(TenantTx, Vec<PgRow>)> {
+        retried(&self.tenants, || TenantTx::begin_with(&self.tenants, scope, first.to_owned(), ahead.cloned())).await
+    }
+
     /// Opens a transaction across tenants.
     pub async fn control(&self, now: OffsetDateTime) -> Result<ControlTx> {
         retried(&self.control, || ControlTx::begin(&self.control, now)).await
     }
 
     /// Connections in use and idle, tenants' and control pool together.
-    pub fn connections(&self) -> (u32, u32) {
-        let idle = |pool: &PgPool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
-        let all = self.tenants.size() + self.control.size();
-        let idle = idle(&self.tenants) + idle(&self.control);
+    pub fn connections(&self) -> (usize, usize) {
+        let (tenants, control) = (self.tenants.status(), self.control.status());
+        let (all, idle) = (tenants.size + control.size, tenants.available + control.available);
         (all.saturating_sub(idle), idle)
+    }
+
+    /// Closes connections that nobody needed for ten minutes.
+    pub async fn close_unused(&self) {
+        pool::close_unused(&self.tenants).await;
+        pool::close_unused(&self.control).await;
     }
 
     /// Closes the pools after the last request.
     pub async fn close(&self) {
-        self.tenants.close().await;
-        self.control.close().await;
+        pool::close(&self.tenants).await;
+        pool::close(&self.control).await;
     }
 
     /// Whether a tenant's transaction can be opened right now.
@@ -101,7 +111,7 @@ impl Store {
     pub async fn unfit_logins(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         for (pool, expected, may_enter) in [(&self.tenants, "gate_app", true), (&self.control, "gate_control", false)] {
-            let mut pooled = Pooled::begin(pool, "BEGIN".to_owned()).await?;
+            let (mut pooled, _) = Pooled::begin(pool, vec!["BEGIN".to_owned()]).await?;
             problems.extend(unfit(pooled.connection(), expected, may_enter).await?);
             pooled.rollback().await?;
         }
@@ -111,8 +121,8 @@ impl Store {
 
 /// Connections that died while they lay in the pool are noticed by the opening statement, one at a time: a server
 /// that restarted leaves a pool full of them. The error of a fresh connection is the last word.
-async fn retried<T, F: Future<Output = Result<T>>>(pool: &PgPool, begin: impl Fn() -> F) -> Result<T> {
-    for _ in 0..pool.size() {
+async fn retried<T, F: Future<Output = Result<T>>>(pool: &Pool, begin: impl Fn() -> F) -> Result<T> {
+    for _ in 0..pool.status().size {
         match begin().await {
             Err(Error::Unavailable(error)) if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
             }

@@ -2,11 +2,14 @@
 
 use crate::{
     error::Result,
-    pooled::Pooled,
+    pool::Pool,
+    pooled::{Pooled, Results},
+    prepared::{self, Argument},
     scope::{Actor, Scope},
+    search::Ahead,
 };
 use domain::ids::TenantId;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -14,20 +17,39 @@ use uuid::{NoContext, Timestamp, Uuid};
 pub struct TenantTx {
     pooled: Pooled,
     scope: Scope,
+    ahead: Option<(Ahead, Vec<PgRow>)>,
 }
 
 impl TenantTx {
-    pub(crate) async fn begin(pool: &PgPool, scope: Scope) -> Result<Self> {
-        // The id is a UUID, so nothing needs quoting; `true` makes the settings end with the transaction. Statements
-        // are planned once for each connection: left to itself, Postgres plans those that take lists anew each time,
-        // which costs more than running them. `search::bound` asks for the opposite where values decide.
-        let opening = format!(
-            "BEGIN; SELECT set_config('role', 'gate_tenant', true), set_config('app.tenant_id', '{}', true), \
-             set_config('plan_cache_mode', 'force_generic_plan', true)",
-            scope.tenant
-        );
-        let scope = Scope { now: microseconds(scope.now), ..scope };
-        Ok(Self { pooled: Pooled::begin(pool, opening).await?, scope })
+    pub(crate) async fn begin(pool: &Pool, scope: Scope) -> Result<Self> {
+        let (pooled, _) = Pooled::begin(pool, vec!["BEGIN".to_owned(), enter(scope.tenant)]).await?;
+        Ok(Self::over(pooled, scope))
+    }
+
+    /// The same with a first statement in the same message, and its rows. If it is known what will be searched, that
+    /// goes along as well, and the transaction is over with the message; it opens again when something else is asked.
+    pub(crate) async fn begin_with(
+        pool: &Pool,
+        scope: Scope,
+        first: String,
+        ahead: Option<Ahead>,
+    ) -> Result<(Self, Vec<PgRow>)> {
+        let Some(ahead) = ahead else {
+            let (pooled, mut rows) = Pooled::begin(pool, vec!["BEGIN".to_owned(), enter(scope.tenant), first]).await?;
+            return Ok((Self::over(pooled, scope), rows.pop().unwrap_or_default()));
+        };
+        let (pooled, mut rows) = Pooled::ask(pool, vec![enter(scope.tenant), first, ahead.call()]).await?;
+        let (found, first) = (rows.pop().unwrap_or_default(), rows.pop().unwrap_or_default());
+        Ok((Self { ahead: Some((ahead, found)), ..Self::over(pooled, scope) }, first))
+    }
+
+    fn over(pooled: Pooled, scope: Scope) -> Self {
+        Self { pooled, scope: Scope { now: microseconds(scope.now), ..scope }, ahead: None }
+    }
+
+    /// The answer to this question, if it went along with the opening; it is given once.
+    pub(crate) fn answered(&mut self, question: &Ahead) -> Option<Vec<PgRow>> {
+        self.ahead.take_if(|(ahead, _)| ahead == question).map(|(_, rows)| rows)
     }
 
     /// The one time of this transaction, in Postgres' microseconds.
@@ -65,9 +87,19 @@ impl TenantTx {
         self.pooled.rollback().await
     }
 
-    pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        self.pooled.connection()
+    /// Calls prepared statements in one message.
+    pub(crate) async fn say(&mut self, calls: Vec<String>) -> Result<Results> {
+        self.conn().await?;
+        self.pooled.say(calls).await
     }
+
+    pub(crate) async fn conn(&mut self) -> Result<&mut PgConnection> {
+        self.pooled.open(|| vec!["BEGIN".to_owned(), enter(self.scope.tenant)]).await
+    }
+}
+
+fn enter(tenant: TenantId) -> String {
+    prepared::call("enter", &[Argument::Id(tenant.0)])
 }
 
 /// A UUIDv7 of that moment.

@@ -39,7 +39,7 @@ pub async fn insert(tx: &mut TenantTx, slug: &str, display_name: &str) -> Result
         display_name,
         now
     )
-    .execute(tx.conn())
+    .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
@@ -53,7 +53,7 @@ pub async fn current(tx: &mut TenantTx) -> Result<Option<Tenant>> {
          SELECT id, slug, display_name, created_at FROM tenants WHERE id = $1",
         id
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(Tenant::from))
 }

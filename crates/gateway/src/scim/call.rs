@@ -1,7 +1,7 @@
 //! A SCIM request that may be served: its token is this connection's, its body is read, its transaction is open.
 
 use super::{
-    ScimResult,
+    ScimResult, ahead,
     log::Trace,
     schemas::{self, Schemas},
 };
@@ -32,7 +32,8 @@ use std::{
 };
 use store::{
     scim_tokens::{self, Bearer},
-    scope::Actor,
+    scope::{Actor, Scope},
+    search::Ahead,
     tenant::TenantTx,
 };
 use time::OffsetDateTime;
@@ -122,7 +123,7 @@ impl Directory {
     pub async fn open(self: &Arc<Self>) -> Result<Work, Error> {
         let now = self.app.clock.now();
         let place = self.app.limits.place(self.tenant).await?;
-        let (_, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, now).await?;
+        let (_, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, None, now).await?;
         tx.act_as(Actor::Scim(self.credential));
         Ok(Work { tx, directory: Arc::clone(self), _place: place })
     }
@@ -256,6 +257,8 @@ impl FromRequest<App> for ScimCall {
         check_uri(&request)?;
         let token_hash = bearer(request.headers()).ok_or(Error::Unauthorized)?;
         check_media_type(request.method(), request.headers())?;
+        let known = app.schemas.get(&connection).await;
+        let ahead = ahead::question(connection, request.method(), request.uri(), id.as_deref(), known.as_deref());
         let (query, writes) = (request.uri().query().unwrap_or_default().to_owned(), writes(&request));
         let (conditions, minimal) = (Conditions::read(request.headers()), prefers_minimal(request.headers()));
         let tenant = app.tenant_of(connection, now).await?;
@@ -267,7 +270,7 @@ impl FromRequest<App> for ScimCall {
             None if request.body().is_end_stream() => None,
             Some(length) if length <= LARGE_BODY => None,
             _ => {
-                let (bearer, tx) = prove(app, tenant, connection, &token_hash, now).await?;
+                let (bearer, tx) = prove(app, tenant, connection, &token_hash, None, now).await?;
                 tx.rollback().await?;
                 check_scope(&bearer, writes)?;
                 app.limits.large_body(tenant).await
@@ -275,12 +278,12 @@ impl FromRequest<App> for ScimCall {
         };
         let body = read_body(request, limit, app.config.server.request_timeout / 2).await?;
         let place = app.limits.place(tenant).await?;
-        let (bearer, mut tx) = prove(app, tenant, connection, &token_hash, now).await?;
+        let (bearer, mut tx) = prove(app, tenant, connection, &token_hash, ahead, now).await?;
         trace.proven(bearer.credential, &body);
         app.limits.admit_scim(tenant)?;
         check_scope(&bearer, writes)?;
         tx.act_as(Actor::Scim(bearer.credential));
-        let schemas = schemas::in_force(app, &mut tx, connection, &bearer).await?;
+        let schemas = schemas::in_force(app, &mut tx, connection, &bearer, known).await?;
         trace.read_by(&schemas);
         let directory = Arc::new(Directory {
             app: app.clone(),
@@ -329,17 +332,12 @@ async fn prove(
     app: &App,
     tenant: TenantId,
     connection: ConnectionId,
-    token_hash: &[u8],
+    token_hash: &[u8; 32],
+    ahead: Option<Ahead>,
     now: OffsetDateTime,
 ) -> Result<(Bearer, TenantTx), Error> {
-    let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
-    match scim_tokens::bearer(&mut tx, connection, token_hash).await? {
-        Some(bearer) => Ok((bearer, tx)),
-        None => {
-            tx.rollback().await?;
-            Err(Error::Unauthorized)
-        }
-    }
+    let scope = Scope { tenant, actor: Actor::Unproven, now };
+    scim_tokens::prove(&app.store, scope, connection, token_hash, ahead.as_ref()).await?.ok_or(Error::Unauthorized)
 }
 
 /// Refuses a change of another version than the client expects, if it expects one.

@@ -148,8 +148,10 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
     if after == before && moved == 0 {
         return Ok(before);
     }
-    groups::update(&mut work.tx, &after).await.map_err(|error| taken(error, &after.display_name))?;
-    if after != before {
+    if after == before {
+        groups::touch(&mut work.tx, after.id).await?;
+    } else {
+        groups::update(&mut work.tx, &after).await.map_err(|error| taken(error, &after.display_name))?;
         let event = Event::new(EventKind::GroupUpdated, Subject::Group(after.id));
         events::append(&mut work.tx, Some(connection), &[event]).await?;
     }

@@ -6,6 +6,7 @@ use ::scim::schema::{Catalogue, CustomAttribute, Kind};
 use domain::{ids::ConnectionId, role::RoleCatalogue};
 use std::sync::Arc;
 use store::{
+    applications,
     schema_attributes::{self, SchemaAttribute},
     scim_tokens::Bearer,
     tenant::TenantTx,
@@ -19,25 +20,20 @@ pub struct Schemas {
     pub catalogue: Catalogue,
 }
 
-/// The schemas in force, as the proven credential says.
+/// The schemas in force, as the proven credential says; `known` are those that were remembered.
 pub async fn in_force(
     app: &App,
     tx: &mut TenantTx,
     connection: ConnectionId,
     bearer: &Bearer,
+    known: Option<Arc<Schemas>>,
 ) -> Result<Arc<Schemas>, Error> {
-    let known = app.schemas.get(&connection).await;
-    if let Some(known) =
-        known.filter(|known| known.version == bearer.schema_version && known.roles.roles() == bearer.roles)
-    {
+    if let Some(known) = known.filter(|known| known.version == bearer.schema_version) {
         return Ok(known);
     }
-    let roles = RoleCatalogue::new(bearer.roles.clone())?;
-    let built = Arc::new(Schemas {
-        version: bearer.schema_version,
-        catalogue: catalogue(tx, connection, &roles).await?,
-        roles,
-    });
+    let roles = applications::roles(tx, connection).await?.ok_or(Error::NotFound)?;
+    let catalogue = catalogue(tx, connection, &roles).await?;
+    let built = Arc::new(Schemas { version: bearer.schema_version, catalogue, roles });
     app.schemas.insert(connection, Arc::clone(&built)).await;
     Ok(built)
 }

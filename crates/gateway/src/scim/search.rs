@@ -5,10 +5,10 @@ use crate::error::Error;
 use ::scim::{
     error::{ScimError, ScimType},
     list::{Cursor, ListQuery, SortBy, Start as QueryStart},
-    schema::ResourceType,
+    schema::{Catalogue, ResourceType},
     search::{self, Condition, Field, Leaf, Sort, Test, Unknown},
 };
-use domain::names::fold;
+use domain::{ids::ConnectionId, names::fold};
 use std::{sync::Arc, time::Duration};
 use store::search as stored;
 use uuid::Uuid;
@@ -39,10 +39,10 @@ impl Resource {
         }
     }
 
-    fn kind(self, work: &Work) -> &ResourceType {
+    fn kind(self, catalogue: &Catalogue) -> &ResourceType {
         match self {
-            Self::User => work.catalogue().user(),
-            Self::Group => work.catalogue().group(),
+            Self::User => catalogue.user(),
+            Self::Group => catalogue.group(),
         }
     }
 }
@@ -84,20 +84,7 @@ pub fn of_type(
     query: &ListQuery,
     unknown: Unknown,
 ) -> Result<stored::Search, ScimError> {
-    let kind = resource.kind(work);
-    let translator = Translator { resource, base_url: &work.base_url };
-    let condition = match &query.filter {
-        Some(filter) => Some(translator.condition(search::resolve(filter, kind, unknown)?)?),
-        None => None,
-    };
-    let order = match &query.sort {
-        Some(SortBy { by, descending }) => match search::resolve_sort(by, *descending, kind)? {
-            Some(sort) => translator.order(sort)?,
-            None => None,
-        },
-        None => None,
-    };
-    Ok(stored::Search { connection: work.connection, condition, order })
+    Translator { resource, base_url: &work.base_url }.search(work.connection, work.catalogue(), query, unknown)
 }
 
 fn start(work: &Work, query: &ListQuery, resource: Resource) -> Result<(stored::Start, Option<u64>), ScimError> {
@@ -133,12 +120,36 @@ pub fn cursor(query: u64, place: &stored::Place) -> String {
     Cursor { query, sort_key: place.key.clone(), id: place.id.to_string() }.encode()
 }
 
-struct Translator<'a> {
-    resource: Resource,
-    base_url: &'a str,
+/// Puts searches of one connection into the store's words.
+pub struct Translator<'a> {
+    pub resource: Resource,
+    pub base_url: &'a str,
 }
 
 impl Translator<'_> {
+    /// The search that a query asks for.
+    pub fn search(
+        &self,
+        connection: ConnectionId,
+        catalogue: &Catalogue,
+        query: &ListQuery,
+        unknown: Unknown,
+    ) -> Result<stored::Search, ScimError> {
+        let kind = self.resource.kind(catalogue);
+        let condition = match &query.filter {
+            Some(filter) => Some(self.condition(search::resolve(filter, kind, unknown)?)?),
+            None => None,
+        };
+        let order = match &query.sort {
+            Some(SortBy { by, descending }) => match search::resolve_sort(by, *descending, kind)? {
+                Some(sort) => self.order(sort)?,
+                None => None,
+            },
+            None => None,
+        };
+        Ok(stored::Search { connection, condition, order })
+    }
+
     fn condition(&self, condition: Condition) -> Result<stored::Condition, ScimError> {
         let each =
             |all: Vec<Condition>| -> Result<Vec<_>, _> { all.into_iter().map(|one| self.condition(one)).collect() };

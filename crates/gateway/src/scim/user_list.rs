@@ -14,7 +14,7 @@ use std::{collections::VecDeque, sync::Arc};
 use store::{
     accounts::by_ids,
     members::Membership,
-    search::{AccountPage, Place, Search, Start, account_places, accounts, count_accounts},
+    search::{AccountPage, Ahead, Place, Search, Start, account_places, accounts, count_accounts},
 };
 use uuid::Uuid;
 
@@ -38,6 +38,16 @@ pub struct UserList {
     shown: usize,
     begun: bool,
     done: bool,
+}
+
+/// What a narrow list asks first, if that may go ahead.
+pub fn first_question(search: &Search, start: &Start, query: &ListQuery) -> Option<Ahead> {
+    Ahead::of(search, start, behind(query.count.min(PIECE)), !query.projection.excludes("groups"))
+}
+
+/// One more than is shown tells whether there is a next page.
+fn behind(wanted: usize) -> i64 {
+    i64::try_from(wanted + 1).unwrap_or(i64::MAX)
 }
 
 /// Users of one piece, and where the last one is; `found` counts those behind them as well, if there are any.
@@ -77,12 +87,10 @@ impl UserList {
         if wanted == 0 {
             return Ok(Slice::default());
         }
-        // One more than is shown tells whether there is a next page.
-        let limit = |wanted: usize| i64::try_from(wanted + 1).unwrap_or(i64::MAX);
         if self.narrow {
             let with_groups = !self.projection.excludes("groups");
             let AccountPage { mut accounts, memberships } =
-                accounts(&mut work.tx, &self.search, &self.start, limit(wanted), with_groups).await?;
+                accounts(&mut work.tx, &self.search, &self.start, behind(wanted), with_groups).await?;
             let found = accounts.len();
             accounts.truncate(wanted);
             let last = accounts.last().map(|found| found.place.clone());
@@ -92,7 +100,7 @@ impl UserList {
         let places = match &mut self.places {
             Some(places) => places,
             None => {
-                let places = account_places(&mut work.tx, &self.search, &self.start, limit(self.left)).await?;
+                let places = account_places(&mut work.tx, &self.search, &self.start, behind(self.left)).await?;
                 self.places.insert(places.into())
             }
         };

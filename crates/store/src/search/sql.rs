@@ -29,7 +29,7 @@ pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i6
     if with_groups {
         query.push("m.ids, m.names, m.nested, ");
     } else if resource == Resource::Account {
-        query.push("NULL::uuid[] AS ids, NULL::text[] AS names, NULL::boolean AS nested, ");
+        query.push("NULL::uuid[] AS ids, NULL::json AS names, NULL::boolean AS nested, ");
     }
     sort_key(&mut query, search.order.as_ref());
     query.push(" AS sort_key");
@@ -110,7 +110,7 @@ fn from(query: &mut Query, resource: Resource, search: &Search, with_groups: boo
     if with_groups {
         query.push(
             " CROSS JOIN LATERAL (
-               SELECT array_agg(g.id ORDER BY g.id) AS ids, array_agg(g.display_name ORDER BY g.id) AS names,
+               SELECT array_agg(g.id ORDER BY g.id) AS ids, json_agg(g.display_name ORDER BY g.id) AS names,
                       bool_or(EXISTS (SELECT FROM group_groups n WHERE n.member_id = g.id)) AS nested
                FROM (SELECT group_id FROM group_members WHERE account_id = r.id ORDER BY group_id LIMIT 1000) AS d
                JOIN groups g ON g.id = d.group_id) AS m",

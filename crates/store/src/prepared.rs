@@ -1,0 +1,92 @@
+//! Statements that go along with the message that opens a transaction, where nothing can be bound: each connection
+//! prepares them, and a call's arguments are made of digits and nothing else.
+
+use crate::{search::Ahead, users};
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+/// What each connection says first. Settings end with the transaction. Statements are planned once for each
+/// connection: left to itself, Postgres plans those that take lists anew each time, which costs more than running them;
+/// `search::bound` asks for the opposite where values decide.
+pub fn greeting() -> &'static str {
+    static GREETING: LazyLock<String> = LazyLock::new(|| {
+        let prepare = |(name, types, sql): &(&str, &str, String)| format!("PREPARE {name} ({types}) AS {sql};\n");
+        statements().iter().map(prepare).collect()
+    });
+    &GREETING
+}
+
+/// Name, types of the parameters and text of each.
+pub fn statements() -> Vec<(&'static str, &'static str, String)> {
+    let mut statements =
+        vec![("enter", "uuid", ENTER.to_owned()), ("bearer", "uuid, bytea, bigint", BEARER.to_owned())];
+    statements.extend(Ahead::statements());
+    statements.extend(users::STATEMENTS.map(|(name, types, sql)| (name, types, sql.to_owned())));
+    statements
+}
+
+const ENTER: &str = "SELECT set_config('role', 'gate_tenant', true), set_config('app.tenant_id', $1::text, true), \
+                     set_config('plan_cache_mode', 'force_generic_plan', true)";
+
+const BEARER: &str = "SELECT coalesce(t.parent_id, t.id) AS credential, t.read_only, c.schema_version, \
+                      c.password_sync, c.entitlements \
+                      FROM scim_tokens t JOIN connections c ON c.id = t.connection_id \
+                      WHERE t.connection_id = $1 AND t.token_hash = $2 AND t.kind <> 'client' \
+                      AND t.revoked_at IS NULL \
+                      AND (t.expires_at IS NULL OR t.expires_at > 'epoch'::timestamptz + $3 * '1 microsecond'::interval)";
+
+/// An argument of a call.
+pub(crate) enum Argument<'a> {
+    Id(Uuid),
+    Number(i64),
+    /// In hexadecimal digits, which the call decodes: so nothing in it can end it.
+    Bytes(&'a [u8]),
+    Text(&'a str),
+}
+
+/// Calls a prepared statement.
+pub(crate) fn call(name: &str, arguments: &[Argument<'_>]) -> String {
+    let mut text = format!("EXECUTE {name}(");
+    for (index, argument) in arguments.iter().enumerate() {
+        text.push_str(if index > 0 { ", " } else { "" });
+        match argument {
+            Argument::Id(id) => text.push_str(&format!("'{id}'")),
+            Argument::Number(number) => text.push_str(&number.to_string()),
+            Argument::Bytes(bytes) => push_decoded(&mut text, bytes),
+            Argument::Text(value) => {
+                text.push_str("convert_from(");
+                push_decoded(&mut text, value.as_bytes());
+                text.push_str(",'UTF8')");
+            }
+        }
+    }
+    text.push(')');
+    text
+}
+
+fn push_decoded(text: &mut String, bytes: &[u8]) {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+    text.push_str("decode('");
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]));
+    text.push_str("','hex')");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_argument_can_end_the_call() {
+        let arguments = [
+            Argument::Id(Uuid::nil()),
+            Argument::Number(-1),
+            Argument::Bytes(b"\'"),
+            Argument::Text("'); DROP TABLE accounts; -- \u{e9}"),
+        ];
+        assert_eq!(
+            call("name", &arguments),
+            "EXECUTE name('00000000-0000-0000-0000-000000000000', -1, decode('27','hex'), \
+             convert_from(decode('27293b2044524f50205441424c45206163636f756e74733b202d2d20c3a9','hex'),'UTF8'))"
+        );
+    }
+}
