@@ -134,6 +134,16 @@ impl Scenario<'_> {
     }
 }
 
+impl Figures {
+    /// The better one of two rounds.
+    pub fn or(self, other: Option<Self>) -> Self {
+        match other {
+            Some(other) if other.rate > self.rate => other,
+            _ => self,
+        }
+    }
+}
+
 impl Times {
     /// The middle and the worst hundredth of these.
     pub fn of(mut times: Vec<f64>) -> Self {

@@ -4,7 +4,7 @@ use crate::{
     CLIENTS,
     load::{Figures, Times},
     processes::Usage,
-    statements::Script,
+    statements::{Protocol, Script},
 };
 use harness::{
     customer::Customer,
@@ -19,7 +19,7 @@ pub fn acs(acme: &Customer, measured: Duration, usage: &dyn Fn() -> Usage) -> Fi
         .replace("TENANT", &acme.tenant.to_string())
         .replace("CONNECTION", &acme.connection.to_string())
         .replace("APPLICATION", &client.to_string());
-    run(&Script { text, variables: Vec::new() }, 1, measured, usage)
+    run(&Script { text, variables: Vec::new(), protocol: Protocol::Prepared }, 1, measured, usage)
 }
 
 /// Runs a script of so many requests for so long.
@@ -28,7 +28,15 @@ pub fn run(script: &Script, requests: usize, measured: Duration, usage: &dyn Fn(
     fs::write(&file, &script.text).unwrap();
     let log = temp_dir().join(unique("pgbench-log"));
     let mut command = Command::new("pgbench");
-    command.args(["--no-vacuum", "--protocol=prepared", "--client", &CLIENTS.to_string(), "--jobs", "2"]);
+    command.args([
+        "--no-vacuum",
+        "--protocol",
+        script.protocol.name(),
+        "--client",
+        &CLIENTS.to_string(),
+        "--jobs",
+        "2",
+    ]);
     command.args(["--time", &measured.as_secs().max(1).to_string(), "--log", "--log-prefix"]).arg(&log);
     for (name, value) in &script.variables {
         command.arg("--define").arg(format!("{name}={value}"));

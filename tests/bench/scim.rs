@@ -1,7 +1,7 @@
 //! The SCIM server under load in tenants of three sizes.
 
 use crate::{
-    CLIENTS, MEASURED, Options, WARM_UP, jackson,
+    CLIENTS, MEASURED, Options, ROUNDS, WARM_UP, jackson,
     load::{Draw, Scenario},
     pgbench,
     places::{self, Place},
@@ -61,8 +61,12 @@ pub async fn print_statements(desk: &Arc<Gateway>, gatehouse: &Gatehouse, state:
 async fn rows(place: &Place, scenario: &Scenario<'_>, usage: &dyn Fn() -> Usage) -> Vec<Row> {
     let (recording, script) = recorded(place, scenario).await;
     let alone = scenario.run(place.port, 1, WARM_UP / 4, ALONE, usage);
-    let all = scenario.run(place.port, CLIENTS, WARM_UP, MEASURED, usage);
-    let beside = pgbench::run(&script, scenario.steps.len(), MEASURED, usage);
+    let (mut all, mut beside) = (None, None);
+    for _ in 0..ROUNDS {
+        all = Some(scenario.run(place.port, CLIENTS, WARM_UP, MEASURED, usage).or(all));
+        beside = Some(pgbench::run(&script, scenario.steps.len(), MEASURED, usage).or(beside));
+    }
+    let (Some(all), Some(beside)) = (all, beside) else { unreachable!("there are rounds") };
     let row = |index: usize| Row {
         size: place.size,
         label: scenario.steps[index].label,

@@ -16,6 +16,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use store::prepared;
 use uuid::Uuid;
 
 /// Begins each entry of the log.
@@ -104,8 +105,9 @@ impl Recorder {
 }
 
 impl Statement {
+    /// Whether no transaction is open behind it.
     fn ends(&self) -> bool {
-        self.sql.ends_with("COMMIT") || self.sql.ends_with("ROLLBACK")
+        self.sql.ends_with("COMMIT") || self.sql.ends_with("ROLLBACK") || self.sql.starts_with("EXECUTE enter")
     }
 }
 
@@ -182,14 +184,38 @@ fn read_parameters(text: &str) -> Vec<Option<String>> {
 pub struct Script {
     pub text: String,
     pub variables: Vec<(String, String)>,
+    pub protocol: Protocol,
+}
+
+/// How pgbench sends statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// As texts, several in one message.
+    Simple,
+    /// Prepared, one by one.
+    Prepared,
+}
+
+impl Protocol {
+    /// As pgbench's option names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Simple => "simple",
+            Self::Prepared => "prepared",
+        }
+    }
 }
 
 /// The recording as a script that draws what `draw` was.
 pub async fn script(place: &Place, recording: &Recording, draw: &Draw) -> Script {
     let users = place.outsiders();
-    let mut writer = Writer { place, rules: rules(place, draw), fresh: Vec::new(), variables: Vec::new() };
+    // What the gateway asks in messages of its prepared statements only, pgbench asks in the same.
+    let only_calls = recording.iter().flatten().all(|statement| statement.sql.starts_with("EXECUTE "));
+    let protocol = if only_calls { Protocol::Simple } else { Protocol::Prepared };
+    let mut writer = Writer { place, rules: rules(place, draw), fresh: Vec::new(), variables: Vec::new(), protocol };
     // The first command must not be in a pipeline, because pgbench prepares the others before it.
-    let mut text = String::from("\\if :first\nSELECT 1;\n\\set first 0\n\\endif\n");
+    let first = if only_calls { prepared::greeting() } else { "SELECT 1;\n" };
+    let mut text = format!("\\if :first\n{first}\\set first 0\n\\endif\n");
     writeln!(text, "\\set i random({}, {})", users.start, users.end - 1).unwrap();
     text.push_str("\\set n random(100000000000000000, 999999999999999999)\n");
     let mut database = superuser().await;
@@ -198,14 +224,34 @@ pub async fn script(place: &Place, recording: &Recording, draw: &Draw) -> Script
             [_] => writeln!(text, "{};", writer.statement(&mut database, statement).await).unwrap(),
             // Several in one message are one round trip.
             ref several => {
-                writeln!(text, "\\startpipeline\n{};\n\\endpipeline", several.join(";\n")).unwrap();
+                let several: Vec<String> = several.iter().map(|one| writer.called(one)).collect();
+                match protocol {
+                    Protocol::Simple => writeln!(text, "{};", several.join("\\; ")).unwrap(),
+                    Protocol::Prepared => {
+                        writeln!(text, "\\startpipeline\n{};\n\\endpipeline", several.join(";\n")).unwrap();
+                    }
+                }
             }
         }
     }
     writer.variables.push(("first".to_owned(), "1".to_owned()));
     let groups = place.small.iter().chain(&place.large).map(Uuid::to_string).collect::<Vec<_>>();
     writer.variables.push(("groups".to_owned(), format!("{{{}}}", groups.join(","))));
-    Script { text, variables: writer.variables }
+    Script { text, variables: writer.variables, protocol }
+}
+
+/// The value of an argument as the gateway writes it.
+fn value(argument: &str) -> String {
+    match argument.split('\'').collect::<Vec<_>>()[..] {
+        [number] => number.to_owned(),
+        ["", id, ""] => id.to_owned(),
+        ["decode(", hex, ..] => format!("\\x{hex}"),
+        ["convert_from(decode(", hex, ..] => {
+            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            String::from_utf8((0..hex.len()).step_by(2).map(byte).collect()).unwrap()
+        }
+        _ => panic!("an argument of an unknown form: {argument}"),
+    }
 }
 
 /// Which text of a request stands for what pgbench draws, as an expression that is a text.
@@ -243,6 +289,7 @@ struct Writer<'p> {
     /// Ids that the gateway made for this request.
     fresh: Vec<String>,
     variables: Vec<(String, String)>,
+    protocol: Protocol,
 }
 
 impl Writer<'_> {
@@ -257,13 +304,43 @@ impl Writer<'_> {
         }
         let prepared = database.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await.unwrap();
         let Some(Either::Left(types)) = prepared.parameters() else { unreachable!("Postgres tells types") };
-        let types: Vec<String> = types.iter().map(|kind| kind.name().to_owned()).collect();
-        let mut written = String::new();
-        let mut rest = sql;
+        let types: Vec<&str> = types.iter().map(|kind| kind.name()).collect();
+        self.filled(sql, &types, &statement.parameters)
+    }
+
+    /// A statement of a message of several: what it calls, if it calls something prepared.
+    fn called(&mut self, statement: &str) -> String {
+        let Some((name, arguments)) = statement.strip_prefix("EXECUTE ").and_then(|call| call.split_once('(')) else {
+            return statement.to_owned();
+        };
+        let (_, types, sql) = prepared::statements().into_iter().find(|(known, ..)| *known == name).unwrap();
+        let (arguments, types) = (arguments.strip_suffix(')').unwrap().split(", "), types.split(", "));
+        if self.protocol == Protocol::Simple {
+            let argument = |(argument, kind): (&str, &str)| self.drawn(argument, kind);
+            let arguments: Vec<String> = arguments.zip(types).map(argument).collect();
+            return format!("EXECUTE {name}({})", arguments.join(", "));
+        }
+        let arguments: Vec<_> = arguments.map(|argument| Some(value(argument))).collect();
+        self.filled(&sql, &types.collect::<Vec<_>>(), &arguments)
+    }
+
+    /// An argument of a call as it stands, unless pgbench draws something of it.
+    fn drawn(&mut self, argument: &str, kind: &str) -> String {
+        let value = value(argument);
+        if !self.rules.iter().any(|(text, _)| value.contains(text)) {
+            return argument.to_owned();
+        }
+        let mut parts = Vec::new();
+        self.parts(&value, &mut parts);
+        format!("({})::{kind}", parts.join(" || "))
+    }
+
+    fn filled(&mut self, sql: &str, types: &[&str], parameters: &[Option<String>]) -> String {
+        let (mut written, mut rest) = (String::new(), sql);
         while let Some((before, behind)) = rest.split_once('$') {
             let digits = behind.len() - behind.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let index: usize = behind[..digits].parse().unwrap();
-            let value = self.argument(statement.parameters[index - 1].as_deref(), &types[index - 1]);
+            let value = self.argument(parameters[index - 1].as_deref(), types[index - 1]);
             write!(written, "{before}{value}").unwrap();
             rest = &behind[digits..];
         }
@@ -298,6 +375,7 @@ impl Writer<'_> {
                 into.push(sql);
                 self.parts(&value[at + length..], into);
             }
+            None if self.protocol == Protocol::Simple => into.push(format!("'{}'", value.replace('\'', "''"))),
             None => {
                 let name = self.variable(value);
                 into.push(format!("(:{name})::text"));
