@@ -214,7 +214,7 @@ pub async fn script(place: &Place, recording: &Recording, draw: &Draw) -> Script
     let protocol = if only_calls { Protocol::Simple } else { Protocol::Prepared };
     let mut writer = Writer { place, rules: rules(place, draw), fresh: Vec::new(), variables: Vec::new(), protocol };
     // The first command must not be in a pipeline, because pgbench prepares the others before it.
-    let first = if only_calls { prepared::greeting() } else { "SELECT 1;\n" };
+    let first = if only_calls { prepared::greeting().to_owned() } else { format!("{};\n", prepared::SETTINGS) };
     let mut text = format!("\\if :first\n{first}\\set first 0\n\\endif\n");
     writeln!(text, "\\set i random({}, {})", users.start, users.end - 1).unwrap();
     text.push_str("\\set n random(100000000000000000, 999999999999999999)\n");
