@@ -17,6 +17,7 @@ use store::{
     tenants,
 };
 use time::OffsetDateTime;
+use tokio::task::yield_now;
 use uuid::Uuid;
 
 async fn store(connections: u32) -> Store {
@@ -66,9 +67,13 @@ async fn a_request_dropped_at_any_moment_leaves_no_tenant_behind() {
     let mut dropped = 0;
     for round in 0..600_u32 {
         let work = async {
+            // An answer may be there at the first look; then the pauses are where it is dropped.
             let mut tx = store.tenant(scope(first)).await.unwrap();
+            yield_now().await;
             tenants::current(&mut tx).await.unwrap();
+            yield_now().await;
             tenants::insert(&mut tx, &format!("never-{round}"), "left behind").await.unwrap_err();
+            yield_now().await;
             tx.commit().await.unwrap_err();
         };
         dropped += u32::from(!polled(work, round % 6).await);
@@ -78,7 +83,7 @@ async fn a_request_dropped_at_any_moment_leaves_no_tenant_behind() {
         assert!(connections::list(&mut tx).await.unwrap().is_empty());
         tx.rollback().await.unwrap();
     }
-    assert!(dropped > 50, "only {dropped} of 600 were dropped in the middle");
+    assert!(dropped > 200, "only {dropped} of 600 were dropped in the middle");
     let mut tx = store.control(OffsetDateTime::now_utc()).await.unwrap();
     assert!(tenants::by_slug(&mut tx, "never-0").await.unwrap().is_none(), "nothing of a dropped request stays");
 }
