@@ -51,7 +51,7 @@ pub async fn measure(state: &Path, postmaster: u32) -> Option<Beside> {
     let usage = || Usage { server: jackson.program.time(), postgres: postgres_time(postmaster) };
     let run = |scenario: &Scenario<'_>| {
         let round = || scenario.run(jackson.port, CLIENTS, WARM_UP, MEASURED, &usage);
-        (1..ROUNDS).fold(round(), |best, _| round().or(Some(best)))
+        (1..ROUNDS).fold(round(), |best, _| best.best(round()))
     };
     let created = run(&jackson.scenario("create", 201, |draw, into| {
         let number = draw.fresh.to_string();

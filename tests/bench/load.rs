@@ -137,11 +137,8 @@ impl Scenario<'_> {
 
 impl Figures {
     /// The better one of two rounds.
-    pub fn or(self, other: Option<Self>) -> Self {
-        match other {
-            Some(other) if other.rate > self.rate => other,
-            _ => self,
-        }
+    pub fn best(self, other: Self) -> Self {
+        if other.rate > self.rate { other } else { self }
     }
 }
 

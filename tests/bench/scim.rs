@@ -61,12 +61,15 @@ pub async fn print_statements(desk: &Arc<Gateway>, gatehouse: &Gatehouse, state:
 async fn rows(place: &Place, scenario: &Scenario<'_>, usage: &dyn Fn() -> Usage) -> Vec<Row> {
     let (recording, script) = recorded(place, scenario).await;
     let alone = scenario.run(place.port, 1, WARM_UP / 4, ALONE, usage);
-    let (mut all, mut beside) = (None, None);
-    for _ in 0..ROUNDS {
-        all = Some(scenario.run(place.port, CLIENTS, WARM_UP, MEASURED, usage).or(all));
-        beside = Some(pgbench::run(&script, scenario.steps.len(), MEASURED, usage).or(beside));
+    let round = || {
+        let all = scenario.run(place.port, CLIENTS, WARM_UP, MEASURED, usage);
+        (all, pgbench::run(&script, scenario.steps.len(), MEASURED, usage))
+    };
+    let (mut all, mut beside) = round();
+    for _ in 1..ROUNDS {
+        let next = round();
+        (all, beside) = (all.best(next.0), beside.best(next.1));
     }
-    let (Some(all), Some(beside)) = (all, beside) else { unreachable!("there are rounds") };
     let row = |index: usize| Row {
         size: place.size,
         label: scenario.steps[index].label,

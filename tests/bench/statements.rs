@@ -327,7 +327,7 @@ impl Writer<'_> {
     /// An argument of a call as it stands, unless pgbench draws something of it.
     fn drawn(&mut self, argument: &str, kind: &str) -> String {
         let value = value(argument);
-        if !self.rules.iter().any(|(text, _)| value.contains(text)) {
+        if !self.is_drawn(&value) {
             return argument.to_owned();
         }
         let mut parts = Vec::new();
@@ -347,9 +347,13 @@ impl Writer<'_> {
         written + rest
     }
 
+    fn is_drawn(&self, value: &str) -> bool {
+        self.rules.iter().any(|(text, _)| value.contains(text))
+    }
+
     fn argument(&mut self, value: Option<&str>, kind: &str) -> String {
         let Some(value) = value else { return format!("NULL::{kind}") };
-        if !self.rules.iter().any(|(text, _)| value.contains(text)) && self.made_id(value).is_none() {
+        if !self.is_drawn(value) && self.made_id(value).is_none() {
             // The same in all requests; a parameter of the right type costs nothing to convert.
             return format!("(:{})::{kind}", self.variable(value));
         }

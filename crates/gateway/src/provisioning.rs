@@ -3,7 +3,6 @@
 use crate::error::Error;
 use domain::{
     account::{Account, Profile},
-    email::Email,
     event::{Event, EventKind, Subject},
     ids::{AccountId, ConnectionId, UserId},
     provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent},
@@ -91,17 +90,6 @@ pub async fn leave_groups(tx: &mut TenantTx, connection: ConnectionId, member: U
         |group| Event::with(EventKind::GroupMembersChanged, Subject::Group(group), json!({ "added": 0, "removed": 1 }));
     let events: Vec<Event> = groups::lose_member(tx, member).await?.into_iter().map(lost).collect();
     Ok(events::append(tx, Some(connection), &events).await?)
-}
-
-/// The user of this tenant whom a new account belongs to: by an address whose domain the tenant owns.
-/// Whoever else creates an account with that address waits until this transaction ends.
-pub async fn linkable(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    email: Option<&Email>,
-) -> Result<Option<UserId>, Error> {
-    let Some(email) = email else { return Ok(None) };
-    Ok(users::linkable(tx, connection, email).await?)
 }
 
 async fn end_sessions(tx: &mut TenantTx, account: &Account, reason: EndReason) -> Result<(), Error> {

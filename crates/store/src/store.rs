@@ -68,7 +68,7 @@ impl Store {
         first: &str,
         ahead: Option<&Ahead>,
     ) -> Result<(TenantTx, Vec<PgRow>)> {
-        retried(&self.tenants, || TenantTx::begin_with(&self.tenants, scope, first.to_owned(), ahead.cloned())).await
+        retried(&self.tenants, || TenantTx::begin_with(&self.tenants, scope, first, ahead)).await
     }
 
     /// Opens a transaction across tenants.

@@ -22,7 +22,7 @@ pub struct TenantTx {
 
 impl TenantTx {
     pub(crate) async fn begin(pool: &Pool, scope: Scope) -> Result<Self> {
-        let (pooled, _) = Pooled::begin(pool, vec!["BEGIN".to_owned(), enter(scope.tenant)]).await?;
+        let (pooled, _) = Pooled::begin(pool, opening(scope.tenant)).await?;
         Ok(Self::over(pooled, scope))
     }
 
@@ -31,16 +31,18 @@ impl TenantTx {
     pub(crate) async fn begin_with(
         pool: &Pool,
         scope: Scope,
-        first: String,
-        ahead: Option<Ahead>,
+        first: &str,
+        ahead: Option<&Ahead>,
     ) -> Result<(Self, Vec<PgRow>)> {
         let Some(ahead) = ahead else {
-            let (pooled, mut rows) = Pooled::begin(pool, vec!["BEGIN".to_owned(), enter(scope.tenant), first]).await?;
+            let mut message = opening(scope.tenant);
+            message.push(first.to_owned());
+            let (pooled, mut rows) = Pooled::begin(pool, message).await?;
             return Ok((Self::over(pooled, scope), rows.pop().unwrap_or_default()));
         };
-        let (pooled, mut rows) = Pooled::ask(pool, vec![enter(scope.tenant), first, ahead.call()]).await?;
+        let (pooled, mut rows) = Pooled::ask(pool, vec![enter(scope.tenant), first.to_owned(), ahead.call()]).await?;
         let (found, first) = (rows.pop().unwrap_or_default(), rows.pop().unwrap_or_default());
-        Ok((Self { ahead: Some((ahead, found)), ..Self::over(pooled, scope) }, first))
+        Ok((Self { ahead: Some((ahead.clone(), found)), ..Self::over(pooled, scope) }, first))
     }
 
     fn over(pooled: Pooled, scope: Scope) -> Self {
@@ -94,8 +96,12 @@ impl TenantTx {
     }
 
     pub(crate) async fn conn(&mut self) -> Result<&mut PgConnection> {
-        self.pooled.open(|| vec!["BEGIN".to_owned(), enter(self.scope.tenant)]).await
+        self.pooled.open(|| opening(self.scope.tenant)).await
     }
+}
+
+fn opening(tenant: TenantId) -> Vec<String> {
+    vec!["BEGIN".to_owned(), enter(tenant)]
 }
 
 fn enter(tenant: TenantId) -> String {

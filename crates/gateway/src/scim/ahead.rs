@@ -47,5 +47,5 @@ fn list(connection: ConnectionId, query: &str, known: &Schemas) -> Option<Ahead>
     // No name depends on the base URL.
     let translator = Translator { resource: Resource::User, base_url: "" };
     let search = translator.search(connection, &known.catalogue, &query, Unknown::Refuse).ok()?;
-    user_list::first_question(&search, &Start::Offset(0), &query)
+    user_list::first_question(&search, &query)
 }

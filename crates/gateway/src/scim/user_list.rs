@@ -40,9 +40,9 @@ pub struct UserList {
     done: bool,
 }
 
-/// What a narrow list asks first, if that may go ahead.
-pub fn first_question(search: &Search, start: &Start, query: &ListQuery) -> Option<Ahead> {
-    Ahead::of(search, start, behind(query.count.min(PIECE)), !query.projection.excludes("groups"))
+/// What a narrow list asks first from its beginning, if that may go ahead.
+pub fn first_question(search: &Search, query: &ListQuery) -> Option<Ahead> {
+    Ahead::of(search, &Start::Offset(0), behind(query.count.min(PIECE)), !query.projection.excludes("groups"))
 }
 
 /// One more than is shown tells whether there is a next page.

@@ -132,7 +132,10 @@ pub async fn created(
 ) -> Result<Account, Error> {
     let connection = work.connection;
     let wanted = wanted(document)?;
-    let linkable = provisioning::linkable(&mut work.tx, connection, wanted.email.as_ref()).await?;
+    let linkable = match &wanted.email {
+        Some(email) => store::users::linkable(&mut work.tx, connection, email).await?,
+        None => None,
+    };
     let plan = rules::create(wanted, &Facts { catalogue: work.roles(), linkable });
     let index = index(work, &plan.profile.document);
     let account = provisioning::create(&mut work.tx, connection, id, plan, &index).await?;
