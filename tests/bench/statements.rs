@@ -246,12 +246,16 @@ fn value(argument: &str) -> String {
         [number] => number.to_owned(),
         ["", id, ""] => id.to_owned(),
         ["decode(", hex, ..] => format!("\\x{hex}"),
-        ["convert_from(decode(", hex, ..] => {
-            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-            String::from_utf8((0..hex.len()).step_by(2).map(byte).collect()).unwrap()
-        }
+        ["convert_from(decode(", hex, ..] => decoded(hex),
+        // One user is created alone, with one address.
+        ["ARRAY[convert_from(decode(", hex, _, "hex", _, "UTF8", ")]"] => format!("{{\"{}\"}}", decoded(hex)),
         _ => panic!("an argument of an unknown form: {argument}"),
     }
+}
+
+fn decoded(hex: &str) -> String {
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    String::from_utf8((0..hex.len()).step_by(2).map(byte).collect()).unwrap()
 }
 
 /// Which text of a request stands for what pgbench draws, as an expression that is a text.

@@ -8,11 +8,12 @@ use harness::{
 };
 use std::{future::poll_fn, task::Poll, time::Duration};
 use store::{
+    ahead::Ahead,
     connections, control,
     error::Error,
     scim_tokens,
     scope::{Actor, Scope},
-    search::{self, Ahead, Search, Start},
+    search::{self, Search, Start},
     store::{Store, StoreConfig},
     tenants,
 };
@@ -144,7 +145,7 @@ async fn what_is_asked_ahead_leaves_no_transaction_and_opens_one_when_more_is_as
         sqlx::query_scalar(query).bind(&name).fetch_one(&mut database).await.unwrap()
     };
     let nobody = Search::one(acme.connection, AccountId(Uuid::now_v7()));
-    let ahead = Ahead::of(&nobody, &Start::Offset(0), 1, true).unwrap();
+    let ahead = Ahead::search(&nobody, &Start::Offset(0), 1, true).unwrap();
     let prove = async |hash: &[u8; 32]| {
         scim_tokens::prove(&store, scope(acme.tenant), acme.connection, hash, Some(&ahead)).await.unwrap()
     };

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     keys::TokenKeys,
     limits::Limits,
-    scim::{log::Log, schemas::Schemas},
+    scim::{log::Log, schemas::Schemas, together::Together},
     setup,
     vault::Vault,
 };
@@ -43,6 +43,8 @@ pub struct Inner {
     pub limits: Limits,
     /// Takes what SCIM clients asked and were told.
     pub log: Log,
+    /// Users who are being created.
+    pub(crate) together: Together,
     pub(crate) schemas: Cache<ConnectionId, Arc<Schemas>>,
     tenants: Cache<ConnectionId, TenantId>,
 }
@@ -71,7 +73,8 @@ impl App {
         let limits = Limits::new(&config.limits, &config.database);
         let log = Log::start(store.clone(), clock.clone(), config.scim.log_exchanges);
         let (schemas, tenants) = (Cache::new(REMEMBERED_SCHEMAS), Cache::new(REMEMBERED_CONNECTIONS));
-        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, limits, log, schemas, tenants })))
+        let together = Together::default();
+        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, limits, log, together, schemas, tenants })))
     }
 }
 

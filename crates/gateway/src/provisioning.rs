@@ -20,20 +20,31 @@ use store::{
 };
 use uuid::Uuid;
 
-/// Creates the account of a plan made by [`domain::provisioning::create`]; `index` is what it is found by.
-pub async fn create(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    id: AccountId,
-    plan: CreatePlan,
-    index: &[AttributeRow],
-) -> Result<Account, Error> {
-    let CreatePlan { link, profile, events } = plan;
-    let owner = link.map_or_else(|| Owner::New(UserId(tx.new_id())), Owner::Existing);
-    let user_name = profile.user_name.to_string();
-    let events = told(id, owner.id(), events);
-    let new = NewAccount { id, connection, owner, profile, attributes: index, events: &events };
-    accounts::insert(tx, new).await.map_err(|error| taken(error, &user_name))
+/// A new account.
+pub struct New {
+    pub id: AccountId,
+    /// Made by [`domain::provisioning::create`].
+    pub plan: CreatePlan,
+    /// What it is found by.
+    pub index: Vec<AttributeRow>,
+}
+
+/// Creates accounts, all or none of them. Who names one alone is told whether its name is taken.
+pub async fn create(tx: &mut TenantTx, connection: ConnectionId, new: Vec<New>) -> Result<Vec<Account>, Error> {
+    let only = match &new[..] {
+        [only] => Some(only.plan.profile.user_name.to_string()),
+        _ => None,
+    };
+    let account = |New { id, plan: CreatePlan { link, profile, events }, index }| {
+        let owner = link.map_or_else(|| Owner::New(UserId(tx.new_id())), Owner::Existing);
+        let events = told(id, owner.id(), events);
+        NewAccount { id, owner, profile, attributes: index, events }
+    };
+    let new = new.into_iter().map(account).collect();
+    accounts::insert(tx, connection, new).await.map_err(|error| match &only {
+        Some(user_name) => taken(error, user_name),
+        None => error.into(),
+    })
 }
 
 /// Makes the account's search index what `after` says.

@@ -13,6 +13,7 @@ pub mod roles;
 pub mod root;
 pub mod schemas;
 mod search;
+pub mod together;
 pub mod token;
 mod user_list;
 pub mod users;

@@ -73,13 +73,12 @@ macro_rules! accounts {
 }
 
 /// A new account, with everything that is written with it.
-pub struct NewAccount<'a> {
+pub struct NewAccount {
     pub id: AccountId,
-    pub connection: ConnectionId,
     pub owner: Owner,
     pub profile: Profile,
-    pub attributes: &'a [AttributeRow],
-    pub events: &'a [Event],
+    pub attributes: Vec<AttributeRow>,
+    pub events: Vec<Event>,
 }
 
 /// Whose account it is.
@@ -98,48 +97,58 @@ impl Owner {
     }
 }
 
-/// Stores a new account with its user, its search index and its events, in one statement.
-pub async fn insert(tx: &mut TenantTx, new: NewAccount<'_>) -> Result<Account> {
-    let NewAccount { id, connection, owner, profile, attributes, events } = new;
-    let (now, user) = (tx.now(), owner.id());
-    let index: Columns = attributes.iter().collect();
-    let facts = events::Columns::new(tx, events);
+/// Stores new accounts of a connection with their users, their search index and their events, in one statement, in the
+/// order of `new`.
+pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAccount>) -> Result<Vec<Account>> {
+    let now = tx.now();
+    let rows: Inserted<'_> = new.iter().collect();
+    let index: Columns = new.iter().flat_map(|new| &new.attributes).collect();
+    let indexed: Vec<Uuid> = new.iter().flat_map(|new| new.attributes.iter().map(|_| new.id.0)).collect();
+    let facts = events::Columns::new(tx, new.iter().flat_map(|new| &new.events));
     sqlx::query!(
         "-- accounts::insert
-         WITH person AS (
+         WITH new AS MATERIALIZED (
+             SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::boolean[], $6::text[], $7::text[], $8::text[], $9::text[],
+                 $10::text[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::jsonb[])
+                 AS n (id, user_id, is_person, user_name, user_name_key, external_id, email, email_key, display_name,
+                     active, role, role_reason, name_id, document)
+         ), person AS (
              INSERT INTO users (id, email, email_key, display_name, created_at, updated_at)
-             SELECT $3, $7, $8, $9, $15, $15 WHERE $16
+             SELECT user_id, email, email_key, display_name, $2, $2 FROM new WHERE is_person
          ), account AS (
              INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
                  display_name, active, role, role_reason, name_id, document, version, created_at, updated_at, indexed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15, true)
+             SELECT id, $1, user_id, user_name, user_name_key, external_id, email, email_key, display_name, active, role,
+                    role_reason, name_id, document, 1, $2, $2, true
+             FROM new
          ), attributes AS (
              INSERT INTO account_attributes (connection_id, account_id, path, item, value_key, long_key, type_key, is_primary)
-             SELECT $2, $1, path, item, value_key, long_key, type_key, is_primary
-             FROM unnest($17::text[], $18::integer[], $19::text[], $20::text[], $21::text[], $22::boolean[])
-                  AS r (path, item, value_key, long_key, type_key, is_primary)
+             SELECT $1, r.*
+             FROM unnest($17::uuid[], $18::text[], $19::integer[], $20::text[], $21::text[], $22::text[], $23::boolean[])
+                  AS r (account_id, path, item, value_key, long_key, type_key, is_primary)
          )
          INSERT INTO events (id, kind, subject, subject_id, data, connection_id, actor, occurred_at)
-         SELECT id, kind, subject, subject_id, data, $2, $28, $15
-         FROM unnest($23::uuid[], $24::text[], $25::text[], $26::uuid[], $27::jsonb[]) WITH ORDINALITY
+         SELECT id, kind, subject, subject_id, data, $1, $29, $2
+         FROM unnest($24::uuid[], $25::text[], $26::text[], $27::uuid[], $28::jsonb[]) WITH ORDINALITY
               AS e (id, kind, subject, subject_id, data, place)
          ORDER BY place",
-        id.0,
         connection.0,
-        user.0,
-        profile.user_name.as_str(),
-        profile.user_name.key(),
-        profile.external_id,
-        profile.email.as_ref().map(Email::as_str),
-        profile.email.as_ref().map(Email::key),
-        profile.display_name,
-        profile.active,
-        profile.role,
-        profile.role_reason,
-        profile.name_id,
-        profile.document,
         now,
-        matches!(owner, Owner::New(_)),
+        &rows.ids,
+        &rows.users,
+        &rows.persons,
+        &rows.user_names as &[&str],
+        &rows.user_name_keys as &[&str],
+        &rows.external_ids as &[Option<&str>],
+        &rows.emails as &[Option<&str>],
+        &rows.email_keys as &[Option<&str>],
+        &rows.display_names as &[Option<&str>],
+        &rows.active,
+        &rows.roles as &[&str],
+        &rows.role_reasons as &[&str],
+        &rows.name_ids as &[Option<&str>],
+        &rows.documents as &[&Value],
+        &indexed,
         &index.paths,
         &index.items,
         &index.values as &[Option<String>],
@@ -155,7 +164,58 @@ pub async fn insert(tx: &mut TenantTx, new: NewAccount<'_>) -> Result<Account> {
     )
     .execute(tx.conn().await?)
     .await?;
-    Ok(Account { id, user_id: user, connection_id: connection, profile, version: 1, created_at: now, updated_at: now })
+    let stored = |NewAccount { id, owner, profile, .. }| Account {
+        id,
+        user_id: owner.id(),
+        connection_id: connection,
+        profile,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    Ok(new.into_iter().map(stored).collect())
+}
+
+/// New accounts as the columns of one statement.
+#[derive(Default)]
+struct Inserted<'a> {
+    ids: Vec<Uuid>,
+    users: Vec<Uuid>,
+    persons: Vec<bool>,
+    user_names: Vec<&'a str>,
+    user_name_keys: Vec<&'a str>,
+    external_ids: Vec<Option<&'a str>>,
+    emails: Vec<Option<&'a str>>,
+    email_keys: Vec<Option<&'a str>>,
+    display_names: Vec<Option<&'a str>>,
+    active: Vec<bool>,
+    roles: Vec<&'a str>,
+    role_reasons: Vec<&'a str>,
+    name_ids: Vec<Option<&'a str>>,
+    documents: Vec<&'a Value>,
+}
+
+impl<'a> FromIterator<&'a NewAccount> for Inserted<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a NewAccount>>(new: I) -> Self {
+        let mut rows = Self::default();
+        for NewAccount { id, owner, profile, .. } in new {
+            rows.ids.push(id.0);
+            rows.users.push(owner.id().0);
+            rows.persons.push(matches!(owner, Owner::New(_)));
+            rows.user_names.push(profile.user_name.as_str());
+            rows.user_name_keys.push(profile.user_name.key());
+            rows.external_ids.push(profile.external_id.as_deref());
+            rows.emails.push(profile.email.as_ref().map(Email::as_str));
+            rows.email_keys.push(profile.email.as_ref().map(Email::key));
+            rows.display_names.push(profile.display_name.as_deref());
+            rows.active.push(profile.active);
+            rows.roles.push(&profile.role);
+            rows.role_reasons.push(&profile.role_reason);
+            rows.name_ids.push(profile.name_id.as_deref());
+            rows.documents.push(&profile.document);
+        }
+        rows
+    }
 }
 
 /// Stores a changed account.

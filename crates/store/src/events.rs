@@ -16,7 +16,8 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub(crate) fn new(tx: &TenantTx, events: &[Event]) -> Self {
+    pub(crate) fn new<'e>(tx: &TenantTx, events: impl IntoIterator<Item = &'e Event>) -> Self {
+        let events: Vec<&Event> = events.into_iter().collect();
         Self {
             ids: events.iter().map(|_| tx.new_id()).collect(),
             kinds: events.iter().map(|event| event.kind.as_str().to_owned()).collect(),

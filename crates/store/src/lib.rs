@@ -2,6 +2,7 @@
 //! One file per table family, flat functions, no rules: those are `domain`'s.
 
 pub mod accounts;
+pub mod ahead;
 pub mod applications;
 pub mod attributes;
 pub mod connections;

@@ -1,7 +1,7 @@
 //! Statements that go along with the message that opens a transaction, where nothing can be bound: each connection
 //! prepares them, and a call's arguments are made of digits and nothing else.
 
-use crate::{search::Ahead, users};
+use crate::{search::ByName, users};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ pub const SETTINGS: &str = "SET jit = off";
 pub fn statements() -> Vec<(&'static str, &'static str, String)> {
     let mut statements =
         vec![("enter", "uuid", ENTER.to_owned()), ("bearer", "uuid, bytea, bigint", BEARER.to_owned())];
-    statements.extend(Ahead::statements());
+    statements.extend(ByName::statements());
     statements.extend(users::STATEMENTS.map(|(name, types, sql)| (name, types, sql.to_owned())));
     statements
 }
@@ -47,6 +47,7 @@ pub(crate) enum Argument<'a> {
     /// In hexadecimal digits, which the call decodes: so nothing in it can end it.
     Bytes(&'a [u8]),
     Text(&'a str),
+    Texts(Vec<&'a str>),
 }
 
 /// Calls a prepared statement.
@@ -58,15 +59,24 @@ pub(crate) fn call(name: &str, arguments: &[Argument<'_>]) -> String {
             Argument::Id(id) => text.push_str(&format!("'{id}'")),
             Argument::Number(number) => text.push_str(&number.to_string()),
             Argument::Bytes(bytes) => push_decoded(&mut text, bytes),
-            Argument::Text(value) => {
-                text.push_str("convert_from(");
-                push_decoded(&mut text, value.as_bytes());
-                text.push_str(",'UTF8')");
+            Argument::Text(value) => push_text(&mut text, value),
+            Argument::Texts(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    text.push_str(if index > 0 { ", " } else { "ARRAY[" });
+                    push_text(&mut text, value);
+                }
+                text.push_str(if values.is_empty() { "'{}'" } else { "]" });
             }
         }
     }
     text.push(')');
     text
+}
+
+fn push_text(text: &mut String, value: &str) {
+    text.push_str("convert_from(");
+    push_decoded(text, value.as_bytes());
+    text.push_str(",'UTF8')");
 }
 
 fn push_decoded(text: &mut String, bytes: &[u8]) {
@@ -87,11 +97,14 @@ mod tests {
             Argument::Number(-1),
             Argument::Bytes(b"\'"),
             Argument::Text("'); DROP TABLE accounts; -- \u{e9}"),
+            Argument::Texts(vec!["'", "]"]),
+            Argument::Texts(Vec::new()),
         ];
         assert_eq!(
             call("name", &arguments),
             "EXECUTE name('00000000-0000-0000-0000-000000000000', -1, decode('27','hex'), \
-             convert_from(decode('27293b2044524f50205441424c45206163636f756e74733b202d2d20c3a9','hex'),'UTF8'))"
+             convert_from(decode('27293b2044524f50205441424c45206163636f756e74733b202d2d20c3a9','hex'),'UTF8'), \
+             ARRAY[convert_from(decode('27','hex'),'UTF8'), convert_from(decode('5d','hex'),'UTF8')], '{}')"
         );
     }
 }

@@ -1,10 +1,10 @@
 //! Credentials of SCIM clients: looked up on every request, never cached, so a revocation holds at once everywhere.
 
 use crate::{
+    ahead::Ahead,
     error::Result,
     prepared::{self, Argument},
     scope::Scope,
-    search::Ahead,
     store::Store,
     tenant::TenantTx,
 };
@@ -101,8 +101,7 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &NewToken<
     Ok(TokenId(id))
 }
 
-/// What the connection's live token with that SHA-256 opens, and the transaction that saw it. What is searched ahead
-/// is nobody's answer unless there is such a token.
+/// What the connection's live token with that SHA-256 opens, and the transaction that saw it.
 pub async fn prove(
     store: &Store,
     scope: Scope,

@@ -1,13 +1,14 @@
 //! Searching a directory: a condition becomes SQL over an allow-list of columns and the index of attributes.
 //! Values are bound, names are ours; nothing of a client's text becomes part of a statement.
 
-mod ahead;
+mod by_name;
 mod sql;
 
-pub use self::ahead::Ahead;
+pub(crate) use self::by_name::ByName;
 use self::sql::Resource;
 use crate::{
     accounts,
+    ahead::Ahead,
     error::{Error, Result},
     groups::{self, Group},
     members::{self, Membership},
@@ -185,9 +186,9 @@ pub async fn accounts(
     limit: i64,
     with_groups: bool,
 ) -> Result<AccountPage> {
-    let answered = Ahead::of(search, start, limit, with_groups).and_then(|question| tx.answered(&question));
-    let rows: Vec<AccountRow> = match answered {
-        Some(rows) => rows.iter().map(AccountRow::from_row).collect::<std::result::Result<_, _>>()?,
+    let question = Ahead::search(search, start, limit, with_groups);
+    let rows: Vec<AccountRow> = match question.and_then(|question| tx.answered(&question)) {
+        Some(answers) => answers.iter().flatten().map(AccountRow::from_row).collect::<std::result::Result<_, _>>()?,
         None => rows(tx, sql::page(Resource::Account, search, start, limit, with_groups)).await?,
     };
     let (mut accounts, mut direct, mut deep) = (Vec::with_capacity(rows.len()), Vec::new(), false);

@@ -1,13 +1,13 @@
 //! The pools, behind doors: a tenant's transaction, a control transaction, and the questions of an operator.
 
 use crate::{
+    ahead::Ahead,
     control::ControlTx,
     error::{Error, Result},
     pool::{self, Pool},
     pooled::Pooled,
     prepared,
     scope::{Actor, Scope},
-    search::Ahead,
     tenant::TenantTx,
 };
 use domain::ids::TenantId;
@@ -61,7 +61,7 @@ impl Store {
         retried(&self.tenants, || TenantTx::begin(&self.tenants, scope)).await
     }
 
-    /// The same with a first statement, and what will be searched if that is known, in one message.
+    /// The same with a first statement, and what will be asked next if that is known, in one message.
     pub(crate) async fn tenant_with(
         &self,
         scope: Scope,

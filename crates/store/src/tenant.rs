@@ -1,12 +1,12 @@
 //! The transaction of one tenant: nothing outside that tenant exists in it.
 
 use crate::{
+    ahead::Ahead,
     error::Result,
     pool::Pool,
     pooled::{Pooled, Results},
     prepared::{self, Argument},
     scope::{Actor, Scope},
-    search::Ahead,
 };
 use domain::ids::TenantId;
 use sqlx::{PgConnection, postgres::PgRow};
@@ -17,7 +17,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 pub struct TenantTx {
     pooled: Pooled,
     scope: Scope,
-    ahead: Option<(Ahead, Vec<PgRow>)>,
+    ahead: Option<(Ahead, Results)>,
 }
 
 impl TenantTx {
@@ -26,31 +26,32 @@ impl TenantTx {
         Ok(Self::over(pooled, scope))
     }
 
-    /// The same with a first statement in the same message, and its rows. If it is known what will be searched, that
-    /// goes along as well, and the transaction is over with the message; it opens again when something else is asked.
+    /// The same with a first statement in the same message, and its rows, and with what will be asked next if that is
+    /// known. A transaction that is over with the message opens again when something else is asked.
     pub(crate) async fn begin_with(
         pool: &Pool,
         scope: Scope,
         first: &str,
         ahead: Option<&Ahead>,
     ) -> Result<(Self, Vec<PgRow>)> {
-        let Some(ahead) = ahead else {
-            let mut message = opening(scope.tenant);
-            message.push(first.to_owned());
-            let (pooled, mut rows) = Pooled::begin(pool, message).await?;
-            return Ok((Self::over(pooled, scope), rows.pop().unwrap_or_default()));
-        };
-        let (pooled, mut rows) = Pooled::ask(pool, vec![enter(scope.tenant), first.to_owned(), ahead.call()]).await?;
-        let (found, first) = (rows.pop().unwrap_or_default(), rows.pop().unwrap_or_default());
-        Ok((Self { ahead: Some((ahead.clone(), found)), ..Self::over(pooled, scope) }, first))
+        let is_all = ahead.is_some_and(Ahead::is_all);
+        let mut message = if is_all { vec![enter(scope.tenant)] } else { opening(scope.tenant) };
+        message.push(first.to_owned());
+        let asked = message.len();
+        message.extend(ahead.map(Ahead::calls).unwrap_or_default());
+        let (pooled, mut rows) =
+            if is_all { Pooled::ask(pool, message).await? } else { Pooled::begin(pool, message).await? };
+        let answers = if rows.len() > asked { rows.split_off(asked) } else { Results::new() };
+        let ahead = ahead.map(|ahead| (ahead.clone(), answers));
+        Ok((Self { ahead, ..Self::over(pooled, scope) }, rows.pop().unwrap_or_default()))
     }
 
     fn over(pooled: Pooled, scope: Scope) -> Self {
         Self { pooled, scope: Scope { now: microseconds(scope.now), ..scope }, ahead: None }
     }
 
-    /// The answer to this question, if it went along with the opening; it is given once.
-    pub(crate) fn answered(&mut self, question: &Ahead) -> Option<Vec<PgRow>> {
+    /// The answers to this question, if it went along with the opening; they are given once.
+    pub(crate) fn answered(&mut self, question: &Ahead) -> Option<Results> {
         self.ahead.take_if(|(ahead, _)| ahead == question).map(|(_, rows)| rows)
     }
 

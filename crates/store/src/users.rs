@@ -1,6 +1,7 @@
 //! Users: the persons of a tenant.
 
 use crate::{
+    ahead::Ahead,
     error::Result,
     pooled::one_row,
     prepared::{self, Argument},
@@ -11,6 +12,7 @@ use domain::{
     ids::{ConnectionId, UserId},
 };
 use sqlx::Row;
+use std::collections::{HashMap, HashSet};
 
 /// Stores a user's shown name and address.
 pub async fn update(tx: &mut TenantTx, id: UserId, email: Option<&Email>, display_name: Option<&str>) -> Result<()> {
@@ -49,34 +51,72 @@ pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// The one user with that address who has no account in the connection, kept from removal until this transaction ends;
-/// none when two could be meant, or the tenant does not own the domain. If it does, others of this tenant wait with
-/// creating accounts with that address until this transaction ends.
-pub async fn linkable(tx: &mut TenantTx, connection: ConnectionId, email: &Email) -> Result<Option<UserId>> {
-    let person = format!("{}:{}", tx.tenant(), email.key());
-    let (person, domain) = (Argument::Text(&person), Argument::Text(email.domain()));
-    let lock = prepared::call("lock_address", &[person, domain]);
-    // A statement of its own: it sees what those did for whom the first one waited.
-    let look = prepared::call("linkable", &[Argument::Id(connection.0), Argument::Text(email.key())]);
-    let results = tx.say(vec![lock, look]).await?;
-    Ok(match &results[..] {
-        [owned, found] if let ([_], [one]) = (&owned[..], &found[..]) => Some(UserId(one.try_get("id")?)),
-        _ => None,
-    })
+/// Whose accounts new ones with these addresses would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linkable {
+    connection: ConnectionId,
+    addresses: Vec<Email>,
 }
 
-/// The statements of `linkable`.
+impl Linkable {
+    /// The question for new accounts of the connection.
+    pub fn new<'e>(connection: ConnectionId, addresses: impl IntoIterator<Item = &'e Email>) -> Self {
+        Self { connection, addresses: addresses.into_iter().cloned().collect() }
+    }
+
+    pub(crate) fn calls(&self) -> Vec<String> {
+        if self.addresses.is_empty() {
+            return Vec::new();
+        }
+        let keys: Vec<&str> = self.addresses.iter().map(Email::key).collect();
+        let domains = self.addresses.iter().map(Email::domain).collect();
+        let lock = prepared::call("lock_addresses", &[Argument::Texts(keys.clone()), Argument::Texts(domains)]);
+        // A statement of its own: it sees what those did for whom the first one waited.
+        let look = prepared::call("linkable", &[Argument::Id(self.connection.0), Argument::Texts(keys)]);
+        vec![lock, look]
+    }
+}
+
+/// By the key of an address, the one user who has it and has no account in the connection, kept from removal until this
+/// transaction ends; none when two could be meant, or the tenant does not own the domain. If it does, others of this
+/// tenant wait with creating accounts with that address until this transaction ends.
+pub async fn linkable(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<String, UserId>> {
+    let calls = question.calls();
+    let answers = match tx.answered(&Ahead::Owner(question)) {
+        Some(answers) => answers,
+        None if calls.is_empty() => return Ok(HashMap::new()),
+        None => tx.say(calls).await?,
+    };
+    let [owned, candidates] = &answers[..] else { return Ok(HashMap::new()) };
+    let owned = owned.iter().map(|row| row.try_get("key")).collect::<std::result::Result<HashSet<String>, _>>()?;
+    let mut found: HashMap<String, Vec<UserId>> = HashMap::new();
+    for row in candidates {
+        found.entry(row.try_get("key")?).or_default().push(UserId(row.try_get("id")?));
+    }
+    let the_one = |(key, users): (String, Vec<UserId>)| match users[..] {
+        [user] if owned.contains(&key) => Some((key, user)),
+        _ => None,
+    };
+    Ok(found.into_iter().filter_map(the_one).collect())
+}
+
+/// The statements of `linkable`. Addresses are locked in one order, so that nobody waits in a circle.
 pub(crate) const STATEMENTS: [(&str, &str, &str); 2] = [
     (
-        "lock_address",
-        "text, text",
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) FROM domains WHERE domain = $2",
+        "lock_addresses",
+        "text[], text[]",
+        "SELECT key, pg_advisory_xact_lock(hashtextextended(current_setting('app.tenant_id') || ':' || key, 0))
+         FROM (SELECT DISTINCT a.key FROM unnest($1, $2) AS a (key, domain) JOIN domains d ON d.domain = a.domain
+               ORDER BY a.key) AS owned",
     ),
     (
         "linkable",
-        "uuid, text",
-        "SELECT u.id FROM users u WHERE u.email_key = $2
-           AND NOT EXISTS (SELECT FROM accounts a WHERE a.user_id = u.id AND a.connection_id = $1)
-         ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u",
+        "uuid, text[]",
+        "SELECT a.key, u.id FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
+         CROSS JOIN LATERAL (
+             SELECT u.id FROM users u WHERE u.email_key = a.key
+               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.connection_id = $1)
+             ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u
+         ) AS u",
     ),
 ];

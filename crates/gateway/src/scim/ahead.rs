@@ -13,12 +13,16 @@ use ::scim::{
 };
 use axum::http::{Method, Uri};
 use domain::ids::{AccountId, ConnectionId};
-use store::search::{Ahead, Search, Start};
+use store::{
+    ahead::Ahead,
+    search::{Search, Start},
+};
 
 /// Bytes of a query that is looked at before it is known who asks; a filter by one name is no longer.
 const LONGEST: usize = 1_024;
 
-/// The first question of `GET /Users/{id}`, and of `GET /Users` with a filter that names one user.
+/// The first question of `GET /Users/{id}`, and of `GET /Users` with a filter that names one user. `POST /Users` has
+/// none: others are created in the transaction that creates its user.
 pub fn question(
     connection: ConnectionId,
     method: &Method,
@@ -27,13 +31,16 @@ pub fn question(
     known: Option<&Schemas>,
 ) -> Option<Ahead> {
     let query = uri.query().unwrap_or_default();
+    if *method == Method::POST && uri.path().ends_with("/scim/v2/Users") {
+        return Some(Ahead::Nothing);
+    }
     if *method != Method::GET || query.len() > LONGEST {
         return None;
     }
     match id {
         Some(id) if uri.path().strip_suffix(id)?.ends_with("/scim/v2/Users/") => {
             let search = Search::one(connection, AccountId(read_id(id)?));
-            Ahead::of(&search, &Start::Offset(0), 1, !Projection::parse(query).excludes("groups"))
+            Ahead::search(&search, &Start::Offset(0), 1, !Projection::parse(query).excludes("groups"))
         }
         None if uri.path().ends_with("/scim/v2/Users") => list(connection, query, known?),
         _ => None,

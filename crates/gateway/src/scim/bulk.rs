@@ -3,7 +3,9 @@
 use super::{
     ScimResult,
     call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work, check_current, read_id},
-    groups, password, users,
+    groups, password,
+    together::Creation,
+    users,
 };
 use crate::{
     error::{Error, ScimFailure, ScimOutcome, scim_json},
@@ -16,6 +18,7 @@ use ::scim::{
     patch::Patch,
     user::{Meta, Password, UserDocument, Written},
 };
+use anyhow::Context;
 use axum::http::StatusCode;
 use domain::{
     account::Account,
@@ -37,7 +40,7 @@ pub async fn post(call: ScimCall) -> ScimResult {
     call.app.limits.admit_scim_operations(call.tx.tenant(), bulk.operations.len())?;
     let run = Run::new(&call, &bulk);
     // Nothing that goes wrong from here on may keep the client from learning what was done.
-    let large = call.into_large().await?;
+    let (_, large) = call.end().await?;
     let (answer, first_error) = run.all(bulk).await;
     drop(large);
     let mut response = scim_json(StatusCode::OK, &answer);
@@ -277,11 +280,12 @@ impl Change<'_> {
     }
 
     async fn write_user(&self, document: UserDocument, password: Option<Password>) -> Result<Success, Error> {
-        let hash = self.hash(password.as_ref()).await?;
+        let hash = password::kept(self.directory, password.as_ref()).await?;
         if *self.method == Method::Post {
-            let mut work = self.directory.open().await?;
-            let account = users::created(&mut work, AccountId(self.target), document, hash.as_deref()).await?;
-            return user_written(work, &account, 201).await;
+            let (directory, wanted) = (Arc::clone(self.directory), users::wanted(document)?);
+            let creation = Creation { directory, id: AccountId(self.target), wanted, password: hash };
+            let (work, accounts) = users::created(vec![creation]).await?;
+            return user_written(work, accounts.first().context("a created user is there")?, 201).await;
         }
         let (mut work, account) = self.locked_user().await?;
         let account = users::replaced(&mut work, account, document, hash.as_deref()).await?;
@@ -295,7 +299,7 @@ impl Change<'_> {
         if password::wanted(self.directory, written.password.as_ref()).is_some() {
             // No transaction is open while it is hashed, so somebody may change the account.
             work.tx.rollback().await?;
-            hash = self.hash(written.password.as_ref()).await?;
+            hash = password::kept(self.directory, written.password.as_ref()).await?;
             (work, account) = self.locked_user().await?;
             written = users::patched(&work, &account, operations)?;
         }
@@ -311,13 +315,6 @@ impl Change<'_> {
         let account = users::locked(&mut work, self.target).await?;
         check_current(self.version, account.version)?;
         Ok((work, account))
-    }
-
-    async fn hash(&self, password: Option<&Password>) -> Result<Option<String>, Error> {
-        match password::wanted(self.directory, password) {
-            Some(password) => Ok(Some(password::hash(self.directory, password).await?)),
-            None => Ok(None),
-        }
     }
 
     async fn group(&self, data: Value) -> Result<Success, Error> {

@@ -31,9 +31,9 @@ use std::{
     time::Duration,
 };
 use store::{
+    ahead::Ahead,
     scim_tokens::{self, Bearer},
     scope::{Actor, Scope},
-    search::Ahead,
     tenant::TenantTx,
 };
 use time::OffsetDateTime;
@@ -79,7 +79,8 @@ pub struct Directory {
     pub app: App,
     pub connection: ConnectionId,
     pub tenant: TenantId,
-    token_hash: [u8; 32],
+    /// Of the token that the request came with.
+    pub token_hash: [u8; 32],
     credential: TokenId,
     schemas: Arc<Schemas>,
     /// What the log learns of the request.
@@ -121,9 +122,14 @@ impl Directory {
 
     /// One more transaction of the same request, for as long as its credential is valid.
     pub async fn open(self: &Arc<Self>) -> Result<Work, Error> {
+        self.open_for(None).await
+    }
+
+    /// The same with what will be asked first.
+    pub async fn open_for(self: &Arc<Self>, ahead: Option<Ahead>) -> Result<Work, Error> {
         let now = self.app.clock.now();
         let place = self.app.limits.place(self.tenant).await?;
-        let (_, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, None, now).await?;
+        let (_, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, ahead, now).await?;
         tx.act_as(Actor::Scim(self.credential));
         Ok(Work { tx, directory: Arc::clone(self), _place: place })
     }
@@ -183,9 +189,9 @@ impl ScimCall {
     }
 
     /// Ends the call's transaction for work that opens its own; what a large body may take stays taken.
-    pub async fn into_large(self) -> Result<Option<Arc<Held>>, Error> {
+    pub async fn end(self) -> Result<(Arc<Directory>, Option<Arc<Held>>), Error> {
         self.work.tx.rollback().await?;
-        Ok(self._large)
+        Ok((self.work.directory, self._large))
     }
 
     /// What it takes to begin once more.

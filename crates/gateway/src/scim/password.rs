@@ -21,8 +21,16 @@ pub fn wanted<'p>(directory: &Directory, password: Option<&'p Password>) -> Opti
     password.filter(|_| directory.password_sync)
 }
 
+/// The password's hash, if this directory keeps it. Nothing may be open or locked while it is made.
+pub async fn kept(directory: &Directory, password: Option<&Password>) -> Result<Option<String>, Error> {
+    match wanted(directory, password) {
+        Some(password) => Ok(Some(hash(directory, password).await?)),
+        None => Ok(None),
+    }
+}
+
 /// Argon2id with the parameters that RFC 9106 and OWASP give for 19 MiB, in PHC form.
-pub async fn hash(directory: &Directory, password: &Password) -> Result<String, Error> {
+async fn hash(directory: &Directory, password: &Password) -> Result<String, Error> {
     let permit = directory.app.limits.hash(directory.tenant).await;
     let password = password.clone();
     let hashed = tokio::task::spawn_blocking(move || {

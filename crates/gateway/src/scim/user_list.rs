@@ -13,8 +13,9 @@ use serde_json::Value;
 use std::{collections::VecDeque, sync::Arc};
 use store::{
     accounts::by_ids,
+    ahead::Ahead,
     members::Membership,
-    search::{AccountPage, Ahead, Place, Search, Start, account_places, accounts, count_accounts},
+    search::{AccountPage, Place, Search, Start, account_places, accounts, count_accounts},
 };
 use uuid::Uuid;
 
@@ -42,7 +43,7 @@ pub struct UserList {
 
 /// What a narrow list asks first from its beginning, if that may go ahead.
 pub fn first_question(search: &Search, query: &ListQuery) -> Option<Ahead> {
-    Ahead::of(search, &Start::Offset(0), behind(query.count.min(PIECE)), !query.projection.excludes("groups"))
+    Ahead::search(search, &Start::Offset(0), behind(query.count.min(PIECE)), !query.projection.excludes("groups"))
 }
 
 /// One more than is shown tells whether there is a next page.

@@ -2,17 +2,22 @@
 
 use super::{
     ScimResult, answer,
-    call::{ScimCall, Work},
+    call::{Directory, ScimCall, Work},
     password,
+    together::{self, Creation},
     user_list::UserList,
 };
-use crate::{error::Error, provisioning};
+use crate::{
+    error::Error,
+    provisioning::{self, New},
+};
 use ::scim::{
     list::{ListQuery, Projection},
     patch::{self, Patch},
     search,
     user::{self, GroupRef, Meta, UserDocument, Written},
 };
+use anyhow::Context;
 use axum::{http::StatusCode, response::IntoResponse};
 use domain::{
     account::Account,
@@ -22,11 +27,14 @@ use domain::{
     provisioning::{self as rules, Facts, Wanted},
 };
 use serde_json::Value;
+use std::sync::Arc;
 use store::{
     accounts,
+    ahead::Ahead,
     attributes::AttributeRow,
     groups,
     members::{self, Membership},
+    users::Linkable,
 };
 use uuid::Uuid;
 
@@ -59,15 +67,16 @@ pub async fn get(mut call: ScimCall) -> ScimResult {
 
 /// `POST /Users` (RFC 7644 3.3)
 pub async fn create(call: ScimCall) -> ScimResult {
-    let written = UserDocument::parse(&call.body, call.catalogue())?;
-    let (mut call, hash) = password::hashed(call, written.password.as_ref()).await?;
-    let id = AccountId(call.tx.new_id());
-    let account = created(&mut call, id, written.document, hash.as_deref()).await?;
+    let Written { document, password } = UserDocument::parse(&call.body, call.catalogue())?;
+    let (id, wanted) = (AccountId(call.tx.new_id()), wanted(document)?);
+    let (projection, bytes) = (Projection::parse(&call.query), call.body.len());
+    let (directory, _large) = call.end().await?;
+    let password = password::kept(&directory, password.as_ref()).await?;
+    let creation = Creation { directory: Arc::clone(&directory), id, wanted, password };
+    let account = together::create(creation, bytes).await?;
     // Nobody has put it into a group yet.
-    let meta = meta(&call, &account, &[]);
-    let shown = render(&call, &account, &[], &meta, &Projection::parse(&call.query));
-    call.work.tx.commit().await?;
-    Ok(answer::resource(StatusCode::CREATED, &shown, &meta))
+    let meta = meta(&directory, &account, &[]);
+    Ok(answer::resource(StatusCode::CREATED, &render(&directory, &account, &[], &meta, &projection), &meta))
 }
 
 /// `PUT /Users/{id}` (RFC 7644 3.5.1)
@@ -123,24 +132,27 @@ pub async fn locked(work: &mut Work, id: Uuid) -> Result<Account, Error> {
     accounts::for_update(&mut work.tx, connection, AccountId(id)).await?.ok_or(Error::NotFound)
 }
 
-/// A new account with that id.
-pub async fn created(
-    work: &mut Work,
-    id: AccountId,
-    document: UserDocument,
-    password: Option<&str>,
-) -> Result<Account, Error> {
-    let connection = work.connection;
-    let wanted = wanted(document)?;
-    let linkable = match &wanted.email {
-        Some(email) => store::users::linkable(&mut work.tx, connection, email).await?,
-        None => None,
-    };
-    let plan = rules::create(wanted, &Facts { catalogue: work.roles(), linkable });
-    let index = index(work, &plan.profile.document);
-    let account = provisioning::create(&mut work.tx, connection, id, plan, &index).await?;
-    provisioning::set_password(&mut work.tx, &account, password).await?;
-    Ok(account)
+/// New accounts of one directory, and the transaction that makes them.
+pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), Error> {
+    let directory = Arc::clone(&creations.first().context("somebody is created")?.directory);
+    let addresses = creations.iter().filter_map(|creation| creation.wanted.email.as_ref());
+    let question = Linkable::new(directory.connection, addresses);
+    let mut work = directory.open_for(Some(Ahead::Owner(question.clone()))).await?;
+    let mut linkable = store::users::linkable(&mut work.tx, question).await?;
+    let (mut new, mut passwords) = (Vec::new(), Vec::new());
+    for Creation { directory, id, wanted, password } in creations {
+        // The first one has the user; the next one finds nobody without an account here.
+        let linkable = wanted.email.as_ref().and_then(|email| linkable.remove(email.key()));
+        let plan = rules::create(wanted, &Facts { catalogue: directory.roles(), linkable });
+        let index = index(&directory, &plan.profile.document);
+        new.push(New { id, plan, index });
+        passwords.push(password);
+    }
+    let accounts = provisioning::create(&mut work.tx, directory.connection, new).await?;
+    for (account, password) in accounts.iter().zip(passwords) {
+        provisioning::set_password(&mut work.tx, account, password.as_deref()).await?;
+    }
+    Ok((work, accounts))
 }
 
 /// The account after a PUT.
@@ -177,8 +189,8 @@ pub async fn changed(
 }
 
 /// The rows by which the account is found.
-fn index(work: &Work, document: &Value) -> Vec<AttributeRow> {
-    rows(search::index(document, work.catalogue().user()))
+fn index(directory: &Directory, document: &Value) -> Vec<AttributeRow> {
+    rows(search::index(document, directory.catalogue().user()))
 }
 
 /// The protocol's rows in the store's words.
@@ -256,19 +268,25 @@ async fn show_one(work: &mut Work, account: &Account, projection: &Projection) -
     Ok((render(work, account, &groups, &meta, projection), meta))
 }
 
-fn render(work: &Work, account: &Account, groups: &[GroupRef], meta: &Meta, projection: &Projection) -> Value {
+fn render(
+    directory: &Directory,
+    account: &Account,
+    groups: &[GroupRef],
+    meta: &Meta,
+    projection: &Projection,
+) -> Value {
     let whole = user::render(&account.id.to_string(), &account.profile.document, groups, meta);
-    projection.apply(whole, work.catalogue().user())
+    projection.apply(whole, directory.catalogue().user())
 }
 
 /// Where the account is, and since when.
-fn meta(work: &Work, account: &Account, groups: &[GroupRef]) -> Meta {
+fn meta(directory: &Directory, account: &Account, groups: &[GroupRef]) -> Meta {
     Meta {
         created: account.created_at,
         last_modified: account.updated_at,
         version: account.version,
         computed: user::fingerprint(groups),
-        location: format!("{}/Users/{}", work.base_url, account.id),
+        location: format!("{}/Users/{}", directory.base_url, account.id),
     }
 }
 

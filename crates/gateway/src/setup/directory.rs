@@ -3,7 +3,7 @@
 use super::{operator, taken, tenant_of};
 use crate::{
     error::Error,
-    provisioning,
+    provisioning::{self, New},
     scim::{schemas, users},
     secret::{Kind, Secret},
 };
@@ -179,6 +179,6 @@ pub async fn create_sample_user(store: &Store, now: OffsetDateTime, connection: 
     let plan = rules::create(users::wanted(document)?, &facts);
     let index = users::rows(search::index(&plan.profile.document, catalogue.user()));
     let id = AccountId(tx.new_id());
-    provisioning::create(&mut tx, connection, id, plan, &index).await?;
+    provisioning::create(&mut tx, connection, vec![New { id, plan, index }]).await?;
     Ok(tx.commit().await?)
 }

@@ -1,5 +1,4 @@
-//! Searches that identity providers make all day: one account by a name. Each connection prepares them, so they go
-//! along with the message that proves who asks.
+//! Searches that identity providers make all day: one account by a name. Each connection prepares them.
 
 use super::{
     Column, Condition, Search, Start, Test,
@@ -17,16 +16,16 @@ enum Name {
     External(String),
 }
 
-/// A search that may go ahead.
+/// A search by a name, from the beginning and with groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ahead {
+pub struct ByName {
     connection: ConnectionId,
     name: Name,
     limit: i64,
 }
 
-impl Ahead {
-    /// The search of accounts, if it is one by a name from the beginning, with groups.
+impl ByName {
+    /// The search of accounts, if it is such a one.
     pub fn of(search: &Search, start: &Start, limit: i64, with_groups: bool) -> Option<Self> {
         let Search { connection, condition: Some(Condition::Column(column, Test::Equal(key))), order: None } = search
         else {
