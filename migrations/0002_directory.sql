@@ -89,6 +89,52 @@ CREATE TABLE account_attributes (
 );
 CREATE INDEX account_attributes_value ON account_attributes (tenant_id, connection_id, path, value_key, account_id);
 
+-- How many accounts a connection has: the sum of its rows, so that no list counts a million. Each statement appends what
+-- it changed; one of many folds those rows that nobody else holds, so nobody waits and few rows stay.
+CREATE TABLE account_counts (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid,
+    connection_id uuid NOT NULL,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    accounts      bigint NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+INSERT INTO account_counts (tenant_id, connection_id, accounts)
+    SELECT tenant_id, connection_id, count(*) FROM accounts GROUP BY tenant_id, connection_id;
+
+CREATE FUNCTION count_accounts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE folds boolean;
+BEGIN
+    WITH added AS (
+        INSERT INTO account_counts (tenant_id, connection_id, accounts)
+        SELECT c.tenant_id, c.id, (CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END) * count(*)
+        -- A connection that goes takes its rows with it.
+        FROM changed_accounts a JOIN connections c ON c.tenant_id = a.tenant_id AND c.id = a.connection_id
+        GROUP BY c.tenant_id, c.id
+        RETURNING id
+    )
+    SELECT bool_or(id % 64 = 0) INTO folds FROM added;
+    IF folds THEN
+        WITH free AS (
+            SELECT c.tenant_id, c.connection_id, c.id
+            FROM (SELECT DISTINCT tenant_id, connection_id FROM changed_accounts) AS a
+            JOIN account_counts c USING (tenant_id, connection_id)
+            LIMIT 1000 FOR UPDATE OF c SKIP LOCKED
+        ), folded AS (
+            DELETE FROM account_counts c USING free f
+            WHERE c.tenant_id = f.tenant_id AND c.connection_id = f.connection_id AND c.id = f.id
+            RETURNING c.tenant_id, c.connection_id, c.accounts
+        )
+        INSERT INTO account_counts (tenant_id, connection_id, accounts)
+        SELECT tenant_id, connection_id, sum(accounts) FROM folded GROUP BY tenant_id, connection_id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER accounts_are_counted AFTER INSERT ON accounts REFERENCING NEW TABLE AS changed_accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION count_accounts();
+CREATE TRIGGER accounts_are_discounted AFTER DELETE ON accounts REFERENCING OLD TABLE AS changed_accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION count_accounts();
+
 -- Groups that are members of groups (RFC 7643 4.2).
 CREATE TABLE group_groups (
     tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid,
@@ -164,13 +210,15 @@ CREATE INDEX scim_exchanges_age ON scim_exchanges USING brin (occurred_at);
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['schema_attributes', 'account_attributes', 'group_groups', 'scim_token_uses', 'account_passwords', 'scim_exchanges']
+    FOREACH name IN ARRAY ARRAY['schema_attributes', 'account_attributes', 'account_counts', 'group_groups', 'scim_token_uses', 'account_passwords', 'scim_exchanges']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY tenant_isolation ON %I TO gate_tenant USING (tenant_id = current_setting(''app.tenant_id'')::uuid)', name);
     END LOOP;
 END $$;
 GRANT SELECT, INSERT, DELETE ON schema_attributes, group_groups, scim_exchanges TO gate_tenant;
+-- UPDATE, because rows are locked before they are folded.
+GRANT SELECT, INSERT, UPDATE, DELETE ON account_counts TO gate_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account_attributes, account_passwords TO gate_tenant;
 GRANT SELECT, INSERT, UPDATE ON scim_token_uses TO gate_tenant;
 

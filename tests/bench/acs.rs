@@ -29,7 +29,7 @@ pub async fn post(acme: &Customer, url: &str, port: u16, usage: &dyn Fn() -> Usa
     };
     let step =
         Step { label: "ACS post", status: 303, request: Box::new(|draw, into| request(&bodies[draw.number], into)) };
-    let scenario = Scenario { name: "ACS post", steps: vec![step], users: 0..1, supply: SUPPLY };
+    let scenario = Scenario { name: "ACS post", steps: vec![step], users: 0..1, supply: SUPPLY, clients: CLIENTS };
     scenario.run(port, CLIENTS, WARM_UP, MEASURED, usage)
 }
 

@@ -2,7 +2,7 @@
 //! the same clients.
 
 use crate::{
-    CLIENTS, MEASURED, ROUNDS, WARM_UP,
+    CLIENTS, CREATORS, MEASURED, ROUNDS, WARM_UP,
     http::Http,
     load::{Draw, Figures, Scenario, Step},
     processes::{Program, Usage, postgres_time},
@@ -50,13 +50,14 @@ pub async fn measure(state: &Path, postmaster: u32) -> Option<Beside> {
     let jackson = Jackson::start(Path::new(&folder), state);
     let usage = || Usage { server: jackson.program.time(), postgres: postgres_time(postmaster) };
     let run = |scenario: &Scenario<'_>| {
-        let round = || scenario.run(jackson.port, CLIENTS, WARM_UP, MEASURED, &usage);
+        let round = || scenario.run(jackson.port, scenario.clients, WARM_UP, MEASURED, &usage);
         (1..ROUNDS).fold(round(), |best, _| best.best(round()))
     };
-    let created = run(&jackson.scenario("create", 201, |draw, into| {
+    let create = jackson.scenario("create", 201, |draw, into| {
         let number = draw.fresh.to_string();
         jackson.request(into, "POST", "", &scenarios::user(&number, &format!("user.{number}@acme.test")));
-    }));
+    });
+    let created = run(&Scenario { clients: CREATORS, ..create });
     let users = jackson.users();
     let read = run(&jackson.scenario("get by id", 200, |draw, into| {
         jackson.request(into, "GET", &format!("/{}", users[draw.number % users.len()].0), "");
@@ -114,7 +115,7 @@ impl Jackson {
         request: impl Fn(&Draw, &mut Vec<u8>) + Sync + 'j,
     ) -> Scenario<'j> {
         let steps = vec![Step { label: name, status, request: Box::new(request) }];
-        Scenario { name, steps, users: 0..1, supply: usize::MAX }
+        Scenario { name, steps, users: 0..1, supply: usize::MAX, clients: CLIENTS }
     }
 
     /// Ids and names of some users.

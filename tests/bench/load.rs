@@ -17,6 +17,7 @@ pub struct Scenario<'a> {
     pub users: Range<u64>,
     /// How many cycles there are at most.
     pub supply: usize,
+    pub clients: usize,
 }
 
 /// One request of a cycle.

@@ -21,8 +21,9 @@ use harness::{
 use processes::{Gatehouse, ROOT_KEY, Usage, free_ports, parent, postgres_time, settings, url};
 use std::{path::PathBuf, time::Duration};
 
-/// Requests in flight.
+/// Requests in flight, and while users are created, as when a directory is pushed for the first time.
 pub const CLIENTS: usize = 16;
+pub const CREATORS: usize = 64;
 
 /// How long each kind is measured, after it warmed up.
 pub const MEASURED: Duration = Duration::from_secs(2);

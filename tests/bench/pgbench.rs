@@ -19,11 +19,11 @@ pub fn acs(acme: &Customer, measured: Duration, usage: &dyn Fn() -> Usage) -> Fi
         .replace("TENANT", &acme.tenant.to_string())
         .replace("CONNECTION", &acme.connection.to_string())
         .replace("APPLICATION", &client.to_string());
-    run(&Script { text, variables: Vec::new(), protocol: Protocol::Prepared }, 1, measured, usage)
+    run(&Script { text, variables: Vec::new(), protocol: Protocol::Prepared }, CLIENTS, 1, measured, usage)
 }
 
-/// Runs a script of so many requests for so long.
-pub fn run(script: &Script, requests: usize, measured: Duration, usage: &dyn Fn() -> Usage) -> Figures {
+/// Runs a script of so many requests in so many clients for so long.
+pub fn run(script: &Script, clients: usize, requests: usize, measured: Duration, usage: &dyn Fn() -> Usage) -> Figures {
     let file = temp_dir().join(unique("pgbench"));
     fs::write(&file, &script.text).unwrap();
     let log = temp_dir().join(unique("pgbench-log"));
@@ -33,7 +33,7 @@ pub fn run(script: &Script, requests: usize, measured: Duration, usage: &dyn Fn(
         "--protocol",
         script.protocol.name(),
         "--client",
-        &CLIENTS.to_string(),
+        &clients.to_string(),
         "--jobs",
         "2",
     ]);

@@ -136,7 +136,7 @@ impl Report {
                 continue;
             }
             // A large group is in the largest tenant only; it is compared with a small one.
-            let like = large.label.replace("100,000", "10");
+            let like = large.label.replace("100k", "10");
             if let Some(small) = self.of(&like).find(|row| row.size == least) {
                 let times = large.p50 / small.p50;
                 let text = format!(
@@ -153,7 +153,7 @@ impl Report {
             let most = match row.label {
                 "first page by index" => 100.0,
                 "add 256 members" | "remove 256 members" => 20.0,
-                "remove from 100,000" => 5.0,
+                "remove from 100k" => 5.0,
                 label if label.starts_with("filter") && row.size >= 1_000_000 => 5.0,
                 _ => continue,
             };

@@ -1,6 +1,7 @@
 //! What is asked of a tenant, as identity providers ask it.
 
 use crate::{
+    CLIENTS, CREATORS,
     load::{Draw, Scenario, Step},
     places::{ACCOUNT, Place, digits, id},
 };
@@ -59,7 +60,10 @@ pub fn user(number: &str, name: &str) -> String {
 /// All scenarios of a tenant.
 pub fn of(place: &Place) -> Vec<Scenario<'_>> {
     let mut scenarios = vec![
-        single(place, "create", 201, move |draw, into| create(place, &draw.fresh.to_string(), into)),
+        Scenario {
+            clients: CREATORS,
+            ..single(place, "create", 201, move |draw, into| create(place, &draw.fresh.to_string(), into))
+        },
         single(place, "get by id", 200, move |draw, into| {
             request(place, into, "GET", &format!("/Users/{}", id(ACCOUNT, draw.user)), "");
         }),
@@ -84,7 +88,7 @@ pub fn of(place: &Place) -> Vec<Scenario<'_>> {
         members(place, "member of 10", ["add to 10", "remove from 10"], &place.small, 1),
     ];
     if !place.large.is_empty() {
-        scenarios.push(members(place, "member of 100,000", ["add to 100,000", "remove from 100,000"], &place.large, 1));
+        scenarios.push(members(place, "member of 100k", ["add to 100k", "remove from 100k"], &place.large, 1));
     }
     scenarios.push(members(place, "256 members", ["add 256 members", "remove 256 members"], &place.small, MANY));
     scenarios
@@ -104,7 +108,7 @@ fn single<'p>(
     request: impl Fn(&Draw, &mut Vec<u8>) + Sync + 'p,
 ) -> Scenario<'p> {
     let steps = vec![Step { label: name, status, request: Box::new(request) }];
-    Scenario { name, steps, users: place.outsiders(), supply: usize::MAX }
+    Scenario { name, steps, users: place.outsiders(), supply: usize::MAX, clients: CLIENTS }
 }
 
 fn pair<'p>(
@@ -115,7 +119,7 @@ fn pair<'p>(
 ) -> Scenario<'p> {
     let steps = labels.into_iter().zip(requests);
     let steps = steps.map(|(label, request)| Step { label, status: 200, request: Box::new(request) }).collect();
-    Scenario { name, steps, users: place.outsiders(), supply: usize::MAX }
+    Scenario { name, steps, users: place.outsiders(), supply: usize::MAX, clients: CLIENTS }
 }
 
 fn filter<'p>(

@@ -1,7 +1,7 @@
 //! The SCIM server under load in tenants of three sizes.
 
 use crate::{
-    CLIENTS, MEASURED, Options, ROUNDS, WARM_UP, jackson,
+    MEASURED, Options, ROUNDS, WARM_UP, jackson,
     load::{Draw, Scenario},
     pgbench,
     places::{self, Place},
@@ -62,8 +62,8 @@ async fn rows(place: &Place, scenario: &Scenario<'_>, usage: &dyn Fn() -> Usage)
     let (recording, script) = recorded(place, scenario).await;
     let alone = scenario.run(place.port, 1, WARM_UP / 4, ALONE, usage);
     let round = || {
-        let all = scenario.run(place.port, CLIENTS, WARM_UP, MEASURED, usage);
-        (all, pgbench::run(&script, scenario.steps.len(), MEASURED, usage))
+        let all = scenario.run(place.port, scenario.clients, WARM_UP, MEASURED, usage);
+        (all, pgbench::run(&script, scenario.clients, scenario.steps.len(), MEASURED, usage))
     };
     let (mut all, mut beside) = round();
     for _ in 1..ROUNDS {

@@ -13,6 +13,7 @@ mod nesting;
 mod passwords;
 mod search;
 mod sorting;
+mod together;
 mod versions;
 
 use crate::scim::assert_refused;

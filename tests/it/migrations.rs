@@ -79,6 +79,8 @@ async fn users_from_before_the_index_are_found_by_filters_after_the_upgrade() {
     let kept =
         "SELECT count(*) FROM group_members JOIN scim_tokens USING (tenant_id) WHERE kind = 'token' AND NOT read_only";
     assert_eq!(sqlx::query_scalar::<_, i64>(kept).fetch_one(&mut database).await.unwrap(), 1);
+    let counted = "SELECT coalesce(sum(accounts), 0)::bigint = (SELECT count(*) FROM accounts) FROM account_counts";
+    assert!(sqlx::query_scalar::<_, bool>(counted).fetch_one(&mut database).await.unwrap());
     database.close().await.unwrap();
     let mut server = superuser().await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();

@@ -254,6 +254,18 @@ pub async fn delete(tx: &mut TenantTx, id: AccountId) -> Result<()> {
     one_row(&done)
 }
 
+/// How many accounts the connection has.
+pub async fn count(tx: &mut TenantTx, connection: ConnectionId) -> Result<i64> {
+    let count = sqlx::query_scalar!(
+        r#"-- accounts::count
+        SELECT coalesce(sum(accounts), 0)::bigint AS "count!" FROM account_counts WHERE connection_id = $1"#,
+        connection.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(count)
+}
+
 /// The connection's account with that id, kept from others until this transaction ends.
 pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: AccountId) -> Result<Option<Account>> {
     let row = accounts!("for_update", "id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)

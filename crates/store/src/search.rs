@@ -239,7 +239,10 @@ pub async fn groups(tx: &mut TenantTx, search: &Search, start: &Start, limit: i6
 
 /// How many accounts there are of which the condition holds, exactly.
 pub async fn count_accounts(tx: &mut TenantTx, search: &Search) -> Result<i64> {
-    count(tx, Resource::Account, search).await
+    match search.condition {
+        Some(_) => count(tx, Resource::Account, search).await,
+        None => accounts::count(tx, search.connection).await,
+    }
 }
 
 /// How many groups there are of which the condition holds, exactly.
