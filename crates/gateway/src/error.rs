@@ -14,6 +14,7 @@ use ::oidc::error::OAuthError;
 use ::saml::code::Rejection;
 use ::scim::error::{ScimError, ScimType};
 use domain::refusal::Refusal;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Told when a search was given up.
@@ -48,7 +49,7 @@ pub enum Error {
     NotSetUp,
     /// The database cannot be reached right now.
     #[error("the database cannot be reached")]
-    Unavailable(#[source] store::error::Error),
+    Unavailable(#[source] Arc<store::error::Error>),
     /// Ours to mend.
     #[error("internal error")]
     Internal(#[source] anyhow::Error),
@@ -57,7 +58,16 @@ pub enum Error {
 impl Error {
     /// Whether another transaction was in the way, so that the same again may succeed.
     pub fn is_collision(&self) -> bool {
-        matches!(self, Self::Unavailable(store::error::Error::Collision(_)))
+        matches!(self, Self::Unavailable(error) if matches!(**error, store::error::Error::Collision(_)))
+    }
+
+    /// The same for somebody else of whom it is true as well, because it has nothing to do with what was asked.
+    pub fn shared(&self) -> Option<Self> {
+        match self {
+            Self::Unavailable(error) if !self.is_collision() => Some(Self::Unavailable(Arc::clone(error))),
+            Self::TooManyRequests { seconds } => Some(Self::TooManyRequests { seconds: *seconds }),
+            _ => None,
+        }
     }
 }
 
@@ -70,7 +80,9 @@ impl From<Rejection> for Error {
 impl From<store::error::Error> for Error {
     fn from(error: store::error::Error) -> Self {
         match error {
-            store::error::Error::Unavailable(_) | store::error::Error::Collision(_) => Self::Unavailable(error),
+            store::error::Error::Unavailable(_) | store::error::Error::Collision(_) => {
+                Self::Unavailable(Arc::new(error))
+            }
             store::error::Error::TooSlow => ScimError::bad_request(ScimType::TooMany, TOO_SLOW).into(),
             error => Self::Internal(error.into()),
         }

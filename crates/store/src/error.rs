@@ -65,7 +65,20 @@ impl From<sqlx::Error> for Error {
 /// Whether trying again later may help: the connection was lost (class 08), the server stops (57P), or a lock or a
 /// statement took too long (55P03, 57014).
 fn passes(code: &str) -> bool {
-    code.starts_with("08") || code.starts_with("57P") || matches!(code, "55P03" | "57014")
+    code.starts_with("08") || code.starts_with("57P") || waited_long(code)
+}
+
+fn waited_long(code: &str) -> bool {
+    matches!(code, "55P03" | "57014")
+}
+
+/// Whether a connection was no good, so that another one may be.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => false,
+        sqlx::Error::Database(error) => !error.code().is_some_and(|code| waited_long(&code)),
+        _ => true,
+    }
 }
 
 /// A deadlock was found, or an order of transactions that cannot be (40P01, 40001).

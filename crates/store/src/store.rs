@@ -3,7 +3,7 @@
 use crate::{
     ahead::Ahead,
     control::ControlTx,
-    error::{Error, Result},
+    error::{Error, Result, is_lost},
     pool::{self, Pool},
     pooled::Pooled,
     prepared,
@@ -124,8 +124,7 @@ impl Store {
 async fn retried<T, F: Future<Output = Result<T>>>(pool: &Pool, begin: impl Fn() -> F) -> Result<T> {
     for _ in 0..pool.status().size {
         match begin().await {
-            Err(Error::Unavailable(error)) if !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
-            }
+            Err(Error::Unavailable(error)) if is_lost(&error) => {}
             other => return other,
         }
     }

@@ -69,6 +69,8 @@ pub struct ScimCall {
 /// An open transaction on a directory.
 pub struct Work {
     pub tx: TenantTx,
+    /// Whether passwords are kept, as this transaction sees it.
+    pub password_sync: bool,
     pub directory: Arc<Directory>,
     /// Among the tenant's transactions, for as long as this one is open.
     _place: OwnedSemaphorePermit,
@@ -129,9 +131,9 @@ impl Directory {
     pub async fn open_for(self: &Arc<Self>, ahead: Option<Ahead>) -> Result<Work, Error> {
         let now = self.app.clock.now();
         let place = self.app.limits.place(self.tenant).await?;
-        let (_, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, ahead, now).await?;
+        let (bearer, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, ahead, now).await?;
         tx.act_as(Actor::Scim(self.credential));
-        Ok(Work { tx, directory: Arc::clone(self), _place: place })
+        Ok(Work { tx, password_sync: bearer.password_sync, directory: Arc::clone(self), _place: place })
     }
 }
 
@@ -180,7 +182,8 @@ impl ScimCall {
 
     /// The call after some work during which it held no transaction.
     pub async fn without_transaction<T>(self, work: impl Future<Output = T>) -> Result<(Self, T), Error> {
-        let Self { work: Work { tx, directory, _place: place }, id, query, body, conditions, minimal, _large } = self;
+        let Self { work: Work { tx, directory, _place: place, .. }, id, query, body, conditions, minimal, _large } =
+            self;
         tx.rollback().await?;
         drop(place);
         let done = work.await;
@@ -304,7 +307,7 @@ impl FromRequest<App> for ScimCall {
             entitlements: bearer.entitlements,
         });
         Ok(Self {
-            work: Work { tx, directory, _place: place },
+            work: Work { tx, password_sync: bearer.password_sync, directory, _place: place },
             id,
             query,
             body,

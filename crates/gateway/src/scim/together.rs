@@ -1,14 +1,19 @@
-//! Users that are created at the same time by one credential are written together: who comes while others are being
+//! Users that are created at the same time by one token are written together: who comes while others are being
 //! written waits for those, and goes in one transaction with everybody else who waited. Nobody waits for company.
 
 use super::{call::Directory, users};
-use crate::error::Error;
+use crate::{error::Error, limits::Held};
 use anyhow::Context;
-use domain::{account::Account, ids::AccountId, provisioning::Wanted};
+use domain::{
+    account::Account,
+    ids::{AccountId, ConnectionId},
+    provisioning::Wanted,
+};
 use futures_util::future::join_all;
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
-    sync::{Arc, Mutex, PoisonError},
+    iter::from_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::oneshot;
 
@@ -16,45 +21,52 @@ use tokio::sync::oneshot;
 const MOST: usize = 64;
 const MOST_BYTES: usize = 1_048_576;
 
-/// Users who wait behind one credential.
-const WAITING: usize = 4_096;
+/// Users who wait behind one token.
+const WAITING: usize = 1_024;
 
 /// A user to be created.
 #[derive(Clone)]
 pub struct Creation {
     pub directory: Arc<Directory>,
-    pub id: AccountId,
+    /// Of an account whose id is known already.
+    pub id: Option<AccountId>,
     pub wanted: Wanted,
     /// The hash of a password that is kept.
     pub password: Option<String>,
 }
 
-/// Who waits, by the SHA-256 of the token. A token that is not here has nobody at work.
+/// Whose users are written together: a connection's, by the SHA-256 of the token.
+type Token = (ConnectionId, [u8; 32]);
+
+/// Who waits. A token that is not here has nobody at work.
 #[derive(Default)]
-pub struct Together(Mutex<HashMap<[u8; 32], VecDeque<Waiting>>>);
+pub struct Together(Mutex<HashMap<Token, VecDeque<Waiting>>>);
 
 struct Waiting {
     creation: Creation,
     bytes: usize,
+    /// Held while a large body is in memory.
+    _large: Option<Arc<Held>>,
     answer: oneshot::Sender<Result<Account, Error>>,
 }
 
-/// Creates the user, whose request has so many bytes. It is created even if nobody waits for the answer any more.
+/// Creates the user, whose request has so many bytes; not, if nobody waits for the answer any more when it is its turn.
 ///
 /// # Errors
 /// Why it was not, or [`Error::TooManyRequests`].
-pub async fn create(creation: Creation, bytes: usize) -> Result<Account, Error> {
+pub async fn create(creation: Creation, bytes: usize, large: Option<Arc<Held>>) -> Result<Account, Error> {
     let (answer, answered) = oneshot::channel();
     let directory = Arc::clone(&creation.directory);
-    if let Some(first) = directory.app.together.join(directory.token_hash, Waiting { creation, bytes, answer })? {
-        tokio::spawn(work(directory, first));
+    let token = (directory.connection, directory.token_hash);
+    if let Some(first) = directory.app.together.join(token, Waiting { creation, bytes, _large: large, answer })? {
+        tokio::spawn(work(directory, token, first));
     }
     answered.await.context("who writes new users was interrupted")?
 }
 
 impl Together {
     /// Waits behind those who are at work; otherwise, what there is to do now.
-    fn join(&self, token: [u8; 32], new: Waiting) -> Result<Option<Vec<Waiting>>, Error> {
+    fn join(&self, token: Token, new: Waiting) -> Result<Option<Vec<Waiting>>, Error> {
         match self.waiting().entry(token) {
             Entry::Vacant(nobody) => {
                 nobody.insert(VecDeque::new());
@@ -69,9 +81,9 @@ impl Together {
     }
 
     /// Those who go next; with nobody left, the work is over.
-    fn next(&self, token: &[u8; 32]) -> Option<Vec<Waiting>> {
+    fn next(&self, token: Token) -> Option<Vec<Waiting>> {
         let mut all = self.waiting();
-        let waiting = all.get_mut(token)?;
+        let waiting = all.get_mut(&token)?;
         let (mut group, mut bytes) = (Vec::new(), 0);
         while let Some(first) = waiting.front() {
             bytes += first.bytes;
@@ -81,60 +93,62 @@ impl Together {
             group.extend(waiting.pop_front());
         }
         if group.is_empty() {
-            all.remove(token);
+            all.remove(&token);
             return None;
         }
         Some(group)
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], VecDeque<Waiting>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Token, VecDeque<Waiting>>> {
         // Nothing under the lock leaves it half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn work(directory: Arc<Directory>, first: Vec<Waiting>) {
+async fn work(directory: Arc<Directory>, token: Token, first: Vec<Waiting>) {
     let mut next = Some(first);
     while let Some(group) = next {
-        // A task of its own: should it panic, the others are still answered.
-        if let Err(error) = tokio::spawn(write(group)).await {
-            tracing::error!(error = error.to_string(), "New users were not written");
-        }
-        next = directory.app.together.next(&directory.token_hash);
+        write(group.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect()).await;
+        next = directory.app.together.next(token);
     }
 }
 
-/// Writes a group of users; if that does not succeed, each alone, so that nobody fails for another's sake.
-async fn write(group: Vec<Waiting>) {
-    let mut group: Vec<Waiting> = group.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect();
-    // In one order, whatever process writes them: two groups with the same names never wait for each other in a circle.
+/// Writes a group of users; if that does not succeed for the sake of one of them, each alone.
+async fn write(mut group: Vec<Waiting>) {
+    // In one order, whatever process writes them, so that two groups with the same names seldom wait in a circle.
     group.sort_by(|a, b| a.creation.wanted.user_name.key().cmp(b.creation.wanted.user_name.key()));
     if group.len() > 1 {
-        let creations = group.iter().map(|waiting| waiting.creation.clone()).collect();
-        if let Ok(accounts) = created(creations).await {
-            for (waiting, account) in group.into_iter().zip(accounts) {
-                waiting.tell(Ok(account));
-            }
-            return;
+        match attempt(group.iter().map(|waiting| waiting.creation.clone()).collect()).await {
+            Ok(accounts) => return tell_all(group, accounts.into_iter().map(Ok)),
+            Err(error) if error.shared().is_some() => return tell_all(group, from_fn(|| error.shared().map(Err))),
+            Err(error) => tracing::info!(users = group.len(), %error, "New users are written one by one"),
         }
     }
-    join_all(group.into_iter().map(Waiting::alone)).await;
+    join_all(group.into_iter().map(alone)).await;
 }
 
-async fn created(creations: Vec<Creation>) -> Result<Vec<Account>, Error> {
-    let (work, accounts) = users::created(creations).await?;
-    work.tx.commit().await?;
-    Ok(accounts)
+async fn alone(Waiting { creation, answer, .. }: Waiting) {
+    let account = attempt(vec![creation]).await;
+    tell(answer, account.and_then(|mut accounts| Ok(accounts.pop().context("a created user is there")?)));
 }
 
-impl Waiting {
-    async fn alone(self) {
-        let account = created(vec![self.creation.clone()]).await;
-        self.tell(account.and_then(|mut accounts| Ok(accounts.pop().context("a created user is there")?)));
-    }
+/// In a task of its own, so that a panic is nobody else's, and only for as long as a request may take.
+async fn attempt(creations: Vec<Creation>) -> Result<Vec<Account>, Error> {
+    let patience = creations.first().map(|creation| creation.directory.app.config.server.request_timeout);
+    let created = async {
+        let (work, accounts) = users::created(creations).await?;
+        work.tx.commit().await?;
+        Ok(accounts)
+    };
+    let created = tokio::spawn(tokio::time::timeout(patience.unwrap_or_default(), created));
+    created.await.context("new users are written")?.context("new users are written in time")?
+}
 
-    fn tell(self, account: Result<Account, Error>) {
-        // An error would mean that the client went away.
-        self.answer.send(account).unwrap_or_default();
-    }
+fn tell_all(group: Vec<Waiting>, accounts: impl Iterator<Item = Result<Account, Error>>) {
+    group.into_iter().zip(accounts).for_each(|(waiting, account)| tell(waiting.answer, account));
+}
+
+fn tell(answer: oneshot::Sender<Result<Account, Error>>, account: Result<Account, Error>) {
+    // An error would mean that the client went away.
+    answer.send(account).unwrap_or_default();
 }

@@ -68,12 +68,12 @@ pub async fn get(mut call: ScimCall) -> ScimResult {
 /// `POST /Users` (RFC 7644 3.3)
 pub async fn create(call: ScimCall) -> ScimResult {
     let Written { document, password } = UserDocument::parse(&call.body, call.catalogue())?;
-    let (id, wanted) = (AccountId(call.tx.new_id()), wanted(document)?);
+    let wanted = wanted(document)?;
     let (projection, bytes) = (Projection::parse(&call.query), call.body.len());
-    let (directory, _large) = call.end().await?;
+    let (directory, large) = call.end().await?;
     let password = password::kept(&directory, password.as_ref()).await?;
-    let creation = Creation { directory: Arc::clone(&directory), id, wanted, password };
-    let account = together::create(creation, bytes).await?;
+    let creation = Creation { directory: Arc::clone(&directory), id: None, wanted, password };
+    let account = together::create(creation, bytes, large).await?;
     // Nobody has put it into a group yet.
     let meta = meta(&directory, &account, &[]);
     Ok(answer::resource(StatusCode::CREATED, &render(&directory, &account, &[], &meta, &projection), &meta))
@@ -145,8 +145,9 @@ pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), E
         let linkable = wanted.email.as_ref().and_then(|email| linkable.remove(email.key()));
         let plan = rules::create(wanted, &Facts { catalogue: directory.roles(), linkable });
         let index = index(&directory, &plan.profile.document);
+        let id = id.unwrap_or_else(|| AccountId(work.tx.new_id()));
         new.push(New { id, plan, index });
-        passwords.push(password);
+        passwords.push(password.filter(|_| work.password_sync));
     }
     let accounts = provisioning::create(&mut work.tx, directory.connection, new).await?;
     for (account, password) in accounts.iter().zip(passwords) {
