@@ -5,6 +5,7 @@ use crate::{
     CLIENTS, CREATORS, MEASURED, ROUNDS, WARM_UP,
     http::Http,
     load::{Draw, Figures, Scenario, Step},
+    places::Place,
     processes::{Program, Usage, postgres_time},
     scenarios,
 };
@@ -20,9 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What it was measured at, under the names of our scenarios.
+/// What it was measured at, under the names of our scenarios, and what we were in turn with it.
 pub struct Beside {
-    pub rows: Vec<(&'static str, Figures)>,
+    pub rows: Vec<(&'static str, Figures, Figures)>,
     /// MiB at the end.
     pub memory: f64,
     pub version: String,
@@ -39,7 +40,7 @@ struct Jackson {
 }
 
 /// Measures it; says why not when there is no node, or npm could not install it.
-pub async fn measure(state: &Path, postmaster: u32) -> Option<Beside> {
+pub async fn measure(state: &Path, postmaster: u32, place: &Place, our_usage: &dyn Fn() -> Usage) -> Option<Beside> {
     let Ok(folder) = env::var("JACKSON_FOLDER") else {
         println!("\nNo Jackson beside: node or npm is missing, or npm could not install it.");
         return None;
@@ -49,9 +50,18 @@ pub async fn measure(state: &Path, postmaster: u32) -> Option<Beside> {
     database.execute("CREATE DATABASE gatehouse_jackson").await.unwrap();
     let jackson = Jackson::start(Path::new(&folder), state);
     let usage = || Usage { server: jackson.program.time(), postgres: postgres_time(postmaster) };
+    let ours = scenarios::of(place);
     let run = |scenario: &Scenario<'_>| {
-        let round = || scenario.run(jackson.port, scenario.clients, WARM_UP, MEASURED, &usage);
-        (1..ROUNDS).fold(round(), |best, _| best.best(round()))
+        let same = ours.iter().find(|ours| ours.name == scenario.name).unwrap();
+        let round = || {
+            let theirs = scenario.run(jackson.port, scenario.clients, WARM_UP, MEASURED, &usage);
+            (theirs, same.run(place.port, same.clients, WARM_UP, MEASURED, our_usage))
+        };
+        let (theirs, ours) = (1..ROUNDS).fold(round(), |(theirs, ours), _| {
+            let next = round();
+            (theirs.best(next.0), ours.best(next.1))
+        });
+        (scenario.name, theirs, ours)
     };
     let create = jackson.scenario("create", 201, |draw, into| {
         let number = draw.fresh.to_string();
@@ -69,8 +79,7 @@ pub async fn measure(state: &Path, postmaster: u32) -> Option<Beside> {
     let manifest =
         fs::read_to_string(Path::new(&folder).join("node_modules/@boxyhq/saml-jackson/package.json")).unwrap();
     let version = serde_json::from_str::<Value>(&manifest).unwrap()["version"].as_str().unwrap().to_owned();
-    let rows = vec![("create", created), ("get by id", read), ("filter userName", found)];
-    Some(Beside { rows, memory: jackson.program.memory(), version })
+    Some(Beside { rows: vec![created, read, found], memory: jackson.program.memory(), version })
 }
 
 impl Jackson {

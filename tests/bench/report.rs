@@ -75,12 +75,12 @@ impl Report {
         if let Some(jackson) = &self.jackson {
             println!("\n@boxyhq/saml-jackson {}, {:.0} MiB at the end:\n", jackson.version, jackson.memory);
             println!(
-                "| request | rate 1/s | p50 ms | p99 ms | node µs | postgres µs |\n|---|---:|---:|---:|---:|---:|"
+                "| request | rate 1/s | p50 ms | p99 ms | node µs | postgres µs | we in turn 1/s |\n|---|---:|---:|---:|---:|---:|---:|"
             );
-            for (label, Figures { rate, times, usage }) in &jackson.rows {
+            for (label, Figures { rate, times, usage }, Figures { rate: ours, .. }) in &jackson.rows {
                 let (p50, p99) = (times[0].p50, times[0].p99);
                 let (node, postgres) = (micro(usage.server), micro(usage.postgres));
-                println!("| {label} | {rate:.0} | {p50:.2} | {p99:.2} | {node:.0} | {postgres:.0} |");
+                println!("| {label} | {rate:.0} | {p50:.2} | {p99:.2} | {node:.0} | {postgres:.0} | {ours:.0} |");
             }
         }
         println!("\n| gateway's memory | MiB | most until then |\n|---|---:|---:|");
@@ -116,13 +116,9 @@ impl Report {
     fn beside_jackson(&self) {
         let Some(jackson) = &self.jackson else { return };
         for (label, wanted) in [("create", 10.0), ("get by id", 5.0), ("filter userName", 5.0)] {
-            let theirs = jackson.rows.iter().find(|(name, _)| *name == label);
-            for (row, (_, theirs)) in self.of(label).zip(theirs) {
-                let times = row.rate / theirs.rate;
-                goal(
-                    times >= wanted,
-                    &format!("{label}, {} users: {times:.1} times Jackson's rate, at least {wanted:.0}", row.size),
-                );
+            for (_, theirs, ours) in jackson.rows.iter().filter(|(name, ..)| *name == label) {
+                let times = ours.rate / theirs.rate;
+                goal(times >= wanted, &format!("{label}: {times:.1} times Jackson's rate, at least {wanted:.0}"));
             }
         }
     }

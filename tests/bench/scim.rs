@@ -40,7 +40,9 @@ pub async fn measure(
         report.memory.push(memory(gatehouse, format!("after {} users", place.size)));
     }
     if options.wants("jackson") {
-        report.jackson = jackson::measure(state, postmaster).await;
+        let smallest = places.first().unwrap();
+        report.jackson = jackson::measure(state, postmaster, smallest, usage).await;
+        smallest.restore().await;
     }
     report.print();
 }

@@ -441,10 +441,10 @@ async fn a_change_of_a_large_group_is_answered_without_its_members() {
     let [ann, ben] = users(&acme, ["ann", "ben"]).await;
     let staff = group(&acme, "Staff", &[&ann]).await;
     let id = Uuid::parse_str(staff["id"].as_str().unwrap()).unwrap();
-    // Copies of Ann: the front door would take a minute for them.
-    fill(Uuid::parse_str(&ann).unwrap(), id, 999).await;
+    // Copies of Ann.
+    fill(Uuid::parse_str(&ann).unwrap(), id, 99).await;
     let at = path("Groups", &staff);
-    assert_eq!(members(&read(&acme, &staff).await).len(), 1_000);
+    assert_eq!(members(&read(&acme, &staff).await).len(), 100);
 
     let added = acme.scim(Method::PATCH, &at, Some(add(&[&ben]))).await.document(200);
     assert_says(
@@ -452,7 +452,7 @@ async fn a_change_of_a_large_group_is_answered_without_its_members() {
         &json!({ "id": staff["id"], "displayName": "Staff", "members": null, "meta": { "version": "W/\"2\"" } }),
     );
     let whole = read(&acme, &staff).await;
-    assert_eq!((members(&whole).len(), count(id).await), (1_001, 1_001), "reading it shows all");
+    assert_eq!((members(&whole).len(), count(id).await), (101, 101), "reading it shows all");
     let listed = acme.scim(Method::GET, "/Groups", None).await.document(200);
     assert_eq!(listed["Resources"], json!([whole]));
     let bare = acme.scim(Method::GET, "/Groups?excludedAttributes=members", None).await.document(200);
@@ -463,7 +463,7 @@ async fn a_change_of_a_large_group_is_answered_without_its_members() {
     let again = acme.scim(Method::PATCH, &at, Some(add(&[&ben]))).await.document(200);
     assert_eq!(again, added, "nothing changed");
     let removed = acme.scim(Method::PATCH, &at, Some(remove(&ann))).await.document(200);
-    assert_eq!((members(&removed).len(), count(id).await), (1_000, 1_000));
+    assert_eq!((members(&removed).len(), count(id).await), (100, 100));
     assert!(members(&removed).contains(&ben) && !members(&removed).contains(&ann));
 }
 

@@ -32,8 +32,8 @@ use store::{
 };
 use uuid::Uuid;
 
-/// Members shown in the answer to a change; a larger group is shown without (nobody reads 100,000 of them).
-const MOST_MEMBERS: usize = 1_000;
+/// Members of a group that are shown by a change and by a search over users and groups; a larger group is shown without.
+pub const MOST_MEMBERS: usize = 100;
 
 /// Unknown members named in one event.
 const MOST_UNKNOWN: usize = 20;

@@ -29,9 +29,6 @@ use uuid::Uuid;
 /// How long the search may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Members that a group of the list shows; a larger one is shown without.
-const MOST_MEMBERS: usize = 100;
-
 /// `GET /` below the base URL
 pub async fn get(call: ScimCall) -> ScimResult {
     let query = ListQuery::parse(&call.query)?;
@@ -124,7 +121,7 @@ async fn shown(
     let accounts: Vec<Account> = users.accounts.into_iter().map(|found| found.resource).collect();
     let mut resources = users::show(call, &accounts, &users.memberships, &query.projection);
     for found in groups {
-        resources.push(group_list::whole(call, &found.resource, &query.projection, MOST_MEMBERS).await?);
+        resources.push(group_list::whole(call, &found.resource, &query.projection, super::groups::MOST_MEMBERS).await?);
     }
     Ok(resources)
 }
