@@ -18,6 +18,9 @@ pub const GROUPS: usize = crate::CLIENTS;
 const SMALL: u64 = 10;
 pub const LARGE: u64 = 100_000;
 
+/// The first users, who fill a page in each tenant, are in one small group each, or in none.
+const IN_SMALL: u64 = SMALL * GROUPS as u64;
+
 /// The moment, in milliseconds since 1970, in which user 0 might have been created; each next one came a millisecond later.
 const FIRST_MOMENT: u64 = 1_750_000_000_000;
 
@@ -68,8 +71,8 @@ pub fn digits(number: u64) -> String {
 impl Place {
     /// Users who are in no group.
     pub fn outsiders(&self) -> Range<u64> {
-        let members = if self.large.is_empty() { SMALL * GROUPS as u64 } else { LARGE };
-        members + 1..self.size + 1
+        let in_large = if self.large.is_empty() { 0 } else { LARGE };
+        IN_SMALL + in_large + 1..self.size + 1
     }
 
     /// Undoes what scenarios left behind: users, events and members that were not there at first.
@@ -85,6 +88,16 @@ impl Place {
         let delete = "DELETE FROM group_members WHERE tenant_id = $1 AND account_id >= $2";
         let first = id(ACCOUNT, self.outsiders().start);
         sqlx::query(delete).bind(self.tenant).bind(first).execute(&mut database).await.unwrap();
+        self.count(&mut database).await;
+    }
+
+    /// Counts the users, which no trigger did.
+    async fn count(&self, database: &mut PgConnection) {
+        let delete = "DELETE FROM account_counts WHERE tenant_id = $1";
+        sqlx::query(delete).bind(self.tenant).execute(&mut *database).await.unwrap();
+        let insert = "INSERT INTO account_counts (tenant_id, connection_id, accounts)
+                      SELECT tenant_id, connection_id, count(*) FROM accounts WHERE tenant_id = $1 GROUP BY 1, 2";
+        sqlx::query(insert).bind(self.tenant).execute(database).await.unwrap();
     }
 }
 
@@ -183,8 +196,9 @@ async fn filled(desk: &Arc<Gateway>, gatehouse: &Gatehouse, size: u64) -> Place 
     check(&place, &mut database).await;
     place.small = groups(&place, &mut database, "Small", SMALL, |group| 1 + group * SMALL).await;
     if size >= 2 * LARGE {
-        place.large = groups(&place, &mut database, "Large", LARGE, |_| 1).await;
+        place.large = groups(&place, &mut database, "Large", LARGE, |_| IN_SMALL + 1).await;
     }
+    place.count(&mut database).await;
     sqlx::query("VACUUM ANALYZE").execute(&mut superuser().await).await.unwrap();
     place
 }
