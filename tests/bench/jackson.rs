@@ -2,9 +2,9 @@
 //! the same clients.
 
 use crate::{
-    CLIENTS, CREATORS, MEASURED, ROUNDS, WARM_UP,
+    CLIENTS, CREATORS, MEASURED, WARM_UP,
     http::Http,
-    load::{Draw, Figures, Scenario, Step},
+    load::{Draw, Figures, Scenario, Step, best_of_rounds},
     places::Place,
     processes::{Program, Usage, postgres_time},
     scenarios,
@@ -57,10 +57,7 @@ pub async fn measure(state: &Path, postmaster: u32, place: &Place, our_usage: &d
             let theirs = scenario.run(jackson.port, scenario.clients, WARM_UP, MEASURED, &usage);
             (theirs, same.run(place.port, same.clients, WARM_UP, MEASURED, our_usage))
         };
-        let (theirs, ours) = (1..ROUNDS).fold(round(), |(theirs, ours), _| {
-            let next = round();
-            (theirs.best(next.0), ours.best(next.1))
-        });
+        let (theirs, ours) = best_of_rounds(round);
         (scenario.name, theirs, ours)
     };
     let create = jackson.scenario("create", 201, |draw, into| {

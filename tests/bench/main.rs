@@ -29,7 +29,7 @@ pub const CREATORS: usize = 64;
 pub const MEASURED: Duration = Duration::from_secs(2);
 pub const WARM_UP: Duration = Duration::from_secs(1);
 
-/// How often: others share the machine and only ever take away from it, so the best round counts.
+/// How often; the best round counts.
 pub const ROUNDS: usize = 3;
 
 /// What to do.

@@ -1,8 +1,8 @@
 //! The SCIM server under load in tenants of three sizes.
 
 use crate::{
-    MEASURED, Options, ROUNDS, WARM_UP, jackson,
-    load::{Draw, Scenario},
+    MEASURED, Options, WARM_UP, jackson,
+    load::{Draw, Scenario, best_of_rounds},
     pgbench,
     places::{self, Place},
     processes::{Gatehouse, Usage},
@@ -67,11 +67,7 @@ async fn rows(place: &Place, scenario: &Scenario<'_>, usage: &dyn Fn() -> Usage)
         let all = scenario.run(place.port, scenario.clients, WARM_UP, MEASURED, usage);
         (all, pgbench::run(&script, scenario.clients, scenario.steps.len(), MEASURED, usage))
     };
-    let (mut all, mut beside) = round();
-    for _ in 1..ROUNDS {
-        let next = round();
-        (all, beside) = (all.best(next.0), beside.best(next.1));
-    }
+    let (all, beside) = best_of_rounds(round);
     let row = |index: usize| Row {
         size: place.size,
         label: scenario.steps[index].label,

@@ -81,11 +81,13 @@ impl Linkable {
 /// transaction ends; none when two could be meant, or the tenant does not own the domain. If it does, others of this
 /// tenant wait with creating accounts with that address until this transaction ends.
 pub async fn linkable(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<String, UserId>> {
-    let calls = question.calls();
-    let answers = match tx.answered(&Ahead::Owner(question)) {
+    if question.addresses.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let question = Ahead::Owner(question);
+    let answers = match tx.answered(&question) {
         Some(answers) => answers,
-        None if calls.is_empty() => return Ok(HashMap::new()),
-        None => tx.say(calls).await?,
+        None => tx.say(question.calls()).await?,
     };
     let [owned, candidates] = &answers[..] else { return Ok(HashMap::new()) };
     let owned = owned.iter().map(|row| row.try_get("key")).collect::<std::result::Result<HashSet<String>, _>>()?;

@@ -147,13 +147,19 @@ pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), E
         let index = index(&directory, &plan.profile.document);
         let id = id.unwrap_or_else(|| AccountId(work.tx.new_id()));
         new.push(New { id, plan, index });
-        passwords.push(password.filter(|_| work.password_sync));
+        passwords.push(password);
     }
     let accounts = provisioning::create(&mut work.tx, directory.connection, new).await?;
     for (account, password) in accounts.iter().zip(passwords) {
-        provisioning::set_password(&mut work.tx, account, password.as_deref()).await?;
+        keep_password(&mut work, account, password.as_deref()).await?;
     }
     Ok((work, accounts))
+}
+
+/// Keeps the hash of a password, unless that was turned off while it was made.
+async fn keep_password(work: &mut Work, account: &Account, hash: Option<&str>) -> Result<(), Error> {
+    let hash = hash.filter(|_| work.password_sync);
+    provisioning::set_password(&mut work.tx, account, hash).await
 }
 
 /// The account after a PUT.
@@ -185,7 +191,7 @@ pub async fn changed(
     let account = provisioning::carry_out(&mut work.tx, before, plan).await?;
     let index = index(work, &account.profile.document);
     provisioning::reindex(&mut work.tx, &account, &index_before, &index).await?;
-    provisioning::set_password(&mut work.tx, &account, password).await?;
+    keep_password(work, &account, password).await?;
     Ok(account)
 }
 
