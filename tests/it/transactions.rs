@@ -8,7 +8,7 @@ use harness::{
 };
 use std::{future::poll_fn, task::Poll, time::Duration};
 use store::{
-    ahead::Ahead,
+    ahead::Glance,
     connections, control,
     error::Error,
     scim_tokens,
@@ -129,7 +129,7 @@ async fn a_tenant_sees_nothing_of_another_and_nothing_without_one() {
 }
 
 #[tokio::test]
-async fn what_is_asked_ahead_leaves_no_transaction_and_opens_one_when_more_is_asked() {
+async fn a_glance_leaves_no_transaction_and_opens_one_when_more_is_asked() {
     let acme = Customer::new().await;
     let (hash, name) = (secret::hash(&acme.token), harness::gateway_process::unique("ahead"));
     let store = Store::new(&StoreConfig {
@@ -145,13 +145,15 @@ async fn what_is_asked_ahead_leaves_no_transaction_and_opens_one_when_more_is_as
         sqlx::query_scalar(query).bind(&name).fetch_one(&mut database).await.unwrap()
     };
     let nobody = Search::one(acme.connection, AccountId(Uuid::now_v7()));
-    let ahead = Ahead::search(&nobody, &Start::Offset(0), 1, true).unwrap();
+    let glances = || vec![Glance::Token, Glance::search(&nobody, &Start::Offset(0), 1, true).unwrap()];
     let prove = async |hash: &[u8; 32]| {
-        scim_tokens::prove(&store, scope(acme.tenant), acme.connection, hash, Some(&ahead)).await.unwrap()
+        let scope = scope(acme.tenant);
+        scim_tokens::prove_at_a_glance(&store, scope, acme.connection, hash, glances()).await.unwrap()
     };
     assert!(prove(&[0; 32]).await.is_none(), "no such token");
     assert_eq!(state().await, "idle");
-    let (_, mut tx) = prove(&hash).await.unwrap();
+    let (_, mut transactions) = prove(&hash).await.unwrap();
+    let mut tx = transactions.pop().unwrap();
     assert_eq!(state().await, "idle");
     let found = search::accounts(&mut tx, &nobody, &Start::Offset(0), 1, true).await.unwrap();
     assert!(found.accounts.is_empty());

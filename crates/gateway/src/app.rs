@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     keys::TokenKeys,
     limits::Limits,
-    scim::{log::Log, schemas::Schemas, together::Together},
+    scim::{creation::Creation, log::Log, proof::Look, schemas::Schemas, together::Together},
     setup,
     vault::Vault,
 };
@@ -44,7 +44,9 @@ pub struct Inner {
     /// Takes what SCIM clients asked and were told.
     pub log: Log,
     /// Users who are being created.
-    pub(crate) together: Together,
+    pub(crate) creations: Together<Creation>,
+    /// Tokens that are being looked up.
+    pub(crate) looks: Together<Look>,
     pub(crate) schemas: Cache<ConnectionId, Arc<Schemas>>,
     tenants: Cache<ConnectionId, TenantId>,
 }
@@ -73,8 +75,8 @@ impl App {
         let limits = Limits::new(&config.limits, &config.database);
         let log = Log::start(store.clone(), clock.clone(), config.scim.log_exchanges);
         let (schemas, tenants) = (Cache::new(REMEMBERED_SCHEMAS), Cache::new(REMEMBERED_CONNECTIONS));
-        let together = Together::default();
-        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, limits, log, together, schemas, tenants })))
+        let (creations, looks) = (Together::default(), Together::default());
+        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, limits, log, creations, looks, schemas, tenants })))
     }
 }
 

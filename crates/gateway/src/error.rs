@@ -61,11 +61,17 @@ impl Error {
         matches!(self, Self::Unavailable(error) if matches!(**error, store::error::Error::Collision(_)))
     }
 
+    /// Whether everybody who asks the database now would be told the same.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::TooManyRequests { .. }) && !self.is_collision()
+    }
+
     /// The same for somebody else of whom it is true as well, because it has nothing to do with what was asked.
     pub fn shared(&self) -> Option<Self> {
         match self {
             Self::Unavailable(error) if !self.is_collision() => Some(Self::Unavailable(Arc::clone(error))),
             Self::TooManyRequests { seconds } => Some(Self::TooManyRequests { seconds: *seconds }),
+            Self::Unauthorized => Some(Self::Unauthorized),
             _ => None,
         }
     }
@@ -106,7 +112,8 @@ fn log(error: &Error) {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error and what caused it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -18,6 +18,9 @@ const LARGE_BODIES_EACH: usize = 4;
 const HASHES: usize = 2;
 const HASHES_EACH: usize = 1;
 
+/// Answers of one tenant that were read before their requests have places.
+const GLANCES_EACH: usize = 32;
+
 /// Tenants whose places are remembered while they are in use.
 const REMEMBERED_TENANTS: u64 = 100_000;
 
@@ -41,6 +44,7 @@ pub struct Limits {
 #[derive(Clone)]
 struct Share {
     places: Arc<Semaphore>,
+    glances: Arc<Semaphore>,
     large_bodies: Arc<Semaphore>,
     hashes: Arc<Semaphore>,
 }
@@ -85,7 +89,18 @@ impl Limits {
     /// # Errors
     /// [`Error::TooManyRequests`] when none becomes free in time.
     pub async fn place(&self, tenant: TenantId) -> Result<OwnedSemaphorePermit, Error> {
-        let places = self.share(tenant).await.places;
+        self.in_time(self.share(tenant).await.places).await
+    }
+
+    /// A place among the tenant's requests that read along with others. Taken before a place of their own, never after.
+    ///
+    /// # Errors
+    /// As [`Limits::place`].
+    pub async fn glance(&self, tenant: TenantId) -> Result<OwnedSemaphorePermit, Error> {
+        self.in_time(self.share(tenant).await.glances).await
+    }
+
+    async fn in_time(&self, places: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
         match tokio::time::timeout(self.patience, places.acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Error::TooManyRequests { seconds: 1 }),
@@ -95,7 +110,12 @@ impl Limits {
     async fn share(&self, tenant: TenantId) -> Share {
         let of = |count| Arc::new(Semaphore::new(count));
         let fresh = async {
-            Share { places: of(self.places_each), large_bodies: of(LARGE_BODIES_EACH), hashes: of(HASHES_EACH) }
+            Share {
+                places: of(self.places_each),
+                glances: of(GLANCES_EACH),
+                large_bodies: of(LARGE_BODIES_EACH),
+                hashes: of(HASHES_EACH),
+            }
         };
         self.shares.get_with(tenant, fresh).await
     }

@@ -5,33 +5,42 @@ use crate::{
     users::Linkable,
 };
 
-/// What will be asked first once the asker is proven. It is nobody's answer unless there is such a token.
+/// What needs no transaction of its own, so that several who come with one token may ask it in one message. It is
+/// nobody's answer unless there is such a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ahead {
-    /// Nothing: what there is to do is done in another transaction.
-    Nothing,
+pub enum Glance {
+    /// Nothing but the token: what there is to do is done elsewhere.
+    Token,
     /// Which account has a name.
     Account(ByName),
-    /// Whose a new account would be, for a transaction that makes it.
-    Owner(Linkable),
 }
 
-impl Ahead {
+impl Glance {
     /// The search of accounts, if it is one that may go ahead.
     pub fn search(search: &Search, start: &Start, limit: i64, with_groups: bool) -> Option<Self> {
         ByName::of(search, start, limit, with_groups).map(Self::Account)
     }
 
-    /// Whether the transaction is over with it.
-    pub(crate) fn is_all(&self) -> bool {
-        !matches!(self, Self::Owner(_))
-    }
-
-    pub(crate) fn calls(&self) -> Vec<String> {
+    pub(crate) fn question(self) -> Option<Question> {
         match self {
-            Self::Nothing => Vec::new(),
-            Self::Account(search) => vec![search.call()],
-            Self::Owner(question) => question.calls(),
+            Self::Token => None,
+            Self::Account(search) => Some(Question::Account(search)),
         }
     }
+
+    /// Asks all of these. The rows of each have its place among them as `number`.
+    pub(crate) fn calls(glances: &[Self]) -> Vec<String> {
+        let searches = (0..).zip(glances).filter_map(|(number, glance)| match glance {
+            Self::Token => None,
+            Self::Account(search) => Some((number, search)),
+        });
+        ByName::calls(&searches.collect::<Vec<_>>())
+    }
+}
+
+/// What a transaction has been told before it asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    Account(ByName),
+    Owner(Linkable),
 }

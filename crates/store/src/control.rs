@@ -19,7 +19,7 @@ pub struct ControlTx {
 
 impl ControlTx {
     pub(crate) async fn begin(pool: &Pool, now: OffsetDateTime) -> Result<Self> {
-        let (pooled, _) = Pooled::begin(pool, vec!["BEGIN".to_owned()]).await?;
+        let (pooled, _) = Pooled::begin(pool, &["BEGIN".to_owned()]).await?;
         Ok(Self { pooled, now: microseconds(now) })
     }
 

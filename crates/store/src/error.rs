@@ -45,6 +45,13 @@ pub enum Constraint {
     SchemaAttribute,
 }
 
+impl Error {
+    /// Nothing was heard of the database for as long as somebody was ready to wait.
+    pub fn no_answer() -> Self {
+        Self::Unavailable(sqlx::Error::PoolTimedOut)
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let constraint = error.as_database_error().filter(|e| e.is_unique_violation()).and_then(|e| e.constraint());

@@ -27,9 +27,10 @@ pub struct Exchange {
     pub milliseconds: i32,
 }
 
-/// Appends exchanges in one statement; those of a connection that is gone are dropped.
+/// Appends exchanges in one statement; those of a connection that is gone are dropped. Their ids are in the order in which
+/// this process writes them, so that none comes to lie behind an [`Edge`] of its own.
 pub async fn append(tx: &mut TenantTx, exchanges: &[Exchange]) -> Result<()> {
-    let ids: Vec<Uuid> = exchanges.iter().map(|exchange| crate::tenant::new_id(exchange.at)).collect();
+    let ids = tx.new_ids(exchanges.len());
     let column = |text: fn(&Exchange) -> String| exchanges.iter().map(text).collect::<Vec<String>>();
     let optional = |text: fn(&Exchange) -> Option<String>| exchanges.iter().map(text).collect::<Vec<_>>();
     sqlx::query!(
@@ -71,7 +72,7 @@ pub enum Show {
     Failed,
 }
 
-/// The connection's exchanges, newest first, `limit` at most.
+/// The connection's exchanges, those that ended last first, `limit` at most.
 pub async fn list(tx: &mut TenantTx, connection: ConnectionId, show: Show, limit: i64) -> Result<Vec<Exchange>> {
     let rows = sqlx::query!(
         "-- exchanges::list
@@ -102,16 +103,26 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, show: Show, limit
         .collect())
 }
 
-/// Keeps the connection's newest `keep` and removes the rest.
-pub async fn trim(tx: &mut TenantTx, connection: ConnectionId, keep: i64) -> Result<u64> {
-    let done = sqlx::query!(
-        "-- exchanges::trim
-         DELETE FROM scim_exchanges WHERE connection_id = $1 AND id <=
-             (SELECT id FROM scim_exchanges WHERE connection_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)",
+/// The last exchange that a trim removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge(Uuid);
+
+/// Keeps the connection's newest `keep` and removes the rest, down to the edge of the last time: what lies behind that is
+/// gone, but reading past it costs as much as if it were there, until the table is vacuumed. Answers the new edge.
+pub async fn trim(tx: &mut TenantTx, connection: ConnectionId, keep: i64, last: Option<Edge>) -> Result<Option<Edge>> {
+    let edge = sqlx::query_scalar!(
+        r#"-- exchanges::trim
+        WITH edge AS (
+            SELECT id FROM scim_exchanges WHERE connection_id = $1 AND id > $3 ORDER BY id DESC OFFSET $2 LIMIT 1
+        ), gone AS (
+            DELETE FROM scim_exchanges WHERE connection_id = $1 AND id > $3 AND id <= (SELECT id FROM edge)
+        )
+        SELECT id FROM edge"#,
         connection.0,
-        keep
+        keep,
+        last.map_or(Uuid::nil(), |edge| edge.0)
     )
-    .execute(tx.conn().await?)
+    .fetch_optional(tx.conn().await?)
     .await?;
-    Ok(done.rows_affected())
+    Ok(edge.map(Edge).or(last))
 }

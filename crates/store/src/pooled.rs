@@ -5,7 +5,7 @@
 //! connection that was not finished is rolled back in the background or, failing that, closed.
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, is_lost},
     pool::{self, Kept, Pool},
 };
 use futures_util::TryStreamExt;
@@ -17,39 +17,41 @@ const ROLLBACK_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Pooled {
     connection: Option<Kept>,
-    /// Whether a transaction is open, or may be.
-    open: bool,
 }
 
 /// The rows of each statement of a message.
 pub(crate) type Results = Vec<Vec<PgRow>>;
 
 impl Pooled {
-    /// Opens a transaction with these statements, the first of which is BEGIN, in one round trip.
-    pub(crate) async fn begin(pool: &Pool, opening: Vec<String>) -> Result<(Self, Results)> {
-        let mut pooled = Self { connection: Some(pool::take(pool).await?), open: true };
+    /// Runs these in one round trip, which opens a transaction if the first one is BEGIN.
+    ///
+    /// Connections that died while they lay in the pool are noticed here, one at a time: a server that restarted leaves
+    /// a pool full of them. The error of a fresh connection is the last word.
+    pub(crate) async fn begin(pool: &Pool, opening: &[String]) -> Result<(Self, Results)> {
+        for _ in 0..pool.status().size {
+            match Self::begin_once(pool, opening).await {
+                Err(Error::Unavailable(error)) if is_lost(&error) => {}
+                other => return other,
+            }
+        }
+        Self::begin_once(pool, opening).await
+    }
+
+    /// Asks in one round trip, which is a transaction of its own: no other is open behind it.
+    pub(crate) async fn ask(pool: &Pool, statements: &[String]) -> Result<Results> {
+        let (mut pooled, results) = Self::begin(pool, statements).await?;
+        pooled.release();
+        Ok(results)
+    }
+
+    async fn begin_once(pool: &Pool, opening: &[String]) -> Result<(Self, Results)> {
+        let mut pooled = Self { connection: Some(pool::take(pool).await?) };
         let results = pooled.say(opening).await?;
         Ok((pooled, results))
     }
 
-    /// Asks in one round trip, which is a transaction of its own: no other is open behind it.
-    pub(crate) async fn ask(pool: &Pool, statements: Vec<String>) -> Result<(Self, Results)> {
-        let (mut pooled, results) = Self::begin(pool, statements).await?;
-        pooled.open = false;
-        Ok((pooled, results))
-    }
-
-    /// The connection inside a transaction, which is opened if none is.
-    pub(crate) async fn open(&mut self, opening: impl FnOnce() -> Vec<String>) -> Result<&mut PgConnection> {
-        if !self.open {
-            self.open = true;
-            self.say(opening()).await?;
-        }
-        Ok(self.connection())
-    }
-
     /// Runs these in one message; nothing of a client's text may be in them.
-    pub(crate) async fn say(&mut self, statements: Vec<String>) -> Result<Results> {
+    pub(crate) async fn say(&mut self, statements: &[String]) -> Result<Results> {
         let (mut results, mut rows) = (Vec::with_capacity(statements.len()), Vec::new());
         let mut answers = self.connection().fetch_many(AssertSqlSafe(statements.join("; ")));
         while let Some(answer) = answers.try_next().await? {
@@ -76,9 +78,7 @@ impl Pooled {
     }
 
     async fn finish(mut self, last: &'static str) -> Result<()> {
-        if self.open {
-            self.connection().execute(last).await?;
-        }
+        self.connection().execute(last).await?;
         self.release();
         Ok(())
     }
@@ -91,9 +91,6 @@ impl Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
-        if !self.open {
-            return;
-        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             drop(Kept::take(connection));
             return;

@@ -43,10 +43,12 @@ const BEARER: &str = "SELECT coalesce(t.parent_id, t.id) AS credential, t.read_o
 /// An argument of a call.
 pub(crate) enum Argument<'a> {
     Id(Uuid),
+    Ids(Vec<Uuid>),
     Number(i64),
+    Numbers(Vec<i64>),
     /// In hexadecimal digits, which the call decodes: so nothing in it can end it.
     Bytes(&'a [u8]),
-    Text(&'a str),
+    /// Each in the same way.
     Texts(Vec<&'a str>),
 }
 
@@ -57,9 +59,10 @@ pub(crate) fn call(name: &str, arguments: &[Argument<'_>]) -> String {
         text.push_str(if index > 0 { ", " } else { "" });
         match argument {
             Argument::Id(id) => text.push_str(&format!("'{id}'")),
+            Argument::Ids(ids) => text.push_str(&format!("'{{{}}}'", list(ids))),
             Argument::Number(number) => text.push_str(&number.to_string()),
+            Argument::Numbers(numbers) => text.push_str(&format!("'{{{}}}'", list(numbers))),
             Argument::Bytes(bytes) => push_decoded(&mut text, bytes),
-            Argument::Text(value) => push_text(&mut text, value),
             Argument::Texts(values) => {
                 for (index, value) in values.iter().enumerate() {
                     text.push_str(if index > 0 { ", " } else { "ARRAY[" });
@@ -71,6 +74,10 @@ pub(crate) fn call(name: &str, arguments: &[Argument<'_>]) -> String {
     }
     text.push(')');
     text
+}
+
+fn list(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn push_text(text: &mut String, value: &str) {
@@ -94,17 +101,20 @@ mod tests {
     fn no_argument_can_end_the_call() {
         let arguments = [
             Argument::Id(Uuid::nil()),
+            Argument::Ids(vec![Uuid::nil(), Uuid::max()]),
             Argument::Number(-1),
+            Argument::Numbers(vec![1, -2]),
             Argument::Bytes(b"\'"),
-            Argument::Text("'); DROP TABLE accounts; -- \u{e9}"),
-            Argument::Texts(vec!["'", "]"]),
+            Argument::Texts(vec!["'); DROP TABLE accounts; -- \u{e9}", "]"]),
             Argument::Texts(Vec::new()),
         ];
         assert_eq!(
             call("name", &arguments),
-            "EXECUTE name('00000000-0000-0000-0000-000000000000', -1, decode('27','hex'), \
-             convert_from(decode('27293b2044524f50205441424c45206163636f756e74733b202d2d20c3a9','hex'),'UTF8'), \
-             ARRAY[convert_from(decode('27','hex'),'UTF8'), convert_from(decode('5d','hex'),'UTF8')], '{}')"
+            "EXECUTE name('00000000-0000-0000-0000-000000000000', \
+             '{00000000-0000-0000-0000-000000000000,ffffffff-ffff-ffff-ffff-ffffffffffff}', -1, '{1,-2}', \
+             decode('27','hex'), \
+             ARRAY[convert_from(decode('27293b2044524f50205441424c45206163636f756e74733b202d2d20c3a9','hex'),'UTF8'), \
+             convert_from(decode('5d','hex'),'UTF8')], '{}')"
         );
     }
 }

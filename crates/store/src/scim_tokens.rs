@@ -1,12 +1,13 @@
 //! Credentials of SCIM clients: looked up on every request, never cached, so a revocation holds at once everywhere.
 
 use crate::{
-    ahead::Ahead,
+    ahead::Glance,
     error::Result,
     prepared::{self, Argument},
     scope::Scope,
     store::Store,
     tenant::TenantTx,
+    users::Linkable,
 };
 use domain::ids::{ConnectionId, TokenId};
 use sqlx::{Row, postgres::PgRow};
@@ -101,17 +102,16 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &NewToken<
     Ok(TokenId(id))
 }
 
-/// What the connection's live token with that SHA-256 opens, and the transaction that saw it.
+/// What the connection's live token with that SHA-256 opens, and the transaction that saw it, with what will be asked
+/// next if that is known.
 pub async fn prove(
     store: &Store,
     scope: Scope,
     connection: ConnectionId,
     hash: &[u8; 32],
-    ahead: Option<&Ahead>,
+    ahead: Option<Linkable>,
 ) -> Result<Option<(Bearer, TenantTx)>> {
-    let now = i64::try_from(scope.now.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX);
-    let arguments = [Argument::Id(connection.0), Argument::Bytes(hash), Argument::Number(now)];
-    let (tx, rows) = store.tenant_with(scope, &prepared::call("bearer", &arguments), ahead).await?;
+    let (tx, rows) = store.tenant_with(scope, look(connection, hash, scope.now), ahead).await?;
     match rows.first() {
         Some(row) => Ok(Some((read_bearer(row)?, tx))),
         None => {
@@ -119,6 +119,24 @@ pub async fn prove(
             Ok(None)
         }
     }
+}
+
+/// What the connection's live token with that SHA-256 opens, in one message with these glances. Each gets a transaction,
+/// which opens when something else is asked.
+pub async fn prove_at_a_glance(
+    store: &Store,
+    scope: Scope,
+    connection: ConnectionId,
+    hash: &[u8; 32],
+    glances: Vec<Glance>,
+) -> Result<Option<(Bearer, Vec<TenantTx>)>> {
+    let (transactions, rows) = store.glance(scope, look(connection, hash, scope.now), glances).await?;
+    rows.first().map(|row| Ok((read_bearer(row)?, transactions))).transpose()
+}
+
+fn look(connection: ConnectionId, hash: &[u8; 32], now: OffsetDateTime) -> String {
+    let now = i64::try_from(now.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX);
+    prepared::call("bearer", &[Argument::Id(connection.0), Argument::Bytes(hash), Argument::Number(now)])
 }
 
 fn read_bearer(row: &PgRow) -> Result<Bearer> {

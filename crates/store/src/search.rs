@@ -8,7 +8,7 @@ pub(crate) use self::by_name::ByName;
 use self::sql::Resource;
 use crate::{
     accounts,
-    ahead::Ahead,
+    ahead::Question,
     error::{Error, Result},
     groups::{self, Group},
     members::{self, Membership},
@@ -186,7 +186,7 @@ pub async fn accounts(
     limit: i64,
     with_groups: bool,
 ) -> Result<AccountPage> {
-    let question = Ahead::search(search, start, limit, with_groups);
+    let question = ByName::of(search, start, limit, with_groups).map(Question::Account);
     let rows: Vec<AccountRow> = match question.and_then(|question| tx.answered(&question)) {
         Some(answers) => answers.iter().flatten().map(AccountRow::from_row).collect::<std::result::Result<_, _>>()?,
         None => rows(tx, sql::page(Resource::Account, search, start, limit, with_groups)).await?,

@@ -1,14 +1,15 @@
 //! The pools, behind doors: a tenant's transaction, a control transaction, and the questions of an operator.
 
 use crate::{
-    ahead::Ahead,
+    ahead::Glance,
     control::ControlTx,
-    error::{Error, Result, is_lost},
+    error::Result,
     pool::{self, Pool},
     pooled::Pooled,
     prepared,
     scope::{Actor, Scope},
     tenant::TenantTx,
+    users::Linkable,
 };
 use domain::ids::TenantId;
 use sqlx::postgres::{PgConnectOptions, PgRow};
@@ -58,22 +59,33 @@ impl Store {
 
     /// Opens a tenant's transaction.
     pub async fn tenant(&self, scope: Scope) -> Result<TenantTx> {
-        retried(&self.tenants, || TenantTx::begin(&self.tenants, scope)).await
+        TenantTx::begin(&self.tenants, scope).await
     }
 
     /// The same with a first statement, and what will be asked next if that is known, in one message.
     pub(crate) async fn tenant_with(
         &self,
         scope: Scope,
-        first: &str,
-        ahead: Option<&Ahead>,
+        first: String,
+        ahead: Option<Linkable>,
     ) -> Result<(TenantTx, Vec<PgRow>)> {
-        retried(&self.tenants, || TenantTx::begin_with(&self.tenants, scope, first, ahead)).await
+        TenantTx::begin_with(&self.tenants, scope, first, ahead).await
+    }
+
+    /// A first statement and these glances in one message, and for each glance a transaction, which opens when something
+    /// else is asked.
+    pub(crate) async fn glance(
+        &self,
+        scope: Scope,
+        first: String,
+        glances: Vec<Glance>,
+    ) -> Result<(Vec<TenantTx>, Vec<PgRow>)> {
+        TenantTx::glance(&self.tenants, scope, first, glances).await
     }
 
     /// Opens a transaction across tenants.
     pub async fn control(&self, now: OffsetDateTime) -> Result<ControlTx> {
-        retried(&self.control, || ControlTx::begin(&self.control, now)).await
+        ControlTx::begin(&self.control, now).await
     }
 
     /// Connections in use and idle, tenants' and control pool together.
@@ -111,24 +123,12 @@ impl Store {
     pub async fn unfit_logins(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         for (pool, expected, may_enter) in [(&self.tenants, "gate_app", true), (&self.control, "gate_control", false)] {
-            let (mut pooled, _) = Pooled::begin(pool, vec!["BEGIN".to_owned()]).await?;
+            let (mut pooled, _) = Pooled::begin(pool, &["BEGIN".to_owned()]).await?;
             problems.extend(unfit(pooled.connection(), expected, may_enter).await?);
             pooled.rollback().await?;
         }
         Ok(problems)
     }
-}
-
-/// Connections that died while they lay in the pool are noticed by the opening statement, one at a time: a server
-/// that restarted leaves a pool full of them. The error of a fresh connection is the last word.
-async fn retried<T, F: Future<Output = Result<T>>>(pool: &Pool, begin: impl Fn() -> F) -> Result<T> {
-    for _ in 0..pool.status().size {
-        match begin().await {
-            Err(Error::Unavailable(error)) if is_lost(&error) => {}
-            other => return other,
-        }
-    }
-    begin().await
 }
 
 async fn unfit(connection: &mut sqlx::PgConnection, expected: &str, may_enter: bool) -> Result<Vec<String>> {

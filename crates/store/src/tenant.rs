@@ -1,58 +1,87 @@
 //! The transaction of one tenant: nothing outside that tenant exists in it.
 
 use crate::{
-    ahead::Ahead,
-    error::Result,
+    ahead::{Glance, Question},
+    error::{Error, Result},
     pool::Pool,
     pooled::{Pooled, Results},
     prepared::{self, Argument},
     scope::{Actor, Scope},
+    users::Linkable,
 };
 use domain::ids::TenantId;
-use sqlx::{PgConnection, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use std::sync::Mutex;
 use time::OffsetDateTime;
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::{ContextV7, NoContext, Timestamp, Uuid};
 
 /// Work for one tenant, done whole by [`TenantTx::commit`] or not at all.
 pub struct TenantTx {
-    pooled: Pooled,
+    /// What is not open yet opens when something is asked.
+    pooled: Option<Pooled>,
+    pool: Pool,
     scope: Scope,
-    ahead: Option<(Ahead, Results)>,
+    told: Option<(Question, Results)>,
 }
 
 impl TenantTx {
     pub(crate) async fn begin(pool: &Pool, scope: Scope) -> Result<Self> {
-        let (pooled, _) = Pooled::begin(pool, opening(scope.tenant)).await?;
-        Ok(Self::over(pooled, scope))
+        let mut tx = Self::unopened(pool, scope, None);
+        tx.pooled().await?;
+        Ok(tx)
     }
 
     /// The same with a first statement in the same message, and its rows, and with what will be asked next if that is
-    /// known. A transaction that is over with the message opens again when something else is asked.
+    /// known.
     pub(crate) async fn begin_with(
         pool: &Pool,
         scope: Scope,
-        first: &str,
-        ahead: Option<&Ahead>,
+        first: String,
+        ahead: Option<Linkable>,
     ) -> Result<(Self, Vec<PgRow>)> {
-        let is_all = ahead.is_some_and(Ahead::is_all);
-        let mut message = if is_all { vec![enter(scope.tenant)] } else { opening(scope.tenant) };
-        message.push(first.to_owned());
+        let mut message = opening(scope.tenant);
+        message.push(first);
         let asked = message.len();
-        message.extend(ahead.map(Ahead::calls).unwrap_or_default());
-        let (pooled, mut rows) =
-            if is_all { Pooled::ask(pool, message).await? } else { Pooled::begin(pool, message).await? };
-        let answers = if rows.len() > asked { rows.split_off(asked) } else { Results::new() };
-        let ahead = ahead.map(|ahead| (ahead.clone(), answers));
-        Ok((Self { ahead, ..Self::over(pooled, scope) }, rows.pop().unwrap_or_default()))
+        message.extend(ahead.iter().flat_map(Linkable::calls));
+        let (pooled, mut results) = Pooled::begin(pool, &message).await?;
+        let answers = results.split_off(asked.min(results.len()));
+        let told = ahead.map(|question| (Question::Owner(question), answers));
+        let tx = Self { pooled: Some(pooled), ..Self::unopened(pool, scope, told) };
+        Ok((tx, results.pop().unwrap_or_default()))
     }
 
-    fn over(pooled: Pooled, scope: Scope) -> Self {
-        Self { pooled, scope: Scope { now: microseconds(scope.now), ..scope }, ahead: None }
+    /// A first statement, and its rows, and these glances in one message, and for each glance a transaction that is not
+    /// open.
+    pub(crate) async fn glance(
+        pool: &Pool,
+        scope: Scope,
+        first: String,
+        glances: Vec<Glance>,
+    ) -> Result<(Vec<Self>, Vec<PgRow>)> {
+        let mut message = vec![enter(scope.tenant), first];
+        let asked = message.len();
+        message.extend(Glance::calls(&glances));
+        let mut results = Pooled::ask(pool, &message).await?;
+        let mut rows: Vec<Vec<PgRow>> = glances.iter().map(|_| Vec::new()).collect();
+        for row in results.split_off(asked.min(results.len())).into_iter().flatten() {
+            let number: i64 = row.try_get("number")?;
+            let glance = usize::try_from(number).ok().and_then(|number| rows.get_mut(number));
+            glance.ok_or(Error::Damaged("an answer without a question"))?.push(row);
+        }
+        let tx = |(glance, rows): (Glance, Vec<PgRow>)| {
+            Self::unopened(pool, scope, glance.question().map(|question| (question, vec![rows])))
+        };
+        Ok((glances.into_iter().zip(rows).map(tx).collect(), results.pop().unwrap_or_default()))
+    }
+
+    fn unopened(pool: &Pool, scope: Scope, told: Option<(Question, Results)>) -> Self {
+        let scope = Scope { now: microseconds(scope.now), ..scope };
+        Self { pooled: None, pool: pool.clone(), scope, told }
     }
 
     /// The answers to this question, if it went along with the opening; they are given once.
-    pub(crate) fn answered(&mut self, question: &Ahead) -> Option<Results> {
-        self.ahead.take_if(|(ahead, _)| ahead == question).map(|(_, rows)| rows)
+    pub(crate) fn answered(&mut self, question: &Question) -> Option<Results> {
+        self.told.take_if(|(told, _)| told == question).map(|(_, answers)| answers)
     }
 
     /// The one time of this transaction, in Postgres' microseconds.
@@ -80,24 +109,43 @@ impl TenantTx {
         new_id(self.scope.now)
     }
 
+    /// New ids that sort by this transaction's time, and in the order in which this process makes them.
+    pub(crate) fn new_ids(&self, count: usize) -> Vec<Uuid> {
+        static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        let (seconds, nanoseconds) = unix(self.scope.now);
+        (0..count).map(|_| Uuid::new_v7(Timestamp::from_unix(&CONTEXT, seconds, nanoseconds))).collect()
+    }
+
     /// Makes the work true.
     pub async fn commit(self) -> Result<()> {
-        self.pooled.commit().await
+        match self.pooled {
+            Some(pooled) => pooled.commit().await,
+            None => Ok(()),
+        }
     }
 
     /// Ends a transaction in which there was nothing to write, or nothing that should stay.
     pub async fn rollback(self) -> Result<()> {
-        self.pooled.rollback().await
+        match self.pooled {
+            Some(pooled) => pooled.rollback().await,
+            None => Ok(()),
+        }
     }
 
     /// Calls prepared statements in one message.
     pub(crate) async fn say(&mut self, calls: Vec<String>) -> Result<Results> {
-        self.conn().await?;
-        self.pooled.say(calls).await
+        self.pooled().await?.say(&calls).await
     }
 
     pub(crate) async fn conn(&mut self) -> Result<&mut PgConnection> {
-        self.pooled.open(|| opening(self.scope.tenant)).await
+        Ok(self.pooled().await?.connection())
+    }
+
+    async fn pooled(&mut self) -> Result<&mut Pooled> {
+        match self.pooled {
+            Some(ref mut pooled) => Ok(pooled),
+            None => Ok(self.pooled.insert(Pooled::begin(&self.pool, &opening(self.scope.tenant)).await?.0)),
+        }
     }
 }
 
@@ -111,8 +159,12 @@ fn enter(tenant: TenantId) -> String {
 
 /// A UUIDv7 of that moment.
 pub(crate) fn new_id(now: OffsetDateTime) -> Uuid {
-    let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond()))
+    let (seconds, nanoseconds) = unix(now);
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanoseconds))
+}
+
+fn unix(now: OffsetDateTime) -> (u64, u32) {
+    (u64::try_from(now.unix_timestamp()).unwrap_or(0), now.nanosecond())
 }
 
 /// Postgres keeps microseconds; a finer time would not compare equal to itself once stored.

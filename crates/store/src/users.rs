@@ -1,7 +1,7 @@
 //! Users: the persons of a tenant.
 
 use crate::{
-    ahead::Ahead,
+    ahead::Question,
     error::Result,
     pooled::one_row,
     prepared::{self, Argument},
@@ -84,8 +84,7 @@ pub async fn linkable(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<S
     if question.addresses.is_empty() {
         return Ok(HashMap::new());
     }
-    let question = Ahead::Owner(question);
-    let answers = match tx.answered(&question) {
+    let answers = match tx.answered(&Question::Owner(question.clone())) {
         Some(answers) => answers,
         None => tx.say(question.calls()).await?,
     };

@@ -376,7 +376,7 @@ impl<S: Subscriber> Layer<S> for Statements {
 }
 
 /// How many statements a piece of work takes.
-async fn statements(work: impl Future<Output = Value>) -> usize {
+pub async fn statements<T>(work: impl Future<Output = T>) -> usize {
     static COUNTING: Once = Once::new();
     COUNTING.call_once(|| subscriber::set_global_default(Registry::default().with(Statements)).unwrap());
     ASKED.set(Some(0));

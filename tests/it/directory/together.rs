@@ -1,6 +1,6 @@
-//! Users who are created at the same time: they go together, and nobody fares otherwise than alone.
+//! What one token's clients ask at the same time goes together, and nobody fares otherwise than alone.
 
-use super::{create, find, get, id};
+use super::{create, find, get, group, hostile::statements, id, user};
 use crate::scim::assert_refused;
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use gateway::setup::directory as setup;
@@ -157,6 +157,73 @@ async fn each_keeps_its_own_password() {
         let password = format!("secret of {}", created["userName"].as_str().unwrap());
         let hash = PasswordHash::new(&hash).unwrap();
         Argon2::default().verify_password(password.as_bytes(), &hash).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn reads_that_come_together_are_proven_by_one_look_and_each_is_told_its_own() {
+    let acme = Arc::new(Customer::new().await);
+    let mut asked = Vec::new();
+    for number in 0..8 {
+        let (name, external) = (format!("user{number}'; --"), format!("E{}", number / 2));
+        let body = json!({ "userName": name, "externalId": external, "title": "Ärztin" });
+        let user = id(&create(&acme, "/Users", body).await);
+        if number % 2 == 0 {
+            group(&acme, &format!("Group {number}"), &[&user]).await;
+        }
+        asked.push(format!("/Users/{user}"));
+        asked.push(format!("/Users?filter={}", super::encoded(&format!("userName eq \"{}\"", name.to_uppercase()))));
+        asked.push(format!("/Users?filter={}", super::encoded(&format!("externalId eq \"{external}\""))));
+        asked.push(format!("/Users?count=1&filter={}", super::encoded(&format!("externalId eq \"{external}\""))));
+        asked.push(format!("/Users/{}", Uuid::now_v7()));
+        asked.push(format!("/Users?filter={}", super::encoded(&format!("userName eq \"nobody{number}\""))));
+    }
+    let ask = |path: &String| {
+        let (acme, path) = (Arc::clone(&acme), path.clone());
+        tokio::spawn(async move {
+            let answer = acme.scim(Method::GET, &path, None).await;
+            (answer.status, answer.body)
+        })
+    };
+    let mut alone = Vec::new();
+    for path in &asked {
+        alone.push(ask(path).await.unwrap());
+    }
+    assert_eq!(alone[2].1["totalResults"], 2, "an externalId that two have");
+    assert_eq!(alone[0].1["groups"][0]["display"], "Group 0");
+    let looks = statements(async {
+        for (answer, alone) in asked.iter().map(ask).collect::<Vec<_>>().into_iter().zip(alone) {
+            assert_eq!(answer.await.unwrap(), alone);
+        }
+    });
+    let looks = looks.await;
+    // Eight count the others of their externalId.
+    assert!((1..8 + asked.len() / 2).contains(&looks), "{looks} messages for {} requests", asked.len());
+}
+
+/// A look that began before a token was revoked is no proof for who came after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_token_that_is_revoked_while_it_is_used_opens_nothing_more() {
+    let acme = Arc::new(Customer::new().await);
+    let path = format!("/Users/{}", user(&acme, "ann").await);
+    let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
+    for _ in 0..20 {
+        let (token_id, token) =
+            setup::create_token(store, now, acme.connection, setup::TokenSpec::default()).await.unwrap();
+        let ask = |acme: Arc<Customer>, token: String, path: String| async move {
+            acme.scim_as(&token, Method::GET, &path, None).await.status
+        };
+        let clients = (0..8).map(|_| {
+            let (acme, token, path) = (Arc::clone(&acme), token.reveal().to_owned(), path.clone());
+            tokio::spawn(async move { while ask(Arc::clone(&acme), token.clone(), path.clone()).await == 200 {} })
+        });
+        let clients: Vec<_> = clients.collect();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        setup::revoke_token(store, now, acme.connection, token_id).await.unwrap();
+        assert_eq!(ask(Arc::clone(&acme), token.reveal().to_owned(), path.clone()).await, 401);
+        for client in clients {
+            client.await.unwrap();
+        }
     }
 }
 

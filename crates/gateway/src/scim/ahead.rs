@@ -14,25 +14,25 @@ use ::scim::{
 use axum::http::{Method, Uri};
 use domain::ids::{AccountId, ConnectionId};
 use store::{
-    ahead::Ahead,
+    ahead::Glance,
     search::{Search, Start},
 };
 
 /// Bytes of a query that is looked at before it is known who asks; a filter by one name is no longer.
 const LONGEST: usize = 1_024;
 
-/// The first question of `GET /Users/{id}`, and of `GET /Users` with a filter that names one user. `POST /Users` has
-/// none: others are created in the transaction that creates its user.
-pub fn question(
+/// What `GET /Users/{id}` asks, and `GET /Users` with a filter that names one user. `POST /Users` asks nothing: its user
+/// is created in a transaction with others. Nothing is known of other requests.
+pub fn glance(
     connection: ConnectionId,
     method: &Method,
     uri: &Uri,
     id: Option<&str>,
     known: Option<&Schemas>,
-) -> Option<Ahead> {
+) -> Option<Glance> {
     let query = uri.query().unwrap_or_default();
     if *method == Method::POST && uri.path().ends_with("/scim/v2/Users") {
-        return Some(Ahead::Nothing);
+        return Some(Glance::Token);
     }
     if *method != Method::GET || query.len() > LONGEST {
         return None;
@@ -40,14 +40,14 @@ pub fn question(
     match id {
         Some(id) if uri.path().strip_suffix(id)?.ends_with("/scim/v2/Users/") => {
             let search = Search::one(connection, AccountId(read_id(id)?));
-            Ahead::search(&search, &Start::Offset(0), 1, !Projection::parse(query).excludes("groups"))
+            Glance::search(&search, &Start::Offset(0), 1, !Projection::parse(query).excludes("groups"))
         }
         None if uri.path().ends_with("/scim/v2/Users") => list(connection, query, known?),
         _ => None,
     }
 }
 
-fn list(connection: ConnectionId, query: &str, known: &Schemas) -> Option<Ahead> {
+fn list(connection: ConnectionId, query: &str, known: &Schemas) -> Option<Glance> {
     let query = ListQuery::parse(query).ok()?;
     let QueryStart::Index(1) = query.start else { return None };
     query.filter.as_ref()?;

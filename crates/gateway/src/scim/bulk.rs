@@ -3,9 +3,8 @@
 use super::{
     ScimResult,
     call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work, check_current, read_id},
-    groups, password,
-    together::Creation,
-    users,
+    creation::Creation,
+    groups, password, users,
 };
 use crate::{
     error::{Error, ScimFailure, ScimOutcome, scim_json},

@@ -1,8 +1,9 @@
-//! A SCIM request that may be served: its token is this connection's, its body is read, its transaction is open.
+//! A SCIM request that may be served: its token is this connection's, its body is read, its transaction is there.
 
 use super::{
     ScimResult, ahead,
     log::Trace,
+    proof::Proof,
     schemas::{self, Schemas},
 };
 use crate::{
@@ -30,13 +31,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{
-    ahead::Ahead,
-    scim_tokens::{self, Bearer},
-    scope::{Actor, Scope},
-    tenant::TenantTx,
-};
-use time::OffsetDateTime;
+use store::{ahead::Glance, scim_tokens::Bearer, scope::Actor, tenant::TenantTx, users::Linkable};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -66,14 +61,16 @@ pub struct ScimCall {
     _large: Option<Arc<Held>>,
 }
 
-/// An open transaction on a directory.
+/// A transaction on a directory.
 pub struct Work {
     pub tx: TenantTx,
     /// Whether passwords are kept, as this transaction sees it.
     pub password_sync: bool,
     pub directory: Arc<Directory>,
-    /// Among the tenant's transactions, for as long as this one is open.
+    /// Among the tenant's transactions, for as long as this one may be open.
     _place: OwnedSemaphorePermit,
+    /// Among those who read along with others.
+    _glance: Option<OwnedSemaphorePermit>,
 }
 
 /// One connection's directory, as a proven credential may use it.
@@ -128,12 +125,13 @@ impl Directory {
     }
 
     /// The same with what will be asked first.
-    pub async fn open_for(self: &Arc<Self>, ahead: Option<Ahead>) -> Result<Work, Error> {
-        let now = self.app.clock.now();
+    pub async fn open_for(self: &Arc<Self>, ahead: Option<Linkable>) -> Result<Work, Error> {
         let place = self.app.limits.place(self.tenant).await?;
-        let (bearer, mut tx) = prove(&self.app, self.tenant, self.connection, &self.token_hash, ahead, now).await?;
+        let Self { tenant, connection, token_hash, .. } = **self;
+        let (bearer, mut tx) = Proof { app: self.app.clone(), tenant, connection, token_hash }.open(ahead).await?;
         tx.act_as(Actor::Scim(self.credential));
-        Ok(Work { tx, password_sync: bearer.password_sync, directory: Arc::clone(self), _place: place })
+        let (password_sync, directory) = (bearer.password_sync, Arc::clone(self));
+        Ok(Work { tx, password_sync, directory, _place: place, _glance: None })
     }
 }
 
@@ -260,17 +258,17 @@ impl FromRequest<App> for ScimCall {
     type Rejection = ScimFailure;
 
     async fn from_request(mut request: Request, app: &App) -> Result<Self, ScimFailure> {
-        let now = app.clock.now();
         let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
         let (connection, id) = path(&mut request).await?;
         check_uri(&request)?;
         let token_hash = bearer(request.headers()).ok_or(Error::Unauthorized)?;
         check_media_type(request.method(), request.headers())?;
         let known = app.schemas.get(&connection).await;
-        let ahead = ahead::question(connection, request.method(), request.uri(), id.as_deref(), known.as_deref());
+        let glance = ahead::glance(connection, request.method(), request.uri(), id.as_deref(), known.as_deref());
         let (query, writes) = (request.uri().query().unwrap_or_default().to_owned(), writes(&request));
         let (conditions, minimal) = (Conditions::read(request.headers()), prefers_minimal(request.headers()));
-        let tenant = app.tenant_of(connection, now).await?;
+        let tenant = app.tenant_of(connection, app.clock.now()).await?;
+        let proof = Proof { app: app.clone(), tenant, connection, token_hash };
         // The body comes before the transaction: a slow client must not hold a database connection. A large one comes
         // after a look at the token, and only a few at a time: a stranger must not fill the memory.
         let limit = app.config.limits.scim_body;
@@ -279,18 +277,34 @@ impl FromRequest<App> for ScimCall {
             None if request.body().is_end_stream() => None,
             Some(length) if length <= LARGE_BODY => None,
             _ => {
-                let (bearer, tx) = prove(app, tenant, connection, &token_hash, None, now).await?;
-                tx.rollback().await?;
+                let (bearer, _) = proof.clone().glance(Glance::Token).await?;
                 check_scope(&bearer, writes)?;
                 app.limits.large_body(tenant).await
             }
         };
         let body = read_body(request, limit, app.config.server.request_timeout / 2).await?;
-        let place = app.limits.place(tenant).await?;
-        let (bearer, mut tx) = prove(app, tenant, connection, &token_hash, ahead, now).await?;
-        trace.proven(bearer.credential, &body);
-        app.limits.admit_scim(tenant)?;
-        check_scope(&bearer, writes)?;
+        let admit = |bearer: &Bearer| {
+            trace.proven(bearer.credential, &body);
+            app.limits.admit_scim(tenant)?;
+            Ok::<_, Error>(check_scope(bearer, writes)?)
+        };
+        let (place, among_glances);
+        let (bearer, mut tx) = match glance {
+            Some(glance) => {
+                among_glances = Some(app.limits.glance(tenant).await?);
+                let proven = proof.glance(glance).await?;
+                admit(&proven.0)?;
+                place = app.limits.place(tenant).await?;
+                proven
+            }
+            None => {
+                among_glances = None;
+                place = app.limits.place(tenant).await?;
+                let proven = proof.open(None).await?;
+                admit(&proven.0)?;
+                proven
+            }
+        };
         tx.act_as(Actor::Scim(bearer.credential));
         let schemas = schemas::in_force(app, &mut tx, connection, &bearer, known).await?;
         trace.read_by(&schemas);
@@ -307,7 +321,7 @@ impl FromRequest<App> for ScimCall {
             entitlements: bearer.entitlements,
         });
         Ok(Self {
-            work: Work { tx, password_sync: bearer.password_sync, directory, _place: place },
+            work: Work { tx, password_sync: bearer.password_sync, directory, _place: place, _glance: among_glances },
             id,
             query,
             body,
@@ -334,19 +348,6 @@ impl Conditions {
 fn prefers_minimal(headers: &HeaderMap) -> bool {
     let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split([',', ';'])).any(|part| part.trim().eq_ignore_ascii_case("return=minimal"))
-}
-
-/// The live token with that SHA-256 in the connection, and the transaction that saw it.
-async fn prove(
-    app: &App,
-    tenant: TenantId,
-    connection: ConnectionId,
-    token_hash: &[u8; 32],
-    ahead: Option<Ahead>,
-    now: OffsetDateTime,
-) -> Result<(Bearer, TenantTx), Error> {
-    let scope = Scope { tenant, actor: Actor::Unproven, now };
-    scim_tokens::prove(&app.store, scope, connection, token_hash, ahead.as_ref()).await?.ok_or(Error::Unauthorized)
 }
 
 /// Refuses a change of another version than the client expects, if it expects one.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::{collections::VecDeque, sync::Arc};
 use store::{
     accounts::by_ids,
-    ahead::Ahead,
+    ahead::Glance,
     members::Membership,
     search::{AccountPage, Place, Search, Start, account_places, accounts, count_accounts},
 };
@@ -42,8 +42,8 @@ pub struct UserList {
 }
 
 /// What a narrow list asks first from its beginning, if that may go ahead.
-pub fn first_question(search: &Search, query: &ListQuery) -> Option<Ahead> {
-    Ahead::search(search, &Start::Offset(0), behind(query.count.min(PIECE)), !query.projection.excludes("groups"))
+pub fn first_question(search: &Search, query: &ListQuery) -> Option<Glance> {
+    Glance::search(search, &Start::Offset(0), behind(query.count.min(PIECE)), !query.projection.excludes("groups"))
 }
 
 /// One more than is shown tells whether there is a next page.

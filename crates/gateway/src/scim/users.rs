@@ -3,8 +3,8 @@
 use super::{
     ScimResult, answer,
     call::{Directory, ScimCall, Work},
-    password,
-    together::{self, Creation},
+    creation::Creation,
+    password, together,
     user_list::UserList,
 };
 use crate::{
@@ -30,7 +30,6 @@ use serde_json::Value;
 use std::sync::Arc;
 use store::{
     accounts,
-    ahead::Ahead,
     attributes::AttributeRow,
     groups,
     members::{self, Membership},
@@ -73,7 +72,7 @@ pub async fn create(call: ScimCall) -> ScimResult {
     let (directory, large) = call.end().await?;
     let password = password::kept(&directory, password.as_ref()).await?;
     let creation = Creation { directory: Arc::clone(&directory), id: None, wanted, password };
-    let account = together::create(creation, bytes, large).await?;
+    let account = together::join(creation, bytes, large).await?;
     // Nobody has put it into a group yet.
     let meta = meta(&directory, &account, &[]);
     Ok(answer::resource(StatusCode::CREATED, &render(&directory, &account, &[], &meta, &projection), &meta))
@@ -137,7 +136,7 @@ pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), E
     let directory = Arc::clone(&creations.first().context("somebody is created")?.directory);
     let addresses = creations.iter().filter_map(|creation| creation.wanted.email.as_ref());
     let question = Linkable::new(directory.connection, addresses);
-    let mut work = directory.open_for(Some(Ahead::Owner(question.clone()))).await?;
+    let mut work = directory.open_for(Some(question.clone())).await?;
     let mut linkable = store::users::linkable(&mut work.tx, question).await?;
     let (mut new, mut passwords) = (Vec::new(), Vec::new());
     for Creation { directory, id, wanted, password } in creations {

@@ -4,9 +4,12 @@ use super::Message;
 use crate::clock::Clock;
 use domain::ids::{ConnectionId, TenantId, TokenId};
 use metrics::counter;
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 use store::{
-    exchanges::{self, Exchange},
+    exchanges::{self, Edge, Exchange},
     scim_tokens::{self, Use},
     scope::{Actor, Scope},
     store::Store,
@@ -25,11 +28,14 @@ const TRIES: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Exchanges of a connection after which its log is cut to what it keeps.
-const TRIM_EVERY: u32 = 500;
+const TRIM_EVERY: u32 = 1_000;
+
+/// Cuts after which a connection's log is cut from its beginning.
+const FORGET_EVERY: u32 = 100;
 
 /// Runs until the last sender is gone.
 pub(super) async fn run(mut receiver: mpsc::Receiver<Message>, store: Store, clock: Clock, keep: u32) {
-    let mut writer = Writer { store, clock, keep, since_trim: HashMap::new() };
+    let mut writer = Writer { store, clock, keep, trimmed: HashMap::new() };
     let mut messages = Vec::new();
     while receiver.recv_many(&mut messages, BATCH).await > 0 {
         let (mut by_tenant, mut waiting): (HashMap<TenantId, Vec<Exchange>>, Vec<_>) = Default::default();
@@ -57,7 +63,24 @@ struct Writer {
     store: Store,
     clock: Clock,
     keep: u32,
-    since_trim: HashMap<ConnectionId, u32>,
+    trimmed: HashMap<ConnectionId, Trimmed>,
+}
+
+/// What is known of a connection's log.
+#[derive(Clone, Copy, Default)]
+struct Trimmed {
+    /// Exchanges that were written since it was cut, and where that was.
+    since: u32,
+    edge: Option<Edge>,
+    cuts: u32,
+}
+
+impl Trimmed {
+    /// From where it is cut next. What another process wrote behind the edge, by a clock of its own, is found when the
+    /// edge is forgotten.
+    fn edge(self) -> Option<Edge> {
+        self.edge.filter(|_| !self.cuts.is_multiple_of(FORGET_EVERY))
+    }
 }
 
 impl Writer {
@@ -83,24 +106,30 @@ impl Writer {
         let scope = Scope { tenant, actor: Actor::Gateway, now: self.clock.now() };
         let mut tx = self.store.tenant(scope).await?;
         scim_tokens::used(&mut tx, &last_uses(exchanges)).await?;
+        let mut trimmed = Vec::new();
         if self.keep > 0 {
             exchanges::append(&mut tx, exchanges).await?;
             for connection in self.due(exchanges) {
-                exchanges::trim(&mut tx, connection, i64::from(self.keep)).await?;
+                let last = self.trimmed.get(&connection).copied().unwrap_or_default();
+                let edge = exchanges::trim(&mut tx, connection, i64::from(self.keep), last.edge()).await?;
+                trimmed.push((connection, Trimmed { since: 0, edge, cuts: last.cuts.wrapping_add(1) }));
             }
         }
-        tx.commit().await
+        tx.commit().await?;
+        self.trimmed.extend(trimmed);
+        Ok(())
     }
 
-    /// The connections whose log has grown enough to be cut.
-    fn due(&mut self, exchanges: &[Exchange]) -> Vec<ConnectionId> {
-        for exchange in exchanges {
-            *self.since_trim.entry(exchange.connection).or_default() += 1;
-        }
+    /// The connections of these exchanges whose log has grown enough to be cut.
+    fn due(&mut self, exchanges: &[Exchange]) -> HashSet<ConnectionId> {
         let limit = TRIM_EVERY.min(self.keep);
-        let due: Vec<_> = self.since_trim.iter().filter(|(_, count)| **count >= limit).map(|(id, _)| *id).collect();
-        for connection in &due {
-            self.since_trim.remove(connection);
+        let mut due = HashSet::new();
+        for exchange in exchanges {
+            let trimmed = self.trimmed.entry(exchange.connection).or_default();
+            trimmed.since += 1;
+            if trimmed.since >= limit {
+                due.insert(exchange.connection);
+            }
         }
         due
     }
