@@ -146,7 +146,7 @@ pub fn best_of_rounds(round: impl Fn() -> (Figures, Figures)) -> (Figures, Figur
 
 impl Figures {
     /// The better one of two rounds.
-    fn best(self, other: Self) -> Self {
+    pub fn best(self, other: Self) -> Self {
         if other.rate > self.rate { other } else { self }
     }
 }

@@ -1,8 +1,8 @@
 //! The SCIM server under load in tenants of three sizes.
 
 use crate::{
-    MEASURED, Options, WARM_UP, jackson,
-    load::{Draw, Scenario, best_of_rounds},
+    MEASURED, Options, ROUNDS, WARM_UP, jackson,
+    load::{Draw, Figures, Scenario},
     pgbench,
     places::{self, Place},
     processes::{Gatehouse, Usage},
@@ -27,17 +27,29 @@ pub async fn measure(
     let mut report =
         Report { rows: Vec::new(), memory: vec![memory(gatehouse, "at the beginning".to_owned())], jackson: None };
     println!("\n{HEADER}");
-    for place in &places {
-        for scenario in crate::scenarios::of(place).iter().filter(|scenario| options.wants(scenario.name)) {
-            let rows = rows(place, scenario, usage).await;
-            rows.iter().for_each(|row| println!("{}", row.line()));
-            report.rows.extend(rows);
-            if scenario.name == "create" {
-                place.restore().await;
+    let scenarios: Vec<_> = places.iter().map(crate::scenarios::of).collect();
+    // The largest tenant has all of them.
+    for name in scenarios.last().into_iter().flatten().map(|scenario| scenario.name) {
+        if !options.wants(name) {
+            continue;
+        }
+        let mut contests = Vec::new();
+        for (place, scenarios) in places.iter().zip(&scenarios) {
+            if let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) {
+                contests.push(Contest::new(place, scenario).await);
             }
         }
-        place.restore().await;
-        report.memory.push(memory(gatehouse, format!("after {} users", place.size)));
+        // Sizes take turns, so that they meet the same machine: what others take of it changes by the minute.
+        for _ in 0..ROUNDS {
+            contests.iter_mut().for_each(|contest| contest.round(usage));
+        }
+        for contest in contests {
+            let rows = contest.rows();
+            rows.iter().for_each(|row| println!("{}", row.line()));
+            report.rows.extend(rows);
+            contest.place.restore().await;
+        }
+        report.memory.push(memory(gatehouse, format!("after {name}")));
     }
     if options.wants("jackson") {
         let smallest = places.first().unwrap();
@@ -60,31 +72,53 @@ pub async fn print_statements(desk: &Arc<Gateway>, gatehouse: &Gatehouse, state:
     }
 }
 
-async fn rows(place: &Place, scenario: &Scenario<'_>, usage: &dyn Fn() -> Usage) -> Vec<Row> {
-    let (recording, script) = recorded(place, scenario).await;
-    let alone = scenario.run(place.port, 1, WARM_UP / 4, ALONE, usage);
-    let round = || {
+/// A scenario in one tenant, and pgbench beside it: the best of the rounds so far.
+struct Contest<'p> {
+    place: &'p Place,
+    scenario: &'p Scenario<'p>,
+    recording: Recording,
+    script: statements::Script,
+    best: Option<[Figures; 3]>,
+}
+
+impl<'p> Contest<'p> {
+    async fn new(place: &'p Place, scenario: &'p Scenario<'p>) -> Self {
+        let (recording, script) = recorded(place, scenario).await;
+        Self { place, scenario, recording, script, best: None }
+    }
+
+    /// One client alone, then all, then pgbench.
+    fn round(&mut self, usage: &dyn Fn() -> Usage) {
+        let Self { place, scenario, script, .. } = self;
+        let alone = scenario.run(place.port, 1, WARM_UP / 4, ALONE, usage);
         let all = scenario.run(place.port, scenario.clients, WARM_UP, MEASURED, usage);
-        (all, pgbench::run(&script, scenario.clients, scenario.steps.len(), MEASURED, usage))
-    };
-    let (all, beside) = best_of_rounds(round);
-    let row = |index: usize| Row {
-        size: place.size,
-        label: scenario.steps[index].label,
-        alone: alone.times[index].p50,
-        rate: all.rate,
-        p50: all.times[index].p50,
-        p99: all.times[index].p99,
-        gateway: micro(all.usage.server),
-        postgres: micro(all.usage.postgres),
-        statements: recording[index].len(),
-        pgbench: Some(Pgbench {
-            rate: beside.rate,
-            p50: beside.times[index].p50,
-            postgres: micro(beside.usage.postgres),
-        }),
-    };
-    (0..scenario.steps.len()).map(row).collect()
+        let beside = pgbench::run(script, scenario.clients, scenario.steps.len(), MEASURED, usage);
+        self.best = Some(match self.best.take() {
+            None => [alone, all, beside],
+            Some([a, b, c]) => [a.best(alone), b.best(all), c.best(beside)],
+        });
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let [alone, all, beside] = self.best.as_ref().unwrap();
+        let row = |index: usize| Row {
+            size: self.place.size,
+            label: self.scenario.steps[index].label,
+            alone: alone.times[index].p50,
+            rate: all.rate,
+            p50: all.times[index].p50,
+            p99: all.times[index].p99,
+            gateway: micro(all.usage.server),
+            postgres: micro(all.usage.postgres),
+            statements: self.recording[index].len(),
+            pgbench: Some(Pgbench {
+                rate: beside.rate,
+                p50: beside.times[index].p50,
+                postgres: micro(beside.usage.postgres),
+            }),
+        };
+        (0..self.scenario.steps.len()).map(row).collect()
+    }
 }
 
 /// What one cycle asks the database, and the script that does the same.
