@@ -24,6 +24,7 @@ pub async fn measure(
     usage: &dyn Fn() -> Usage,
 ) {
     let places = places::of_sizes(desk, gatehouse, state.to_owned(), &options.sizes).await;
+    println!("{} MiB of tables and indexes are in PostgreSQL's memory", places::warm().await);
     let mut report =
         Report { rows: Vec::new(), memory: vec![memory(gatehouse, "at the beginning".to_owned())], jackson: None };
     println!("\n{HEADER}");

@@ -201,6 +201,52 @@ async fn reads_that_come_together_are_proven_by_one_look_and_each_is_told_its_ow
     assert!((1..8 + asked.len() / 2).contains(&looks), "{looks} messages for {} requests", asked.len());
 }
 
+#[tokio::test]
+async fn tenants_who_ask_the_same_at_the_same_time_are_each_told_their_own() {
+    let customers = [Arc::new(Customer::new().await), Arc::new(Customer::new().await)];
+    let mut asked = Vec::new();
+    for number in 0..6 {
+        for customer in &customers {
+            let user = user(customer, &format!("user{number}")).await;
+            asked.push((Arc::clone(customer), number, user));
+        }
+    }
+    let ask = |(customer, number, user): &(Arc<Customer>, usize, String)| {
+        let (customer, number, user) = (Arc::clone(customer), *number, user.clone());
+        tokio::spawn(async move {
+            let found = find(&customer, "/Users", &format!("userName eq \"user{number}\"")).await.document(200);
+            assert_eq!(found["Resources"][0]["id"], user);
+            assert_eq!(found["totalResults"], 1);
+        })
+    };
+    for answer in asked.iter().cycle().take(60).map(ask).collect::<Vec<_>>() {
+        answer.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_while_others_ask_keeps_nobody_waiting() {
+    let acme = Arc::new(Customer::new().await);
+    let path = format!("/Users/{}", user(&acme, "ann").await);
+    for turns in 0..60 {
+        let ask = |_| {
+            let (acme, path) = (Arc::clone(&acme), path.clone());
+            tokio::spawn(async move { get(&acme, &path).await["userName"] == "ann" })
+        };
+        let asked: Vec<_> = (0..6).map(ask).collect();
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        for (number, request) in asked.into_iter().enumerate() {
+            if number % 2 == 0 {
+                request.abort();
+            } else {
+                assert!(request.await.unwrap());
+            }
+        }
+    }
+}
+
 /// A look that began before a token was revoked is no proof for who came after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_token_that_is_revoked_while_it_is_used_opens_nothing_more() {
