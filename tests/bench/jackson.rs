@@ -2,9 +2,9 @@
 //! the same clients.
 
 use crate::{
-    CLIENTS, CREATORS, MEASURED, WARM_UP,
+    CLIENTS, CREATORS, MEASURED, ROUNDS, WARM_UP,
     http::Http,
-    load::{Draw, Figures, Scenario, Step, best_of_rounds},
+    load::{Draw, Figures, Scenario, Step, best},
     places::Place,
     processes::{Program, Usage, postgres_time},
     scenarios,
@@ -55,9 +55,9 @@ pub async fn measure(state: &Path, postmaster: u32, place: &Place, our_usage: &d
         let same = ours.iter().find(|ours| ours.name == scenario.name).unwrap();
         let round = || {
             let theirs = scenario.run(jackson.port, scenario.clients, WARM_UP, MEASURED, &usage);
-            (theirs, same.run(place.port, same.clients, WARM_UP, MEASURED, our_usage))
+            [theirs, same.run(place.port, same.clients, WARM_UP, MEASURED, our_usage)]
         };
-        let (theirs, ours) = best_of_rounds(round);
+        let [theirs, ours] = (1..ROUNDS).fold(round(), |before, _| best(before, round()));
         (scenario.name, theirs, ours)
     };
     let create = jackson.scenario("create", 201, |draw, into| {

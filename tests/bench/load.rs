@@ -1,7 +1,7 @@
 //! A closed loop: a fixed number of clients, each sending its next request when the last one is answered.
 //! A client is a thread that blocks, which costs the shared machine less than anything that waits for many.
 
-use crate::{ROUNDS, http::Http, processes::Usage};
+use crate::{http::Http, processes::Usage};
 use std::{
     ops::Range,
     sync::atomic::{AtomicUsize, Ordering},
@@ -136,19 +136,10 @@ impl Scenario<'_> {
     }
 }
 
-/// The best of several rounds of two who take turns: others share the machine and only ever take away from it.
-pub fn best_of_rounds(round: impl Fn() -> (Figures, Figures)) -> (Figures, Figures) {
-    (1..ROUNDS).fold(round(), |(one, other), _| {
-        let next = round();
-        (one.best(next.0), other.best(next.1))
-    })
-}
-
-impl Figures {
-    /// The better one of two rounds.
-    pub fn best(self, other: Self) -> Self {
-        if other.rate > self.rate { other } else { self }
-    }
+/// The better figures of two rounds: others share the machine and only ever take away from it.
+pub fn best<const N: usize>(one: [Figures; N], other: [Figures; N]) -> [Figures; N] {
+    let mut others = other.into_iter();
+    one.map(|one| others.next().filter(|other| other.rate > one.rate).unwrap_or(one))
 }
 
 impl Times {

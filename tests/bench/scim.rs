@@ -2,7 +2,7 @@
 
 use crate::{
     MEASURED, Options, ROUNDS, WARM_UP, jackson,
-    load::{Draw, Figures, Scenario},
+    load::{Draw, Figures, Scenario, best},
     pgbench,
     places::{self, Place},
     processes::{Gatehouse, Usage},
@@ -94,9 +94,10 @@ impl<'p> Contest<'p> {
         let alone = scenario.run(place.port, 1, WARM_UP / 4, ALONE, usage);
         let all = scenario.run(place.port, scenario.clients, WARM_UP, MEASURED, usage);
         let beside = pgbench::run(script, scenario.clients, scenario.steps.len(), MEASURED, usage);
+        let round = [alone, all, beside];
         self.best = Some(match self.best.take() {
-            None => [alone, all, beside],
-            Some([a, b, c]) => [a.best(alone), b.best(all), c.best(beside)],
+            None => round,
+            Some(before) => best(before, round),
         });
     }
 

@@ -61,9 +61,9 @@ impl Error {
         matches!(self, Self::Unavailable(error) if matches!(**error, store::error::Error::Collision(_)))
     }
 
-    /// Whether everybody who asks the database now would be told the same.
+    /// Whether everybody who asks the database now would be told the same, whatever the token.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::TooManyRequests { .. }) && !self.is_collision()
+        self.shared().is_some_and(|error| !matches!(error, Self::Unauthorized))
     }
 
     /// The same for somebody else of whom it is true as well, because it has nothing to do with what was asked.

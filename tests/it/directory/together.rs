@@ -1,6 +1,6 @@
 //! What one token's clients ask at the same time goes together, and nobody fares otherwise than alone.
 
-use super::{create, find, get, group, hostile::statements, id, user};
+use super::{create, encoded, find, get, group, hostile::statements, id, user};
 use crate::scim::assert_refused;
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use gateway::setup::directory as setup;
@@ -172,11 +172,12 @@ async fn reads_that_come_together_are_proven_by_one_look_and_each_is_told_its_ow
             group(&acme, &format!("Group {number}"), &[&user]).await;
         }
         asked.push(format!("/Users/{user}"));
-        asked.push(format!("/Users?filter={}", super::encoded(&format!("userName eq \"{}\"", name.to_uppercase()))));
-        asked.push(format!("/Users?filter={}", super::encoded(&format!("externalId eq \"{external}\""))));
-        asked.push(format!("/Users?count=1&filter={}", super::encoded(&format!("externalId eq \"{external}\""))));
+        let of_external = encoded(&format!("externalId eq \"{external}\""));
+        asked.push(format!("/Users?filter={}", encoded(&format!("userName eq \"{}\"", name.to_uppercase()))));
+        asked.push(format!("/Users?filter={of_external}"));
+        asked.push(format!("/Users?count=1&filter={of_external}"));
         asked.push(format!("/Users/{}", Uuid::now_v7()));
-        asked.push(format!("/Users?filter={}", super::encoded(&format!("userName eq \"nobody{number}\""))));
+        asked.push(format!("/Users?filter={}", encoded(&format!("userName eq \"nobody{number}\""))));
     }
     let ask = |path: &String| {
         let (acme, path) = (Arc::clone(&acme), path.clone());

@@ -21,7 +21,7 @@ use axum::{
     http::{HeaderMap, HeaderName, Method, header},
 };
 use domain::{
-    ids::{ConnectionId, TenantId, TokenId},
+    ids::{ConnectionId, TokenId},
     role::RoleCatalogue,
 };
 use futures_util::future::BoxFuture;
@@ -75,11 +75,8 @@ pub struct Work {
 
 /// One connection's directory, as a proven credential may use it.
 pub struct Directory {
-    pub app: App,
-    pub connection: ConnectionId,
-    pub tenant: TenantId,
-    /// Of the token that the request came with.
-    pub token_hash: [u8; 32],
+    /// What the request came with.
+    pub proof: Proof,
     credential: TokenId,
     schemas: Arc<Schemas>,
     /// What the log learns of the request.
@@ -127,11 +124,18 @@ impl Directory {
     /// The same with what will be asked first.
     pub async fn open_for(self: &Arc<Self>, ahead: Option<Linkable>) -> Result<Work, Error> {
         let place = self.app.limits.place(self.tenant).await?;
-        let Self { tenant, connection, token_hash, .. } = **self;
-        let (bearer, mut tx) = Proof { app: self.app.clone(), tenant, connection, token_hash }.open(ahead).await?;
+        let (bearer, mut tx) = self.proof.begin(ahead).await?;
         tx.act_as(Actor::Scim(self.credential));
         let (password_sync, directory) = (bearer.password_sync, Arc::clone(self));
         Ok(Work { tx, password_sync, directory, _place: place, _glance: None })
+    }
+}
+
+impl Deref for Directory {
+    type Target = Proof;
+
+    fn deref(&self) -> &Proof {
+        &self.proof
     }
 }
 
@@ -292,7 +296,7 @@ impl FromRequest<App> for ScimCall {
         let (bearer, mut tx) = match glance {
             Some(glance) => {
                 among_glances = Some(app.limits.glance(tenant).await?);
-                let proven = proof.glance(glance).await?;
+                let proven = proof.clone().glance(glance).await?;
                 admit(&proven.0)?;
                 place = app.limits.place(tenant).await?;
                 proven
@@ -300,7 +304,7 @@ impl FromRequest<App> for ScimCall {
             None => {
                 among_glances = None;
                 place = app.limits.place(tenant).await?;
-                let proven = proof.open(None).await?;
+                let proven = proof.begin(None).await?;
                 admit(&proven.0)?;
                 proven
             }
@@ -309,10 +313,7 @@ impl FromRequest<App> for ScimCall {
         let schemas = schemas::in_force(app, &mut tx, connection, &bearer, known).await?;
         trace.read_by(&schemas);
         let directory = Arc::new(Directory {
-            app: app.clone(),
-            connection,
-            tenant,
-            token_hash,
+            proof,
             credential: bearer.credential,
             schemas,
             trace,

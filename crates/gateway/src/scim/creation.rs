@@ -2,7 +2,8 @@
 
 use super::{
     call::Directory,
-    together::{Task, Together, Token},
+    proof::Proof,
+    together::{Task, Together},
     users,
 };
 use crate::{app::App, config::Config, error::Error};
@@ -23,12 +24,8 @@ pub struct Creation {
 impl Task for Creation {
     type Done = Account;
 
-    fn app(&self) -> &App {
-        &self.directory.app
-    }
-
-    fn token(&self) -> Token {
-        (self.directory.connection, self.directory.token_hash)
+    fn proof(&self) -> &Proof {
+        &self.directory.proof
     }
 
     fn others(app: &App) -> &Together<Self> {

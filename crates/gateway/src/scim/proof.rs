@@ -12,19 +12,20 @@ use store::{
     users::Linkable,
 };
 
-/// A token to be looked up.
+/// What a request proves itself with: a connection's token.
 #[derive(Clone)]
 pub struct Proof {
     pub app: App,
     pub tenant: TenantId,
     pub connection: ConnectionId,
+    /// The token's SHA-256.
     pub token_hash: [u8; 32],
 }
 
 impl Proof {
     /// What the token opens, and the transaction that saw it, with what will be asked next if that is known. Whoever
     /// opens one has a place among the tenant's.
-    pub async fn open(&self, ahead: Option<Linkable>) -> Result<(Bearer, TenantTx), Error> {
+    pub async fn begin(&self, ahead: Option<Linkable>) -> Result<(Bearer, TenantTx), Error> {
         let proven =
             scim_tokens::prove(&self.app.store, self.scope(), self.connection, &self.token_hash, ahead).await?;
         proven.ok_or(Error::Unauthorized)
@@ -34,6 +35,11 @@ impl Proof {
     /// saw. Requests that come at the same time are proven by one look.
     pub async fn glance(self, glance: Glance) -> Result<(Bearer, TenantTx), Error> {
         together::join(Look { proof: self, glance }, 0, None).await
+    }
+
+    /// Those who come with the same token have the same.
+    pub fn token(&self) -> Token {
+        (self.connection, self.token_hash)
     }
 
     fn scope(&self) -> Scope {
@@ -51,12 +57,8 @@ pub struct Look {
 impl Task for Look {
     type Done = (Bearer, TenantTx);
 
-    fn app(&self) -> &App {
-        &self.proof.app
-    }
-
-    fn token(&self) -> Token {
-        (self.proof.connection, self.proof.token_hash)
+    fn proof(&self) -> &Proof {
+        &self.proof
     }
 
     fn others(app: &App) -> &Together<Self> {

@@ -1,6 +1,7 @@
 //! What clients of one token want at the same time is done together: who comes while others are at work waits for those,
 //! and goes with everybody else who waited. Nobody waits for who is not here yet.
 
+use super::proof::Proof;
 use crate::{
     app::App,
     config::Config,
@@ -40,9 +41,8 @@ pub trait Task: Clone + Send + 'static {
     /// What one is told.
     type Done: Send + 'static;
 
-    fn app(&self) -> &App;
-
-    fn token(&self) -> Token;
+    /// With which token it came.
+    fn proof(&self) -> &Proof;
 
     /// Those who wait for the same.
     fn others(app: &App) -> &Together<Self>;
@@ -75,7 +75,7 @@ struct Waiting<T: Task> {
 /// Why it was not done, or [`Error::TooManyRequests`].
 pub async fn join<T: Task>(task: T, bytes: usize, large: Option<Arc<Held>>) -> Result<T::Done, Error> {
     let (answer, answered) = oneshot::channel();
-    let (app, token) = (task.app().clone(), task.token());
+    let (app, token) = (task.proof().app.clone(), task.proof().token());
     if T::others(&app).join(token, Waiting { task, bytes, _large: large, answer })? {
         tokio::spawn(work::<T>(app, token));
     }
@@ -174,14 +174,15 @@ async fn serve<T: Task>(mut group: Vec<Waiting<T>>) -> Option<Error> {
                 tell_all(group, from_fn(|| error.shared().map(Err)));
                 return Some(error).filter(Error::is_outage);
             }
-            failed => one_by_one(&failed, group.len()),
+            failed => log_failure(&failed, group.len()),
         }
     }
     join_all(group.into_iter().filter(|waiting| !waiting.answer.is_closed()).map(alone)).await;
     None
 }
 
-fn one_by_one<T>(failed: &Result<Result<T, Error>, Elapsed>, requests: usize) {
+/// Tells the operator why a group is done one by one.
+fn log_failure<T>(failed: &Result<Result<T, Error>, Elapsed>, requests: usize) {
     match failed {
         Ok(Err(Error::Internal(error))) => {
             tracing::warn!(requests, error = format!("{error:#}"), "What came together failed, and is done one by one");
@@ -202,7 +203,7 @@ async fn alone<T: Task>(Waiting { task, answer, .. }: Waiting<T>) {
 /// A panic is nobody else's.
 async fn attempt<T: Task>(tasks: Vec<T>) -> Result<Result<Vec<T::Done>, Error>, Elapsed> {
     let Some(first) = tasks.first() else { return Ok(Ok(Vec::new())) };
-    let patience = T::patience(&first.app().config);
+    let patience = T::patience(&first.proof().app.config);
     let done = timeout(patience, AssertUnwindSafe(T::all(tasks)).catch_unwind()).await?;
     Ok(done.unwrap_or_else(|_| Err(anyhow!("what came together panicked").into())))
 }
