@@ -11,6 +11,7 @@ mod limits;
 mod log;
 mod nesting;
 mod passwords;
+mod plans;
 mod search;
 mod sorting;
 mod together;

@@ -66,7 +66,7 @@ macro_rules! accounts {
             "-- accounts::" + $name + "
              SELECT id, connection_id, user_id, user_name, external_id, email, display_name, active, role, role_reason,
                     name_id, document, version, created_at, updated_at
-             FROM accounts WHERE " + $tail
+             FROM " + $tail
             $(, $argument)*
         )
     };
@@ -268,7 +268,7 @@ pub async fn count(tx: &mut TenantTx, connection: ConnectionId) -> Result<i64> {
 
 /// The connection's account with that id, kept from others until this transaction ends.
 pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: AccountId) -> Result<Option<Account>> {
-    let row = accounts!("for_update", "id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)
+    let row = accounts!("for_update", "accounts WHERE id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)
         .fetch_optional(tx.conn().await?)
         .await?;
     row.map(Account::try_from).transpose()
@@ -278,7 +278,12 @@ pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: Account
 pub async fn by_ids(tx: &mut TenantTx, connection: ConnectionId, ids: &[Uuid]) -> Result<Vec<Account>> {
     let rows = accounts!(
         "by_ids",
-        "connection_id = $1 AND id = ANY($2) ORDER BY array_position($2::uuid[], id)",
+        // Each by its whole key: where statistics take connections for small, `id = ANY($2)` reads the connection.
+        "unnest($2::uuid[]) WITH ORDINALITY AS w (wanted, place)
+         CROSS JOIN LATERAL (
+            SELECT * FROM accounts a WHERE a.connection_id = $1 AND a.id = w.wanted LIMIT 1
+         ) AS accounts
+         ORDER BY w.place",
         connection.0,
         ids
     )
@@ -289,7 +294,7 @@ pub async fn by_ids(tx: &mut TenantTx, connection: ConnectionId, ids: &[Uuid]) -
 
 /// The connection's account with that userName, whatever its case.
 pub async fn by_user_name(tx: &mut TenantTx, connection: ConnectionId, key: &str) -> Result<Option<Account>> {
-    let row = accounts!("by_user_name", "connection_id = $1 AND user_name_key = $2", connection.0, key)
+    let row = accounts!("by_user_name", "accounts WHERE connection_id = $1 AND user_name_key = $2", connection.0, key)
         .fetch_optional(tx.conn().await?)
         .await?;
     row.map(Account::try_from).transpose()
@@ -297,7 +302,7 @@ pub async fn by_user_name(tx: &mut TenantTx, connection: ConnectionId, key: &str
 
 /// The connection's account bound to that NameID.
 pub async fn by_name_id(tx: &mut TenantTx, connection: ConnectionId, name_id: &str) -> Result<Option<Account>> {
-    let row = accounts!("by_name_id", "connection_id = $1 AND name_id = $2", connection.0, name_id)
+    let row = accounts!("by_name_id", "accounts WHERE connection_id = $1 AND name_id = $2", connection.0, name_id)
         .fetch_optional(tx.conn().await?)
         .await?;
     row.map(Account::try_from).transpose()
@@ -307,7 +312,7 @@ pub async fn by_name_id(tx: &mut TenantTx, connection: ConnectionId, name_id: &s
 pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &str, limit: i64) -> Result<Vec<Account>> {
     let rows = accounts!(
         "by_external_id",
-        "connection_id = $1 AND external_id = $2 ORDER BY id LIMIT $3",
+        "accounts WHERE connection_id = $1 AND external_id = $2 ORDER BY id LIMIT $3",
         connection.0,
         id,
         limit
@@ -319,9 +324,14 @@ pub async fn by_external_id(tx: &mut TenantTx, connection: ConnectionId, id: &st
 
 /// The connection's accounts with that address as the main one, oldest first, `limit` at most.
 pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, limit: i64) -> Result<Vec<Account>> {
-    let rows =
-        accounts!("by_email", "connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3", connection.0, key, limit)
-            .fetch_all(tx.conn().await?)
-            .await?;
+    let rows = accounts!(
+        "by_email",
+        "accounts WHERE connection_id = $1 AND email_key = $2 ORDER BY id LIMIT $3",
+        connection.0,
+        key,
+        limit
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
     rows.into_iter().map(Account::try_from).collect()
 }

@@ -1,5 +1,8 @@
 //! Who is in which group: changed by sets, never by reading the list and writing it back. Members are accounts
 //! (group_members) and groups (group_groups) of one connection.
+//!
+//! Plans are kept, and statistics take groups for small until a large one was analyzed: each row is looked up by its
+//! whole key, where `id = ANY(…)` would have the planner read the group and filter.
 
 use crate::{error::Result, search::too_slow, tenant::TenantTx};
 use domain::ids::{AccountId, ConnectionId, GroupId};
@@ -43,11 +46,13 @@ pub struct Added {
 pub async fn add(tx: &mut TenantTx, connection: ConnectionId, group: GroupId, members: &[Uuid]) -> Result<Added> {
     let row = sqlx::query!(
         r#"-- members::add
-        WITH accounts_there AS MATERIALIZED (
-            SELECT a.id FROM accounts a WHERE a.connection_id = $1 AND a.id = ANY($3) ORDER BY a.id FOR KEY SHARE
+        WITH wanted AS (SELECT DISTINCT w.id FROM unnest($3::uuid[]) AS w (id) ORDER BY 1),
+        accounts_there AS MATERIALIZED (
+            SELECT a.id FROM wanted w CROSS JOIN LATERAL (
+                SELECT a.id FROM accounts a WHERE a.connection_id = $1 AND a.id = w.id FOR KEY SHARE) AS a
         ), groups_there AS MATERIALIZED (
-            SELECT g.id FROM groups g WHERE g.connection_id = $1 AND g.id = ANY($3) AND g.id <> $2
-            ORDER BY g.id FOR KEY SHARE
+            SELECT g.id FROM wanted w CROSS JOIN LATERAL (
+                SELECT g.id FROM groups g WHERE g.connection_id = $1 AND g.id = w.id AND g.id <> $2 FOR KEY SHARE) AS g
         ), accounts_in AS (
             INSERT INTO group_members (connection_id, group_id, account_id) SELECT $1, $2, id FROM accounts_there
             ON CONFLICT DO NOTHING RETURNING 1
@@ -56,8 +61,7 @@ pub async fn add(tx: &mut TenantTx, connection: ConnectionId, group: GroupId, me
             ON CONFLICT DO NOTHING RETURNING 1
         )
         SELECT (SELECT count(*) FROM accounts_in) + (SELECT count(*) FROM groups_in) AS "count!",
-               ARRAY(SELECT w.id FROM unnest($3::uuid[]) AS w (id)
-                     EXCEPT SELECT id FROM accounts_there EXCEPT SELECT id FROM groups_there
+               ARRAY(SELECT id FROM wanted EXCEPT SELECT id FROM accounts_there EXCEPT SELECT id FROM groups_there
                      ORDER BY 1) AS "unknown!""#,
         connection.0,
         group.0,
@@ -72,12 +76,7 @@ pub async fn add(tx: &mut TenantTx, connection: ConnectionId, group: GroupId, me
 pub async fn remove(tx: &mut TenantTx, group: GroupId, accounts: &[Uuid], groups: &[Uuid]) -> Result<u64> {
     let count = sqlx::query_scalar!(
         r#"-- members::remove
-        WITH accounts_out AS (
-            DELETE FROM group_members WHERE group_id = $1 AND account_id = ANY($2) RETURNING 1
-        ), groups_out AS (
-            DELETE FROM group_groups WHERE group_id = $1 AND member_id = ANY($3) RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM accounts_out) + (SELECT count(*) FROM groups_out) AS "count!""#,
+        SELECT remove_members($1, $2, $3) AS "count!""#,
         group.0,
         accounts,
         groups
@@ -98,10 +97,10 @@ pub async fn retain(
         r#"-- members::retain
         WITH accounts_out AS (
             DELETE FROM group_members m WHERE m.group_id = $1 AND $2::uuid[] IS NOT NULL
-              AND NOT EXISTS (SELECT FROM unnest($2::uuid[]) AS w (id) WHERE w.id = m.account_id) RETURNING 1
+              AND m.account_id NOT IN (SELECT unnest($2::uuid[])) RETURNING 1
         ), groups_out AS (
             DELETE FROM group_groups m WHERE m.group_id = $1 AND $3::uuid[] IS NOT NULL
-              AND NOT EXISTS (SELECT FROM unnest($3::uuid[]) AS w (id) WHERE w.id = m.member_id) RETURNING 1
+              AND m.member_id NOT IN (SELECT unnest($3::uuid[])) RETURNING 1
         )
         SELECT (SELECT count(*) FROM accounts_out) + (SELECT count(*) FROM groups_out) AS "count!""#,
         group.0,

@@ -1,0 +1,99 @@
+//! Plans are kept: one that was made while every group and connection was small serves a large one as well.
+
+use super::*;
+use harness::customer::superuser;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use std::{fs, path::Path};
+
+/// More than what is read, whatever the plan, where each row is looked up.
+const LARGE: u32 = 5_000;
+
+/// Members that a statement names.
+const NAMED: u32 = 20;
+
+// Of the one group of each tenant as well.
+const TENANT: &str = "00000000-0000-0000-0000-00000000000a";
+const CONNECTION: &str = "00000000-0000-0000-0000-00000000000c";
+/// The text of a statement of the product, by the name that it begins with.
+fn statement(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".sqlx");
+    let mut texts = fs::read_dir(folder).unwrap().map(|file| {
+        let file: Value = serde_json::from_str(&fs::read_to_string(file.unwrap().path()).unwrap()).unwrap();
+        file["query"].as_str().unwrap().to_owned()
+    });
+    texts.find(|text| text.starts_with(&format!("-- {name}\n"))).unwrap_or_else(|| panic!("no statement {name}"))
+}
+
+async fn run(database: &mut PgConnection, statements: &str) {
+    sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(database).await.unwrap();
+}
+
+/// An account of `tenant` for each number, all in the tenant's group.
+fn accounts_in_a_group(tenant: &str, numbers: &str) -> String {
+    format!(
+        "WITH made AS (
+            INSERT INTO accounts (tenant_id, id, connection_id, user_id, user_name, user_name_key, active, role,
+                                  role_reason, document, version, created_at, updated_at)
+            SELECT {tenant}, ('10000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid, '{CONNECTION}',
+                   gen_random_uuid(), n, n, true, 'member', '', '{{}}', 1, now(), now() FROM {numbers}
+            RETURNING tenant_id, connection_id, id
+        )
+        INSERT INTO group_members (tenant_id, connection_id, group_id, account_id)
+        SELECT tenant_id, connection_id, tenant_id, id FROM made;"
+    )
+}
+
+/// `NAMED` ids all over the large group, as an argument.
+fn named() -> String {
+    let ids = (0..NAMED).map(|n| format!("10000000-0000-0000-0000-{:012x}", 1 + n * (LARGE / NAMED)));
+    format!("'{{{}}}'::uuid[]", ids.collect::<Vec<_>>().join(","))
+}
+
+/// What this transaction has read of accounts and memberships by now.
+async fn rows_read(database: &mut PgConnection) -> i64 {
+    let query = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+                 WHERE relname IN ('accounts', 'group_members')";
+    sqlx::query_scalar(query).fetch_one(database).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_plan_made_for_small_groups_serves_a_large_one() {
+    harness::gateway_process::migrated().await;
+    let mut database = superuser().await;
+    let mut tx = database.begin().await.unwrap();
+    // Rows without what their keys point to: all of it is rolled back.
+    run(&mut tx, "SET LOCAL session_replication_role = replica; SET LOCAL plan_cache_mode = force_generic_plan").await;
+    let small = accounts_in_a_group("of.tenant", "of, generate_series(of.first, of.first + 4) AS n");
+    let tenants = "SELECT gen_random_uuid() AS tenant, t * 5 AS first FROM generate_series(2000, 3000) AS t";
+    run(&mut tx, &format!("WITH of AS ({tenants}), {}", small.strip_prefix("WITH ").unwrap())).await;
+    run(&mut tx, "ANALYZE accounts, group_members").await;
+    run(&mut tx, &format!("SET LOCAL ROLE gate_tenant; SET LOCAL app.tenant_id = '{TENANT}'")).await;
+    let statements = [
+        ("accounts::by_ids", format!("'{CONNECTION}'")),
+        ("members::add", format!("'{CONNECTION}', '{TENANT}'")),
+        ("members::remove", format!("'{TENANT}'")),
+    ];
+    let call = |name: &str, first: &str, ids: &str| {
+        let groups = if name == "members::remove" { ", '{}'" } else { "" };
+        format!(r#"EXECUTE "{name}" ({first}, {ids}{groups})"#)
+    };
+    for (name, first) in &statements {
+        run(&mut tx, &format!(r#"PREPARE "{name}" AS {}"#, statement(name))).await;
+        run(&mut tx, &call(name, first, "'{}'")).await;
+    }
+    run(&mut tx, "RESET ROLE").await;
+    let large = format!("generate_series(1, {LARGE}) AS n");
+    run(&mut tx, &accounts_in_a_group(&format!("'{TENANT}'::uuid"), &large)).await;
+    run(&mut tx, "SET LOCAL ROLE gate_tenant").await;
+
+    let mut read = Vec::new();
+    for (name, first) in &statements {
+        let before = rows_read(&mut tx).await;
+        run(&mut tx, &call(name, first, &named())).await;
+        read.push((name, rows_read(&mut tx).await - before));
+    }
+    assert!(read.iter().all(|(_, rows)| (1..=i64::from(3 * NAMED)).contains(rows)), "rows read: {read:?}");
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM group_members").fetch_one(&mut *tx).await.unwrap();
+    assert_eq!(left, i64::from(LARGE - NAMED), "they were found, and went");
+    tx.rollback().await.unwrap();
+}
