@@ -10,6 +10,7 @@ mod hostile;
 mod limits;
 mod log;
 mod nesting;
+mod outage;
 mod passwords;
 mod plans;
 mod search;

@@ -71,7 +71,8 @@ pub(crate) fn new(
 pub(crate) async fn take(pool: &Pool) -> Result<Kept> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place where a connection is taken")]
     pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => error.into(),
+        // Whatever came instead of a greeting, there is no connection.
+        PoolError::Backend(error) => Error::Unavailable(error),
         PoolError::Closed => sqlx::Error::PoolClosed.into(),
         _ => sqlx::Error::PoolTimedOut.into(),
     })
