@@ -112,10 +112,12 @@ pub async fn touch(tx: &mut TenantTx, id: GroupId) -> Result<()> {
 pub async fn lock_around(tx: &mut TenantTx, connection: ConnectionId, member: Uuid) -> Result<()> {
     sqlx::query!(
         "-- groups::lock_around
-         SELECT g.id FROM groups g WHERE g.connection_id = $1 AND g.id IN (
-             SELECT $2 UNION ALL SELECT group_id FROM group_members WHERE account_id = $2
-             UNION ALL SELECT group_id FROM group_groups WHERE member_id = $2)
-         ORDER BY g.id FOR NO KEY UPDATE",
+         SELECT g.id FROM (
+             SELECT $2 AS id UNION SELECT group_id FROM group_members WHERE account_id = $2
+             UNION SELECT group_id FROM group_groups WHERE member_id = $2 ORDER BY 1
+         ) AS around
+         CROSS JOIN LATERAL (
+             SELECT id FROM groups WHERE connection_id = $1 AND id = around.id FOR NO KEY UPDATE) AS g",
         connection.0,
         member
     )

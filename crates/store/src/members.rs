@@ -170,7 +170,7 @@ pub async fn of_accounts(tx: &mut TenantTx, accounts: &[Uuid]) -> Result<Vec<Mem
                EXISTS (SELECT FROM group_groups n WHERE n.member_id = m.group_id) AS "nested!"
         FROM unnest($1::uuid[]) AS a (id)
         CROSS JOIN LATERAL (SELECT group_id FROM group_members WHERE account_id = a.id ORDER BY group_id LIMIT 1000) AS m
-        JOIN groups g ON g.id = m.group_id
+        CROSS JOIN LATERAL (SELECT display_name FROM groups WHERE id = m.group_id LIMIT 1) AS g
         ORDER BY 1, 2"#,
         accounts
     )
@@ -222,10 +222,14 @@ async fn above(tx: &mut TenantTx, direct: &[Membership]) -> Result<HashMap<Group
         WITH RECURSIVE up (id) AS (
             SELECT s.id FROM unnest($1::uuid[]) AS s (id)
             UNION
-            SELECT n.group_id FROM up JOIN group_groups n ON n.member_id = up.id
+            SELECT n.group_id FROM up
+            CROSS JOIN LATERAL (SELECT group_id FROM group_groups WHERE member_id = up.id LIMIT $2) AS n
         )
         SELECT n.member_id, n.group_id, g.display_name
-        FROM up JOIN group_groups n ON n.member_id = up.id JOIN groups g ON g.id = n.group_id LIMIT $2"#,
+        FROM up
+        CROSS JOIN LATERAL (SELECT member_id, group_id FROM group_groups WHERE member_id = up.id LIMIT $2) AS n
+        CROSS JOIN LATERAL (SELECT display_name FROM groups WHERE id = n.group_id LIMIT 1) AS g
+        LIMIT $2"#,
         &start.into_iter().collect::<Vec<_>>(),
         MOST_NESTINGS
     )

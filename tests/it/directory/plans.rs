@@ -4,6 +4,7 @@ use super::*;
 use harness::customer::superuser;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::{fs, path::Path};
+use store::prepared;
 
 /// More than what is read, whatever the plan, where each row is looked up.
 const LARGE: u32 = 5_000;
@@ -28,7 +29,7 @@ async fn run(database: &mut PgConnection, statements: &str) {
     sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(database).await.unwrap();
 }
 
-/// An account of `tenant` for each number, all in the tenant's group.
+/// An account of `tenant` for each number, in the tenant's group and in one of its own.
 fn accounts_in_a_group(tenant: &str, numbers: &str) -> String {
     format!(
         "WITH made AS (
@@ -38,8 +39,12 @@ fn accounts_in_a_group(tenant: &str, numbers: &str) -> String {
                    gen_random_uuid(), n, n, true, 'member', '', '{{}}', 1, now(), now() FROM {numbers}
             RETURNING tenant_id, connection_id, id
         )
+        , groups_made AS (
+            INSERT INTO groups (tenant_id, id, connection_id, display_name, display_name_key, version, created_at, updated_at)
+            SELECT tenant_id, id, connection_id, id, id, 1, now(), now() FROM made
+        )
         INSERT INTO group_members (tenant_id, connection_id, group_id, account_id)
-        SELECT tenant_id, connection_id, tenant_id, id FROM made;"
+        SELECT tenant_id, connection_id, unnest(ARRAY[tenant_id, id]), id FROM made;"
     )
 }
 
@@ -49,10 +54,10 @@ fn named() -> String {
     format!("'{{{}}}'::uuid[]", ids.collect::<Vec<_>>().join(","))
 }
 
-/// What this transaction has read of accounts and memberships by now.
+/// What this transaction has read of accounts, groups and memberships by now.
 async fn rows_read(database: &mut PgConnection) -> i64 {
     let query = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
-                 WHERE relname IN ('accounts', 'group_members')";
+                 WHERE relname IN ('accounts', 'groups', 'group_members', 'group_groups')";
     sqlx::query_scalar(query).fetch_one(database).await.unwrap()
 }
 
@@ -63,23 +68,23 @@ async fn a_plan_made_for_small_groups_serves_a_large_one() {
     let mut tx = database.begin().await.unwrap();
     // Rows without what their keys point to: all of it is rolled back.
     run(&mut tx, "SET LOCAL session_replication_role = replica; SET LOCAL plan_cache_mode = force_generic_plan").await;
+    run(&mut tx, prepared::SETTINGS).await;
     let small = accounts_in_a_group("of.tenant", "of, generate_series(of.first, of.first + 4) AS n");
     let tenants = "SELECT gen_random_uuid() AS tenant, t * 5 AS first FROM generate_series(2000, 3000) AS t";
     run(&mut tx, &format!("WITH of AS ({tenants}), {}", small.strip_prefix("WITH ").unwrap())).await;
-    run(&mut tx, "ANALYZE accounts, group_members").await;
+    run(&mut tx, "ANALYZE accounts, groups, group_members").await;
     run(&mut tx, &format!("SET LOCAL ROLE gate_tenant; SET LOCAL app.tenant_id = '{TENANT}'")).await;
     let statements = [
-        ("accounts::by_ids", format!("'{CONNECTION}'")),
-        ("members::add", format!("'{CONNECTION}', '{TENANT}'")),
-        ("members::remove", format!("'{TENANT}'")),
+        ("accounts::by_ids", format!("'{CONNECTION}', IDS")),
+        ("members::of_accounts", "IDS".to_owned()),
+        ("members::add", format!("'{CONNECTION}', '{TENANT}', IDS")),
+        ("members::remove", format!("'{TENANT}', IDS, '{{}}'")),
     ];
-    let call = |name: &str, first: &str, ids: &str| {
-        let groups = if name == "members::remove" { ", '{}'" } else { "" };
-        format!(r#"EXECUTE "{name}" ({first}, {ids}{groups})"#)
-    };
-    for (name, first) in &statements {
+    let call =
+        |name: &str, arguments: &str, ids: &str| format!(r#"EXECUTE "{name}" ({})"#, arguments.replace("IDS", ids));
+    for (name, arguments) in &statements {
         run(&mut tx, &format!(r#"PREPARE "{name}" AS {}"#, statement(name))).await;
-        run(&mut tx, &call(name, first, "'{}'")).await;
+        run(&mut tx, &call(name, arguments, "'{}'")).await;
     }
     run(&mut tx, "RESET ROLE").await;
     let large = format!("generate_series(1, {LARGE}) AS n");
@@ -87,13 +92,13 @@ async fn a_plan_made_for_small_groups_serves_a_large_one() {
     run(&mut tx, "SET LOCAL ROLE gate_tenant").await;
 
     let mut read = Vec::new();
-    for (name, first) in &statements {
+    for (name, arguments) in &statements {
         let before = rows_read(&mut tx).await;
-        run(&mut tx, &call(name, first, &named())).await;
+        run(&mut tx, &call(name, arguments, &named())).await;
         read.push((name, rows_read(&mut tx).await - before));
     }
     assert!(read.iter().all(|(_, rows)| (1..=i64::from(3 * NAMED)).contains(rows)), "rows read: {read:?}");
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM group_members").fetch_one(&mut *tx).await.unwrap();
-    assert_eq!(left, i64::from(LARGE - NAMED), "they were found, and went");
+    assert_eq!(left, i64::from(2 * LARGE - NAMED), "they were found, and went");
     tx.rollback().await.unwrap();
 }
