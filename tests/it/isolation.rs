@@ -20,11 +20,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use store::scim_tokens::TokenKind;
 
 /// What answers anybody. A route that is not here needs a credential.
-const PUBLIC: [(&str, &str, Access); 11] = [
+const PUBLIC: [(&str, &str, Access); 12] = [
     ("get", "/", Access::Public),
     ("get", "/t/{slug}", Access::Public),
     ("get", "/c/{cid}", Access::Public),
     ("get", "/c/{cid}/saml/metadata", Access::Public),
+    ("get", "/c/{cid}/saml/certificate", Access::Public),
     ("get", "/c/{cid}/saml/login", Access::Public),
     ("post", "/c/{cid}/saml/acs", Access::PublicCrossSite),
     ("get", "/.well-known/openid-configuration", Access::Public),

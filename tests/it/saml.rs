@@ -12,7 +12,7 @@ use harness::{
     sign_in::{code_of, parameter},
 };
 use reqwest::StatusCode;
-use saml::idp::IdentityProvider;
+use saml::idp::{IdentityProvider, IdpCertificate};
 use simulator::{
     directory::DirectoryUser,
     idp::{
@@ -218,6 +218,31 @@ async fn a_ticket_works_once_and_in_its_own_connection() {
 }
 
 #[tokio::test]
+async fn an_encrypted_assertion_is_opened_with_the_connections_own_key() {
+    let (acme, ann) = acme_with_ann().await;
+    let sibling = beside(&acme).await;
+    let certificate = async |customer: &Customer| {
+        let file = Browser::new().get(&customer.url("/saml/certificate")).await;
+        assert_eq!(file.header("content-disposition"), "attachment; filename=\"gatehouse.crt\"");
+        IdpCertificate::from_pem_or_base64(&file.text).unwrap().der().to_vec()
+    };
+    let (own, other) = (certificate(&acme).await, certificate(&sibling).await);
+    for sign in [Sign::Assertion, Sign::Response, Sign::Both] {
+        let waiting = acme.waiting(&ann).await;
+        let honest = waiting.honest().sign(sign);
+        let refused = [
+            honest.clone().encrypt_for(&other),
+            honest.clone().sign(Sign::Nothing).encrypt_for(&own),
+            honest.clone().encrypt_for(&own).tamper("aes256-gcm", "aes128-gcm"),
+        ];
+        for response in &refused[..if sign == Sign::Assertion { 3 } else { 2 }] {
+            waiting.is_refused(&waiting.signed(response), "GH-SAML-601").await;
+        }
+        waiting.gets_in(&waiting.signed(&honest.encrypt_for(&own))).await;
+    }
+}
+
+#[tokio::test]
 async fn an_unsolicited_response_is_sent_back_to_the_application() {
     let (acme, ann) = acme_with_ann().await;
     let waiting = acme.waiting(&ann).await;
@@ -404,6 +429,8 @@ async fn the_metadata_says_what_an_identity_provider_needs() {
         &format!("entityID=\"{}\"", acme.url("")),
         &format!("bindings:HTTP-POST\" Location=\"{}\"", acme.url("/saml/acs")),
         "<md:KeyDescriptor use=\"signing\">",
+        "<md:KeyDescriptor use=\"encryption\">",
+        "<md:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#aes256-gcm\">",
         "<ds:X509Certificate>MII",
         "AuthnRequestsSigned=\"true\" WantAssertionsSigned=\"true\"",
         "nameid-format:emailAddress</md:NameIDFormat>",

@@ -75,6 +75,7 @@ fn table() -> Vec<Entry> {
         route!(get "/t/{slug}" Public => login::tenant),
         route!(get "/c/{cid}" Public => metadata::get),
         route!(get "/c/{cid}/saml/metadata" Public => metadata::get),
+        route!(get "/c/{cid}/saml/certificate" Public => metadata::certificate),
         route!(get "/c/{cid}/saml/login" Public => login::get),
         route!(post "/c/{cid}/saml/acs" PublicCrossSite => acs::post),
         route!(get "/c/{cid}/saml/finish" Browser => finish::get),

@@ -84,7 +84,7 @@ codes! {
     /// One element declares too many namespaces.
     TooManyNamespaces "304" UNREADABLE REPORT;
     /// One text or attribute value is too long.
-    TextTooLong "305" UNREADABLE "Send shorter attribute values; pictures and long lists do not belong in a sign-in.";
+    TextTooLong "305" UNREADABLE "Send shorter attribute values and, where the assertion is encrypted, fewer groups; pictures and long lists do not belong in a sign-in.";
     /// A namespace is a relative URI, which makes canonicalization void.
     RelativeNamespace "306" UNREADABLE REPORT;
     /// The answer is not well-formed XML.
@@ -158,14 +158,26 @@ codes! {
     /// The signature could not be processed.
     SignatureUnprocessable "506" UNTRUSTED REPORT;
 
-    /// The assertion is encrypted, which is not supported yet.
-    AssertionEncrypted "601" ENCRYPTED
-        "Switch assertion encryption off for now: in Okta set \"Assertion Encryption\" to \"Unencrypted\", in Entra \
-         deactivate \"Token encryption\".";
-    /// The NameID is encrypted, which is not supported yet.
-    NameIdEncrypted "602" ENCRYPTED "Switch NameID encryption off for now in the identity provider.";
-    /// An attribute is encrypted, which is not supported yet.
-    AttributeEncrypted "603" ENCRYPTED "Switch attribute encryption off for now in the identity provider.";
+    /// What was encrypted could not be opened, or nothing acceptable was in it.
+    Undecryptable "601" ENCRYPTED
+        "Upload the current encryption certificate of this connection, which stands in its metadata, to the identity \
+         provider (Okta: \"Encryption Certificate\"; Entra: \"Token encryption\"). If it has that one, see that the \
+         assertion is signed with SHA256 by a certificate that this connection has; what is wrong with it is only told \
+         where the response is signed as well (Okta: \"Response\"; Entra: \"Sign SAML response and assertion\").";
+    /// What is encrypted is not built as the standard says.
+    EncryptionContent "602" UNREADABLE REPORT;
+    /// An attribute is encrypted on its own.
+    AttributeEncrypted "603" ENCRYPTED
+        "Encrypt the whole assertion instead of single attributes in the identity provider.";
+    /// The encryption algorithm is not on the list.
+    EncryptionAlgorithm "604" ENCRYPTED
+        "Set the encryption algorithm to AES256-GCM, or to AES256-CBC, and the key transport to RSA-OAEP with SHA-1 for \
+         digest and mask, or with SHA-256 for both (Okta: \"Encryption Algorithm\" and \"Key Transport Algorithm\"; \
+         Keycloak: digest method and mask generation function of the key transport).";
+    /// The connection has no key for what is encrypted.
+    DecryptionKeyMissing "605" ENCRYPTED
+        "Ask the vendor's support to make an encryption key for this connection, or switch encryption off in the \
+         identity provider.";
 
     /// A comment stands inside a text that says who the user is.
     CommentInText "701" UNTRUSTED FORGED;
@@ -304,12 +316,19 @@ pub struct Rejection {
     pub expected: Option<String>,
     /// What came instead; it is written by whoever sent the response.
     pub received: Option<String>,
+    /// Whether the identity provider's signature was good, so that no stranger brought this about.
+    pub is_proven: bool,
 }
 
 impl Rejection {
     /// A refusal where the code says everything.
     pub fn new(code: Code) -> Self {
-        Self { code, expected: None, received: None }
+        Self { code, expected: None, received: None, is_proven: false }
+    }
+
+    /// The same of a response that the identity provider signed.
+    pub fn of_proven(self) -> Self {
+        Self { is_proven: true, ..self }
     }
 
     /// Adds what would have been accepted, bounded and escaped.

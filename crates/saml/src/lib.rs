@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice, clippy::panic, clippy::expect_used))]
 
 pub mod code;
+pub mod decryption;
 pub mod idp;
 pub mod request;
 pub mod response;
@@ -15,6 +16,7 @@ pub mod sp;
 
 mod algorithm;
 mod bytes;
+mod encrypted;
 mod idp_metadata;
 mod instant;
 mod meaning;

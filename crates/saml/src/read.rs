@@ -5,6 +5,8 @@
 //! is the only reader; the tests compare it with samael's.
 
 use crate::code::{Code, Rejection};
+use crate::decryption::DecryptionKey;
+use crate::encrypted;
 use crate::instant;
 use crate::response::{Attribute, NameId};
 use crate::text;
@@ -97,7 +99,7 @@ pub(crate) fn status(document: &Document<'_>, response: NodeId) -> Result<(), Re
 }
 
 /// Reads the Assertion element; a missing mandatory part is refused here, a wrong one by the meaning step.
-pub(crate) fn assertion(document: &Document<'_>, node: NodeId) -> Result<Assertion, Rejection> {
+pub(crate) fn assertion(document: &Document<'_>, node: NodeId, keys: &[DecryptionKey]) -> Result<Assertion, Rejection> {
     let issuer = xml::named(document, node, ASSERTION, "Issuer").next();
     let issuer = issuer.ok_or_else(|| Rejection::new(Code::AssertionIssuer).received("nothing"))?;
     let subject = xml::named(document, node, ASSERTION, "Subject").next().ok_or(Code::SubjectMissing)?;
@@ -107,7 +109,7 @@ pub(crate) fn assertion(document: &Document<'_>, node: NodeId) -> Result<Asserti
         version: owned(document, node, "Version").unwrap_or_default(),
         issue_instant: instant::required(xml::attribute(document, node, "IssueInstant"), "IssueInstant")?,
         issuer: text::whole(document, issuer)?,
-        name_id: name_id(document, subject)?,
+        name_id: name_id(document, subject, keys)?,
         confirmations: confirmations(document, subject)?,
         conditions: self::conditions(document, conditions)?,
         statements: statements(document, node)?,
@@ -115,15 +117,30 @@ pub(crate) fn assertion(document: &Document<'_>, node: NodeId) -> Result<Asserti
     })
 }
 
-fn name_id(document: &Document<'_>, subject: NodeId) -> Result<NameId, Rejection> {
-    if xml::named(document, subject, ASSERTION, "EncryptedID").next().is_some() {
-        return Err(Code::NameIdEncrypted.into());
-    }
-    let mut names = xml::named(document, subject, ASSERTION, "NameID");
+/// The subject's one NameID, encrypted or not (core 2.4.1). An encrypted one was signed with all around it, so whoever
+/// changed it is found out before it is opened.
+fn name_id(document: &Document<'_>, subject: NodeId, keys: &[DecryptionKey]) -> Result<NameId, Rejection> {
+    let plain = xml::named(document, subject, ASSERTION, "NameID");
+    let sealed = xml::named(document, subject, ASSERTION, "EncryptedID");
+    let mut names = plain.chain(sealed);
     let node = names.next().ok_or(Code::NameIdMissing)?;
     if names.next().is_some() {
         return Err(Rejection::new(Code::AssertionContent).received("a repeated NameID"));
     }
+    if xml::is(document, node, ASSERTION, "NameID") {
+        return plain_name_id(document, node);
+    }
+    let text = encrypted::open(document, node, keys)?;
+    let opened = xml::parse(&text).map_err(|_| Code::Undecryptable)?;
+    let root = opened.document_element().ok_or(Code::Undecryptable)?;
+    let mut elements = xml::elements(&opened, root);
+    match (elements.next(), elements.next()) {
+        (Some((node, element)), None) if element.matches_name_ns(ASSERTION, "NameID") => plain_name_id(&opened, node),
+        _ => Err(Code::Undecryptable.into()),
+    }
+}
+
+fn plain_name_id(document: &Document<'_>, node: NodeId) -> Result<NameId, Rejection> {
     let value = text::whole(document, node)?;
     if value.is_empty() || value.len() > MAX_NAME_ID || value.contains(char::is_control) {
         return Err(Rejection::new(Code::NameIdInvalid)

@@ -3,12 +3,15 @@
 
 use crate::algorithm::Sha1;
 use crate::code::{Code, Rejection};
+use crate::decryption::DecryptionKey;
 use crate::idp::IdentityProvider;
+use crate::shape::{Assertion, Content};
 use crate::sp::ServiceProvider;
 use crate::xml::{self, ASSERTION};
-use crate::{bytes, meaning, read, shape, signature, structure, text, transport};
+use crate::{bytes, encrypted, meaning, read, shape, signature, structure, text, transport};
 use std::fmt;
 use time::{Duration, OffsetDateTime};
+use uppsala::{Document, NodeId};
 
 /// How long the SAMLResponse form field may be.
 pub const MAX_RESPONSE_BYTES: usize = 256 * 1024;
@@ -26,6 +29,8 @@ pub struct Expected<'a> {
     pub skew: Duration,
     /// Whether this connection still accepts SHA-1.
     pub allow_sha1: bool,
+    /// The keys for what is encrypted; several while one replaces another.
+    pub decryption_keys: &'a [DecryptionKey],
 }
 
 /// The subject's name (core 2.2.2); its value is personal data and not printed by `Debug`.
@@ -77,33 +82,92 @@ impl fmt::Debug for VerifiedAssertion {
     }
 }
 
-/// Verifies the SAMLResponse form field as it was received: steps 1 to 5, 7 and 8 of the pipeline.
+/// Verifies the SAMLResponse form field as it was received: steps 1 to 8 of the pipeline.
 pub fn verify(saml_response: &str, expected: &Expected<'_>) -> Result<VerifiedAssertion, Rejection> {
     let decoded = transport::decode(saml_response, MAX_RESPONSE_BYTES)?;
     let source = bytes::text(&decoded)?;
     structure::scan(source)?;
     let document = xml::parse(source).map_err(|_| Code::Malformed)?;
-    let sha1 = if expected.allow_sha1 { Sha1::Allowed } else { Sha1::Refused };
-    let shape = shape::check(&document, sha1)?;
-    let verified = signature::verify(&document, source, &shape, expected.idp)?;
-    text::no_comments(&document, shape.response)?;
+    let shape = shape::check(&document, sha1(expected))?;
+    let signatures = shape.signatures();
+    match (&shape.content, signatures.is_empty()) {
+        (Content::Assertion(_), true) => return Err(Code::Unsigned.into()),
+        (Content::Encrypted, true) => {}
+        (_, false) => signature::verify(&document, source, signatures, expected.idp)?,
+    }
 
-    // From here on only the verified bytes count. Where the Response itself is not signed, its own fields can only be
-    // read from the received document: they may refuse, but never grant.
-    let canonical = xml::parse(&verified.text).map_err(|_| Code::SignatureUnprocessable)?;
-    let root = canonical.document_element().ok_or(Code::SignatureUnprocessable)?;
-    let (response_tree, response) = if verified.is_response { (&canonical, root) } else { (&document, shape.response) };
-    let assertion = if verified.is_response {
-        xml::named(&canonical, root, ASSERTION, "Assertion").next().ok_or(Code::AssertionMissing)?
-    } else {
-        root
+    // From here on only verified bytes count. Where the Response itself is not signed, its own fields can only be read
+    // from the received document: they may refuse, but never grant.
+    let is_signed = shape.signature.is_some();
+    let canonical = shape.signature.map(|signature| signature::canonical(&document, shape.response, Some(&signature)));
+    let canonical = canonical.transpose()?;
+    let canonical = canonical.as_deref().map(xml::parse).transpose().map_err(|_| Code::SignatureUnprocessable)?;
+    let response_tree = canonical.as_ref().unwrap_or(&document);
+    let response = response_tree.document_element().ok_or(Code::SignatureUnprocessable)?;
+    let own_text = match &shape.content {
+        Content::Assertion(Assertion { node, signature: Some(signature) }) => {
+            Some(signature::canonical(&document, *node, Some(signature))?)
+        }
+        Content::Assertion(_) => None,
+        Content::Encrypted => {
+            let mut holders = xml::named(response_tree, response, ASSERTION, "EncryptedAssertion");
+            let holder = holders.next().ok_or(Code::SignatureUnprocessable)?;
+            Some(opened(response_tree, holder, is_signed, expected)?)
+        }
     };
+    text::no_comments(&document, shape.response).map_err(Rejection::of_proven)?;
+    let own_tree = own_text.as_deref().map(xml::parse).transpose().map_err(|_| Code::SignatureUnprocessable)?;
+    let (tree, assertion) = match &own_tree {
+        Some(tree) => (tree, tree.document_element()),
+        None => (response_tree, xml::named(response_tree, response, ASSERTION, "Assertion").next()),
+    };
+    let assertion = assertion.ok_or(Code::AssertionMissing)?;
+    judge((response_tree, response), (tree, assertion), is_signed, expected).map_err(Rejection::of_proven)
+}
 
+/// Steps 7 and 8, on what is proven.
+fn judge(
+    (response_tree, response): (&Document<'_>, NodeId),
+    (tree, assertion): (&Document<'_>, NodeId),
+    is_signed: bool,
+    expected: &Expected<'_>,
+) -> Result<VerifiedAssertion, Rejection> {
     read::status(response_tree, response)?;
     let response = read::response(response_tree, response)?;
-    let assertion = read::assertion(&canonical, assertion)?;
-    let accepted = meaning::judge(&response, verified.is_response, &assertion, expected)?;
+    let assertion = read::assertion(tree, assertion, expected.decryption_keys)?;
+    let accepted = meaning::judge(&response, is_signed, &assertion, expected)?;
     Ok(VerifiedAssertion { assertion, accepted })
+}
+
+fn sha1(expected: &Expected<'_>) -> Sha1 {
+    if expected.allow_sha1 { Sha1::Allowed } else { Sha1::Refused }
+}
+
+/// Step 6: the canonical bytes of an assertion that was encrypted.
+///
+/// Where no signature covers the ciphertext, a stranger may have changed it to learn from the answer what is inside:
+/// whatever is wrong with the plaintext, the answer is the same.
+fn opened(
+    document: &Document<'_>,
+    holder: NodeId,
+    is_covered: bool,
+    expected: &Expected<'_>,
+) -> Result<String, Rejection> {
+    let plain = encrypted::open(document, holder, expected.decryption_keys)?;
+    let proven = proven(&plain, is_covered, expected);
+    if is_covered { proven } else { proven.map_err(|_| Code::Undecryptable.into()) }
+}
+
+fn proven(plain: &str, is_covered: bool, expected: &Expected<'_>) -> Result<String, Rejection> {
+    let document = xml::parse(plain).map_err(|_| Code::Malformed)?;
+    let assertion = shape::opened(&document, sha1(expected))?;
+    match assertion.signature {
+        Some(signature) => signature::verify(&document, plain, vec![signature], expected.idp)?,
+        None if is_covered => {}
+        None => return Err(Code::Unsigned.into()),
+    }
+    text::no_comments(&document, assertion.node)?;
+    signature::canonical(&document, assertion.node, assertion.signature.as_ref())
 }
 
 impl VerifiedAssertion {

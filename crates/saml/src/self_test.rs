@@ -73,6 +73,7 @@ pub fn self_test() -> Result<(), SelfTestError> {
 fn judge(xml: &str, signer: &Signer) -> Result<(), Rejection> {
     let (sp, idp) = (forge::service_provider(), forge::identity_provider([signer]));
     let Ok(idp) = idp else { return Err(Code::CertificateMissing.into()) };
-    let expected = Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false };
+    let expected =
+        Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false, decryption_keys: &[] };
     verify(&forge::encode(xml), &expected).map(|_| ())
 }

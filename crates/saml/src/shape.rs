@@ -9,18 +9,37 @@ use crate::xml::{self, ASSERTION, ENCRYPTION, PROTOCOL, SIGNATURE};
 use std::collections::HashSet;
 use uppsala::{Document, Element, NodeId, NodeKind};
 
-/// A Response of the one accepted shape, with at least one signature.
+/// A Response of the one accepted shape.
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) response: NodeId,
-    pub(crate) response_signature: Option<Signed>,
-    pub(crate) assertion_signature: Option<Signed>,
+    pub(crate) signature: Option<Signed>,
+    pub(crate) content: Content,
+}
+
+/// The one assertion of a Response.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content {
+    Assertion(Assertion),
+    /// An EncryptedAssertion, which is opened once what surrounds it is verified.
+    Encrypted,
+}
+
+/// An Assertion of the one accepted shape.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Assertion {
+    pub(crate) node: NodeId,
+    pub(crate) signature: Option<Signed>,
 }
 
 impl Shape {
     /// The signatures that are there, the outer one first.
-    pub(crate) fn signatures(&self) -> impl Iterator<Item = &Signed> {
-        self.response_signature.iter().chain(&self.assertion_signature)
+    pub(crate) fn signatures(&self) -> Vec<Signed> {
+        let inner = match &self.content {
+            Content::Assertion(assertion) => assertion.signature,
+            Content::Encrypted => None,
+        };
+        self.signature.into_iter().chain(inner).collect()
     }
 }
 
@@ -34,31 +53,48 @@ pub(crate) fn check(document: &Document<'_>, sha1: Sha1) -> Result<Shape, Reject
             .received(&xml::display_name(root)));
     }
     every_element(document, response)?;
-    let assertion = response_content(document, response)?;
-    assertion_content(document, assertion)?;
-
-    let response_signature = signature_of(document, response, sha1)?;
-    let assertion_signature = signature_of(document, assertion, sha1)?;
-    if response_signature.is_none() && assertion_signature.is_none() {
-        return Err(Code::Unsigned.into());
-    }
-    Ok(Shape { response, response_signature, assertion_signature })
+    let content = response_content(document, response)?;
+    let signature = signature_of(document, response, sha1)?;
+    let content = match content {
+        Content::Assertion(Assertion { node, .. }) => Content::Assertion(assertion(document, node, sha1)?),
+        encrypted => encrypted,
+    };
+    Ok(Shape { response, signature, content })
 }
 
-/// Rules for every element, wherever it stands.
-fn every_element(document: &Document<'_>, response: NodeId) -> Result<(), Rejection> {
+/// Checks what was encrypted: a root of our own with an Assertion and nothing else in it.
+pub(crate) fn opened(document: &Document<'_>, sha1: Sha1) -> Result<Assertion, Rejection> {
+    let holder = document.document_element().ok_or(Code::Malformed)?;
+    every_element(document, holder)?;
+    only_elements(document, holder, Code::AssertionContent)?;
+    let mut children = xml::elements(document, holder);
+    match (children.next(), children.next()) {
+        (Some((node, element)), None) if element.matches_name_ns(ASSERTION, "Assertion") => {
+            assertion(document, node, sha1)
+        }
+        _ => Err(Code::AssertionMissing.into()),
+    }
+}
+
+fn assertion(document: &Document<'_>, node: NodeId, sha1: Sha1) -> Result<Assertion, Rejection> {
+    assertion_content(document, node)?;
+    Ok(Assertion { node, signature: signature_of(document, node, sha1)? })
+}
+
+/// Rules for every element, wherever it stands; `holder` is the root, in which the assertion stands.
+fn every_element(document: &Document<'_>, holder: NodeId) -> Result<(), Rejection> {
     let mut ids = HashSet::new();
-    for node in std::iter::once(response).chain(document.descendants(response)) {
+    for node in std::iter::once(holder).chain(document.descendants(holder)) {
         let Some(element) = document.element(node) else { continue };
         let parent = document.parent(node);
         unique_id(element, &mut ids)?;
         // Compared without the namespace on purpose: a look-alike in a foreign namespace is as suspicious.
         match &*element.name.local_name {
-            "Response" if node != response => return Err(misplaced(Code::Misplaced, element)),
-            "Assertion" | "EncryptedAssertion" if parent != Some(response) => {
+            "Response" if node != holder => return Err(misplaced(Code::Misplaced, element)),
+            "Assertion" | "EncryptedAssertion" if parent != Some(holder) => {
                 return Err(misplaced(Code::Misplaced, element));
             }
-            "Signature" if !holds_signature(document, response, parent) => {
+            "Signature" if !holds_signature(document, holder, parent) => {
                 return Err(misplaced(Code::SignatureMisplaced, element));
             }
             _ => {}
@@ -67,10 +103,10 @@ fn every_element(document: &Document<'_>, response: NodeId) -> Result<(), Reject
     Ok(())
 }
 
-fn holds_signature(document: &Document<'_>, response: NodeId, parent: Option<NodeId>) -> bool {
+fn holds_signature(document: &Document<'_>, holder: NodeId, parent: Option<NodeId>) -> bool {
     parent.is_some_and(|parent| {
-        parent == response
-            || (xml::is(document, parent, ASSERTION, "Assertion") && document.parent(parent) == Some(response))
+        parent == holder
+            || (xml::is(document, parent, ASSERTION, "Assertion") && document.parent(parent) == Some(holder))
     })
 }
 
@@ -106,19 +142,18 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|character| letter(character) || character.is_numeric() || matches!(character, '-' | '.'))
 }
 
-/// core 3.2.2 and 3.3.3; gives back the one assertion.
-fn response_content(document: &Document<'_>, response: NodeId) -> Result<NodeId, Rejection> {
+/// core 3.2.2 and 3.3.3; gives back the one assertion, whose own content is not looked at.
+fn response_content(document: &Document<'_>, response: NodeId) -> Result<Content, Rejection> {
     if xml::attribute(document, response, "ID").is_none() {
         return Err(Rejection::new(Code::IdInvalid).expected("ID of the Response").received("nothing"));
     }
     only_elements(document, response, Code::ResponseContent)?;
     let (mut assertions, mut issuers, mut statuses, mut extensions) = (Vec::new(), 0, 0, 0);
-    let mut encrypted = 0;
     for (node, element) in xml::elements(document, response) {
         let namespace = element.name.namespace_uri.as_deref();
         match (namespace, &*element.name.local_name) {
-            (Some(ASSERTION), "Assertion") => assertions.push(node),
-            (Some(ASSERTION), "EncryptedAssertion") => encrypted += 1,
+            (Some(ASSERTION), "Assertion") => assertions.push(Content::Assertion(Assertion { node, signature: None })),
+            (Some(ASSERTION), "EncryptedAssertion") => assertions.push(Content::Encrypted),
             (Some(ASSERTION), "Issuer") => issuers += 1,
             (Some(PROTOCOL), "Status") => statuses += 1,
             (Some(PROTOCOL), "Extensions") => extensions += 1,
@@ -129,16 +164,11 @@ fn response_content(document: &Document<'_>, response: NodeId) -> Result<NodeId,
     if issuers > 1 || statuses > 1 || extensions > 1 {
         return Err(Rejection::new(Code::ResponseContent).received("a repeated Issuer, Status or Extensions"));
     }
-    if assertions.len() + encrypted > 1 {
-        return Err(Rejection::new(Code::AssertionRepeated)
-            .expected("1")
-            .received(&(assertions.len() + encrypted).to_string()));
+    if assertions.len() > 1 {
+        return Err(Rejection::new(Code::AssertionRepeated).expected("1").received(&assertions.len().to_string()));
     }
-    if encrypted == 1 {
-        return Err(Code::AssertionEncrypted.into());
-    }
-    match assertions.first() {
-        Some(assertion) => Ok(*assertion),
+    match assertions.pop() {
+        Some(assertion) => Ok(assertion),
         // An identity provider that refuses sends no assertion: what it says is more useful than what is missing.
         None => {
             read::status(document, response)?;

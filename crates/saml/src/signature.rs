@@ -1,9 +1,8 @@
-//! Step 5: verifies every signature with the connection's certificates, then gives back exactly the verified bytes.
+//! Step 5: verifies every signature with the connection's certificates, and gives back exactly the verified bytes.
 //! samael's crypto is never called: built without `xmlsec` it accepts anything.
 
 use crate::code::{Code, Rejection};
 use crate::idp::{self, IdentityProvider, IdpCertificate};
-use crate::shape::Shape;
 use crate::signature_shape::Signed;
 use crate::xml::{self, SIGNATURE};
 use bergshamra_c14n::C14nMode;
@@ -13,25 +12,16 @@ use bergshamra_keys::KeysManager;
 use bergshamra_xml::NodeSet;
 use uppsala::{Document, NodeId};
 
-/// The canonical bytes of the outermost signed element; only these are read afterwards.
-pub(crate) struct VerifiedText {
-    /// The canonical form, without comments and without the enveloped signature.
-    pub(crate) text: String,
-    /// Whether the element is the whole Response.
-    pub(crate) is_response: bool,
-}
-
-/// Verifies each signature that is there; all must be good.
+/// Verifies these signatures, which are all that the document has; all must be good.
 pub(crate) fn verify(
     document: &Document<'_>,
     source: &str,
-    shape: &Shape,
+    mut signatures: Vec<Signed>,
     idp: &IdentityProvider,
-) -> Result<VerifiedText, Rejection> {
+) -> Result<(), Rejection> {
     if idp.certificates.is_empty() {
         return Err(Code::CertificateMissing.into());
     }
-    let mut signatures: Vec<&Signed> = shape.signatures().collect();
     // The library reports in document order, which is the order of the node numbers of a parsed tree.
     signatures.sort_by_key(|signed| signed.signature.index());
 
@@ -43,7 +33,7 @@ pub(crate) fn verify(
             attempts.push(Attempt { certificate, results: results(document, source, certificate)? });
         }
         if signatures.iter().all(|signed| is_verified(&attempts, signed)) {
-            return canonical(document, shape);
+            return Ok(());
         }
     }
     let failed = signatures.iter().enumerate().find(|(_, signed)| !is_verified(&attempts, signed));
@@ -128,16 +118,14 @@ fn claimed_fingerprint(document: &Document<'_>, signature: NodeId) -> Option<Str
     idp::decode(document.element_text(certificate)?).ok().map(|der| idp::fingerprint(&der))
 }
 
-/// Exclusive canonical form of the outermost signed element: the same nodes that were digested, so no comments and
-/// not the enveloped signature.
-fn canonical(document: &Document<'_>, shape: &Shape) -> Result<VerifiedText, Rejection> {
-    let outer = shape.signatures().next().ok_or(Code::Unsigned)?;
-    let mut nodes = NodeSet::tree_without_comments(outer.parent, document);
-    nodes.remove_id(outer.signature);
-    for node in document.descendants(outer.signature) {
-        nodes.remove_id(node);
+/// Exclusive canonical form of an element that is proven, without comments and without its enveloped signature: the
+/// same nodes that were digested. Only these bytes are read afterwards.
+pub(crate) fn canonical(document: &Document<'_>, node: NodeId, signed: Option<&Signed>) -> Result<String, Rejection> {
+    let mut nodes = NodeSet::tree_without_comments(node, document);
+    if let Some(signed) = signed {
+        nodes.remove_id(signed.signature);
+        document.descendants(signed.signature).into_iter().for_each(|node| nodes.remove_id(node));
     }
     let bytes = bergshamra_c14n::canonicalize_doc::<&str>(document, C14nMode::Exclusive, Some(&nodes), &[]);
-    let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(Code::SignatureUnprocessable)?;
-    Ok(VerifiedText { text, is_response: outer.parent == shape.response })
+    bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(Code::SignatureUnprocessable.into())
 }

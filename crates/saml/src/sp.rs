@@ -26,7 +26,7 @@ pub enum KeyError {
     #[error("could not generate a signing key")]
     Generate(#[source] rcgen::Error),
     /// The private key is damaged or of another kind.
-    #[error("the signing key is not an RSA key of at least 2048 bits in PKCS#8")]
+    #[error("the key is not an RSA key of at least 2048 bits in PKCS#8")]
     PrivateKey,
     /// The certificate is damaged.
     #[error("the certificate of the signing key cannot be read")]
@@ -69,7 +69,7 @@ impl SpKey {
         parameters.distinguished_name.push(rcgen::DnType::CommonName, common_name);
         parameters.not_before = not_before;
         parameters.not_after = not_after;
-        parameters.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+        parameters.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature, rcgen::KeyUsagePurpose::KeyEncipherment];
         let certificate = parameters.self_signed(&pair).map_err(KeyError::Generate)?;
         Self::from_parts(pair.serialized_der(), certificate.der())
     }
@@ -102,16 +102,38 @@ impl SpKey {
     }
 }
 
-/// The metadata document of a connection (metadata 2.4.4), with every signing certificate that may be in use.
+/// What can be decrypted, the best first (metadata 2.4.1.1), with the hashes of RSA-OAEP where they can be chosen.
+const ENCRYPTION_METHODS: [(&str, &str); 8] = [
+    ("http://www.w3.org/2009/xmlenc11#aes256-gcm", ""),
+    ("http://www.w3.org/2009/xmlenc11#aes192-gcm", ""),
+    ("http://www.w3.org/2009/xmlenc11#aes128-gcm", ""),
+    ("http://www.w3.org/2001/04/xmlenc#aes256-cbc", ""),
+    ("http://www.w3.org/2001/04/xmlenc#aes192-cbc", ""),
+    ("http://www.w3.org/2001/04/xmlenc#aes128-cbc", ""),
+    (
+        "http://www.w3.org/2009/xmlenc11#rsa-oaep",
+        "<ds:DigestMethod xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" \
+         Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>\
+         <xenc11:MGF xmlns:xenc11=\"http://www.w3.org/2009/xmlenc11#\" \
+         Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha256\"/>",
+    ),
+    (
+        "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+        "<ds:DigestMethod xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" \
+         Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha1\"/>",
+    ),
+];
+
+/// The metadata document of a connection (metadata 2.4.4), with every certificate that may be in use, newest first: all
+/// of them may have signed a request, and the newest is to be encrypted for.
 pub fn metadata(sp: &ServiceProvider, certificates: &[&[u8]]) -> String {
-    let mut keys = String::new();
-    for certificate in certificates {
-        keys.push_str(&format!(
-            "<md:KeyDescriptor use=\"signing\"><ds:KeyInfo xmlns:ds=\"{SIGNATURE}\"><ds:X509Data><ds:X509Certificate>\
-             {}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
-            STANDARD.encode(certificate)
-        ));
-    }
+    let methods: String = ENCRYPTION_METHODS
+        .iter()
+        .map(|(uri, hashes)| format!("<md:EncryptionMethod Algorithm=\"{uri}\">{hashes}</md:EncryptionMethod>"))
+        .collect();
+    let signing = certificates.iter().map(|certificate| key_descriptor("signing", certificate, ""));
+    let encryption = certificates.first().map(|certificate| key_descriptor("encryption", certificate, &methods));
+    let keys: String = signing.chain(encryption).collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{entity_id}\">\
@@ -125,5 +147,20 @@ pub fn metadata(sp: &ServiceProvider, certificates: &[&[u8]]) -> String {
          </md:SPSSODescriptor></md:EntityDescriptor>\n",
         entity_id = xml::escape(&sp.entity_id),
         acs_url = xml::escape(&sp.acs_url),
+    )
+}
+
+/// A certificate as a file (RFC 7468 5).
+pub fn pem(certificate: &[u8]) -> String {
+    let text = STANDARD.encode(certificate);
+    let lines = text.as_bytes().chunks(64).map(|line| format!("{}\n", String::from_utf8_lossy(line)));
+    format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", lines.collect::<String>())
+}
+
+fn key_descriptor(usage: &str, certificate: &[u8], methods: &str) -> String {
+    format!(
+        "<md:KeyDescriptor use=\"{usage}\"><ds:KeyInfo xmlns:ds=\"{SIGNATURE}\"><ds:X509Data><ds:X509Certificate>\
+         {}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>{methods}</md:KeyDescriptor>",
+        STANDARD.encode(certificate)
     )
 }

@@ -13,7 +13,7 @@ const MAX_TEXT: usize = 64 * 1024;
 
 /// Refuses markup that no identity provider needs and shapes that make parsers slow.
 pub(crate) fn scan(text: &str) -> Result<(), Rejection> {
-    let mut rest = after_declaration(text)?;
+    let mut rest = without_declaration(text)?;
     if !rest.trim_start_matches(is_space).starts_with('<') {
         return Err(Code::NotXml.into());
     }
@@ -121,7 +121,7 @@ fn absolute(uri: &str) -> Result<(), Rejection> {
 }
 
 /// The XML declaration, when there is one, may say 1.0 and UTF-8 only.
-fn after_declaration(text: &str) -> Result<&str, Rejection> {
+pub(crate) fn without_declaration(text: &str) -> Result<&str, Rejection> {
     let Some(declaration) = text.strip_prefix("<?xml").filter(|rest| rest.starts_with(is_space)) else {
         return Ok(text);
     };

@@ -2,6 +2,7 @@
 
 mod accepts;
 mod attacks;
+mod decrypts;
 mod kit;
 mod limits;
 mod refuses;

@@ -1,6 +1,7 @@
 //! The identity provider: a directory of people, a page to sign in as one of them, and their provisioning.
 
 pub mod authn_request;
+mod encryption;
 pub mod keys;
 pub mod metadata;
 mod pages;

@@ -170,6 +170,7 @@ fn fields(desk: &Desk, connection: &Connection, output: &Output) -> Vec<(&'stati
         ("name_id_format", "Name ID format", json!("EmailAddress")),
         ("application_username", "Application username", json!("Email")),
         ("metadata_url", "Service provider metadata", json!(format!("{base}/saml/metadata"))),
+        ("certificate_url", "Encryption Certificate", json!(format!("{base}/saml/certificate"))),
         ("scim_base_url", "SCIM connector base URL", json!(format!("{base}/scim/v2"))),
         ("scim_token_url", "OAuth 2 token endpoint", json!(format!("{base}/oauth2/token"))),
         ("scim_unique_identifier", "Unique identifier field for users", json!("userName")),

@@ -3,7 +3,7 @@
 //! The identity provider posts from another site, where this site's Lax cookies are not sent. So no session begins
 //! here: the browser comes back by a redirect, with its cookie, to collect the result.
 
-use super::{identity::Identity, identity_provider, service_provider};
+use super::{decryption_keys, identity::Identity, identity_provider, service_provider};
 use crate::{
     app::{App, Inner},
     error::{Error, PageFailure},
@@ -27,6 +27,7 @@ use domain::{
 };
 use metrics::counter;
 use serde_json::json;
+use std::{pin::pin, time::Duration};
 use store::{
     connections,
     error::{Constraint, Error as StoreError},
@@ -35,7 +36,11 @@ use store::{
     sign_in_requests,
 };
 use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
 use url::form_urlencoded;
+
+/// How long it takes to refuse what could not be decrypted, whatever was wrong with it: more than any of the steps.
+const REFUSAL_TAKES: Duration = Duration::from_millis(100);
 
 /// `POST /c/{cid}/saml/acs` (bindings 3.5)
 pub async fn post(
@@ -74,11 +79,24 @@ async fn receive(
     let saml_response = form_field(headers, body)?;
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let keys = decryption_keys(app, &mut tx, connection).await?;
     tx.rollback().await?;
     let (sp, idp) = (service_provider(app, connection), identity_provider(&stored)?);
-    let expected =
-        Expected { sp: &sp, idp: &idp, now, skew: app.config.saml_clock_skew, allow_sha1: stored.allow_sha1 };
-    let assertion = response::verify(&saml_response, &expected)?;
+    let (skew, allow_sha1) = (app.config.saml_clock_skew, stored.allow_sha1);
+    // Begins here, so that the time that went by until it is needed counts.
+    let uniform = pin!(tokio::time::sleep(REFUSAL_TAKES));
+    // A message may cost RSA operations, and other requests must not wait for those of a stranger.
+    let verified = spawn_blocking(move || {
+        let expected = Expected { sp: &sp, idp: &idp, now, skew, allow_sha1, decryption_keys: &keys };
+        response::verify(&saml_response, &expected)
+    });
+    let assertion = match verified.await.context("a response is verified")? {
+        Err(rejection) if rejection.code == Code::Undecryptable => {
+            uniform.await;
+            return Err(rejection.into());
+        }
+        verified => verified?,
+    };
     keep(app, tenant, connection, &assertion, now).await
 }
 
@@ -105,12 +123,12 @@ async fn keep(
     assertion: &VerifiedAssertion,
     now: OffsetDateTime,
 ) -> Result<Secret, Error> {
-    let request_id = assertion.in_response_to().ok_or_else(|| Rejection::new(Code::Unsolicited))?;
+    let request_id = assertion.in_response_to().ok_or_else(|| Rejection::new(Code::Unsolicited).of_proven())?;
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     sign_in_requests::remember_assertion(&mut tx, connection, assertion.assertion_id(), assertion.valid_until())
         .await
         .map_err(|error| match error {
-            StoreError::Conflict(Constraint::Assertion) => Rejection::new(Code::AssertionReplayed).into(),
+            StoreError::Conflict(Constraint::Assertion) => Rejection::new(Code::AssertionReplayed).of_proven().into(),
             error => Error::from(error),
         })?;
     let request = sign_in_requests::for_update(&mut tx, request_id).await?;
@@ -123,7 +141,7 @@ async fn keep(
     };
     if let Some(code) = refused {
         tx.rollback().await?;
-        return Err(Rejection::new(code).received(request_id).into());
+        return Err(Rejection::new(code).received(request_id).of_proven().into());
     }
     let ticket = Secret::plain();
     let identity = serde_json::to_value(Identity::from(assertion)).context("an identity serializes")?;
@@ -132,7 +150,7 @@ async fn keep(
     Ok(ticket)
 }
 
-/// Only what the identity provider really signed is worth a row; anybody can post rubbish.
+/// Only what the identity provider really signed is worth an event; anybody can post rubbish.
 async fn record(
     app: &Inner,
     tenant: TenantId,
@@ -140,7 +158,7 @@ async fn record(
     rejection: &Rejection,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    if !is_past_signature(rejection.code) {
+    if !rejection.is_proven {
         return Ok(());
     }
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
@@ -148,9 +166,4 @@ async fn record(
     let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), data);
     events::append(&mut tx, Some(connection), &[event]).await?;
     Ok(tx.commit().await?)
-}
-
-/// Codes are numbered by step; the signature is step 5.
-fn is_past_signature(code: Code) -> bool {
-    code.id().rsplit('-').next().and_then(|number| number.parse::<u16>().ok()).is_some_and(|number| number >= 700)
 }

@@ -4,8 +4,7 @@ pub(super) const UNREADABLE: &str = "Your company's sign-in service sent an answ
 pub(super) const UNTRUSTED: &str = "The answer of your company's sign-in service could not be verified.";
 pub(super) const SETUP: &str =
     "The connection between your company's sign-in service and this application is not set up correctly.";
-pub(super) const ENCRYPTED: &str =
-    "Your company's sign-in service sent an encrypted answer, which is not supported yet.";
+pub(super) const ENCRYPTED: &str = "Your company's sign-in service sent an encrypted answer that could not be opened.";
 pub(super) const IDENTITY: &str = "Your company's sign-in service did not say clearly who you are.";
 pub(super) const DENIED: &str = "Your company's sign-in service did not let you in.";
 pub(super) const LATE: &str = "This sign-in took too long; please start again.";

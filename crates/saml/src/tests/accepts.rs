@@ -6,6 +6,7 @@ use super::kit::{
 use crate::algorithm::Sha1;
 use crate::code::Code;
 use crate::self_test::forge::{self, ASSERTION_ID, ENTITY_ID, ISSUER, NAME_ID, NOW, REQUEST_ID};
+use crate::shape::{Assertion, Content};
 use crate::{shape, signature, xml};
 use time::Duration;
 use time::macros::datetime;
@@ -108,7 +109,14 @@ fn white_space_byte_order_mark_and_declaration_do_not_matter() {
     judge(&edit(&xml, "<samlp:Status>", "<!-- between elements --><samlp:Status>")).expect("comment between elements");
     let wrapped: String = forge::encode(&xml).chars().flat_map(|c| [c, '\n']).collect();
     let (sp, idp) = (forge::service_provider(), idp());
-    let expected = crate::response::Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::ZERO, allow_sha1: false };
+    let expected = crate::response::Expected {
+        sp: &sp,
+        idp: &idp,
+        now: NOW,
+        skew: Duration::ZERO,
+        allow_sha1: false,
+        decryption_keys: &[],
+    };
     crate::response::verify(&wrapped, &expected).expect("wrapped base64");
 }
 
@@ -194,9 +202,10 @@ fn samael_reads_the_same() {
     let source = signed(Style::Assertion);
     let document = xml::parse(&source).expect("tree");
     let shape = shape::check(&document, Sha1::Refused).expect("shape");
-    let verified = signature::verify(&document, &source, &shape, &idp()).expect("verified");
-    assert!(!verified.is_response);
-    let read: samael::schema::Assertion = samael::metadata::de::from_str(&verified.text).expect("samael");
+    signature::verify(&document, &source, shape.signatures(), &idp()).expect("verified");
+    let Content::Assertion(Assertion { node, signature }) = shape.content else { panic!("not encrypted") };
+    let verified = signature::canonical(&document, node, signature.as_ref()).expect("canonical");
+    let read: samael::schema::Assertion = samael::metadata::de::from_str(&verified).expect("samael");
     assert_eq!(read.id, ASSERTION_ID);
     assert_eq!(read.issuer.value.as_deref(), Some(ISSUER));
     assert!(read.signature.is_none(), "the enveloped signature is not part of what was verified");

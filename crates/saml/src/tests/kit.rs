@@ -72,7 +72,10 @@ pub fn judge_with(
     allow_sha1: bool,
 ) -> Result<VerifiedAssertion, Rejection> {
     let sp = forge::service_provider();
-    verify(&forge::encode(xml), &Expected { sp: &sp, idp, now, skew: Duration::minutes(3), allow_sha1 })
+    verify(
+        &forge::encode(xml),
+        &Expected { sp: &sp, idp, now, skew: Duration::minutes(3), allow_sha1, decryption_keys: &[] },
+    )
 }
 
 pub fn judge(xml: &str) -> Result<VerifiedAssertion, Rejection> {

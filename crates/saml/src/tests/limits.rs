@@ -58,7 +58,8 @@ fn sizes_within_the_limits_are_accepted_quickly() {
 #[test]
 fn what_is_not_base64_is_refused() {
     let (sp, idp) = (forge::service_provider(), idp());
-    let expected = Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false };
+    let expected =
+        Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false, decryption_keys: &[] };
     for field in ["=", "a", "PHg-", "PHg_PHg_", "<xml/>", "PGE+PC9hPg", "\u{e9}"] {
         assert_eq!(verify(field, &expected).expect_err("refused").code, Code::NotBase64, "{field}");
     }
@@ -84,7 +85,8 @@ fn damaged_responses_never_panic_and_never_change_the_user() {
     let words: [&[u8]; 12] =
         [b"<", b">", b"\"", b"&", b"<!--", b"-->", b"<![CDATA[", b"]]>", b" xmlns:a=\"1\"", b"<?", b"\xff", b"\0"];
     let (sp, idp) = (forge::service_provider(), idp());
-    let expected = Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false };
+    let expected =
+        Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false, decryption_keys: &[] };
     for style in [Style::Assertion, Style::Both] {
         let honest = signed(style).into_bytes();
         for _ in 0..1500 {
@@ -114,7 +116,8 @@ fn damaged_responses_never_panic_and_never_change_the_user() {
 #[test]
 fn verification_takes_little_time() {
     let (sp, idp) = (forge::service_provider(), idp());
-    let expected = Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false };
+    let expected =
+        Expected { sp: &sp, idp: &idp, now: NOW, skew: Duration::minutes(3), allow_sha1: false, decryption_keys: &[] };
     for style in [Style::Assertion, Style::Both] {
         let field = forge::encode(&signed(style));
         let start = Instant::now();

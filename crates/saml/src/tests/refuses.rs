@@ -78,7 +78,7 @@ fn defects() -> Vec<(Code, Edit)> {
         (Code::NameIdInvalid, with_name("ann&#10;@acme.test")),
         (Code::NameIdInvalid, with_name("ann&#x85;@acme.test")),
         (Code::NameIdInvalid, with_name(&"a".repeat(1025))),
-        (Code::NameIdEncrypted, replace("<saml:NameID ", "<saml:EncryptedID/><saml:NameID ")),
+        (Code::AssertionContent, replace("<saml:NameID ", "<saml:EncryptedID/><saml:NameID ")),
         (Code::ElementInText, with_name("ann@acme.test<b/>.evil.test")),
         (Code::ElementInText, replace("<saml:AttributeValue>one<", "<saml:AttributeValue>one<b/><")),
         (

@@ -133,6 +133,7 @@ fn metadata_escapes_and_lists_every_certificate() {
     let acs = role.assertion_consumer_services.first().expect("acs");
     assert_eq!((acs.location.as_str(), acs.index, acs.is_default), (sp().acs_url.as_str(), 0, Some(true)));
     let keys = role.key_descriptors.unwrap_or_default();
-    assert_eq!(keys.iter().filter(|key| key.is_signing()).count(), 2);
+    assert_eq!(keys.iter().filter(|key| key.key_use.as_deref() == Some("signing")).count(), 2);
+    assert_eq!(keys.iter().filter(|key| key.key_use.as_deref() == Some("encryption")).count(), 1);
     assert_eq!(role.name_id_formats.unwrap_or_default().len(), 3);
 }

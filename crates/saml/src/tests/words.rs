@@ -26,7 +26,7 @@ fn numbers_that_are_documented_stay() {
         (Code::RelativeNamespace, "GH-SAML-306"),
         (Code::Sha1Refused, "GH-SAML-419"),
         (Code::SignatureMismatch, "GH-SAML-505"),
-        (Code::AssertionEncrypted, "GH-SAML-601"),
+        (Code::Undecryptable, "GH-SAML-601"),
         (Code::CommentInText, "GH-SAML-701"),
         (Code::Audience, "GH-SAML-811"),
         (Code::RequestUnknown, "GH-SAML-901"),
@@ -53,6 +53,6 @@ fn what_came_is_bounded_and_escaped() {
     assert!(long.to_string().chars().count() < 250);
     let hostile = Rejection::new(Code::Audience).received("a\r\nb\u{1b}[0m\u{202e}\u{200b}c");
     assert_eq!(hostile.to_string(), "GH-SAML-811, received a\\u{d}\\u{a}b\\u{1b}[0m\\u{202e}\\u{200b}c");
-    let raw = Rejection { code: Code::Audience, expected: None, received: Some("\n".repeat(500)) };
+    let raw = Rejection { code: Code::Audience, expected: None, received: Some("\n".repeat(500)), is_proven: false };
     assert!(!raw.to_string().contains('\n') && raw.to_string().len() < 250);
 }

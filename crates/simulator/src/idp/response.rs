@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use super::keys::IdpKey;
+use super::{encryption::encrypted_assertion, keys::IdpKey};
 
 const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
@@ -47,6 +47,7 @@ pub struct ResponseBuilder {
     assertion_id: String,
     session_index: String,
     sign: Sign,
+    encrypt_for: Option<Vec<u8>>,
     tampering: Vec<(String, String)>,
 }
 
@@ -71,6 +72,7 @@ impl ResponseBuilder {
             assertion_id: new_id(),
             session_index: new_id(),
             sign: Sign::Both,
+            encrypt_for: None,
             tampering: Vec::new(),
         }
     }
@@ -180,6 +182,14 @@ impl ResponseBuilder {
         self
     }
 
+    /// Encrypts the assertion for the owner of this certificate (X.509 DER), after it was signed and before the response
+    /// is.
+    #[must_use]
+    pub fn encrypt_for(mut self, certificate: &[u8]) -> Self {
+        self.encrypt_for = Some(certificate.to_vec());
+        self
+    }
+
     /// Replaces a piece of text after signing; building fails if the piece is not there.
     #[must_use]
     pub fn tamper(mut self, from: &str, to: &str) -> Self {
@@ -197,6 +207,9 @@ impl ResponseBuilder {
         let mut assertion = self.assertion(key)?;
         if matches!(self.sign, Sign::Assertion | Sign::Both) {
             assertion = key.sign(assertion)?;
+        }
+        if let Some(certificate) = &self.encrypt_for {
+            assertion = encrypted_assertion(&assertion, certificate)?;
         }
         let mut document = self.response(&assertion, key)?;
         if matches!(self.sign, Sign::Response | Sign::Both) {

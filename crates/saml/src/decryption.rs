@@ -1,0 +1,137 @@
+//! The cryptography of XML encryption 1.1: AES in CBC and GCM, under a key that RSA-OAEP carries.
+//!
+//! Whoever can tell one failure from another can decrypt without the key. So a key that does not come out is replaced
+//! by a random one, and everything behind it fails in one and the same way.
+
+use aws_lc_rs::aead::{self, AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{self, AES_128, AES_192, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
+use aws_lc_rs::iv::{FixedLength, IV_LEN_128_BIT};
+use aws_lc_rs::rand;
+use aws_lc_rs::rsa::{
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
+    OaepPrivateDecryptingKey, PrivateDecryptingKey,
+};
+use std::fmt;
+
+use crate::sp::KeyError;
+
+/// RSA operations that one message may cost; anybody may send one.
+const MAX_TRIES: usize = 4;
+
+/// A private key for what is encrypted for this connection; it is never printed.
+pub struct DecryptionKey(OaepPrivateDecryptingKey);
+
+impl fmt::Debug for DecryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DecryptionKey([secret])")
+    }
+}
+
+impl DecryptionKey {
+    /// Reads an RSA key in PKCS#8.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+        let key = PrivateDecryptingKey::from_pkcs8(der).map_err(|_| KeyError::PrivateKey)?;
+        Ok(Self(OaepPrivateDecryptingKey::new(key).map_err(|_| KeyError::PrivateKey)?))
+    }
+
+    fn open(&self, carried: &CarriedKey) -> Option<Vec<u8>> {
+        let mut room = vec![0; self.0.min_output_size()];
+        let key = self.0.decrypt(carried.oaep, &carried.sealed, &mut room, carried.label.as_deref()).ok()?;
+        Some(key.to_vec())
+    }
+}
+
+/// A key that was sealed for somebody (xmlenc 1.1 3.5.1).
+pub(crate) struct CarriedKey {
+    pub(crate) oaep: &'static OaepAlgorithm,
+    pub(crate) label: Option<Vec<u8>>,
+    pub(crate) sealed: Vec<u8>,
+}
+
+/// RSA-OAEP by the hashes of its digest and its mask, as the ends of their URIs (xmlenc 1.1 5.5.2).
+pub(crate) fn oaep(digest: &str, mask: &str) -> Option<&'static OaepAlgorithm> {
+    match (digest, mask) {
+        ("sha1", "mgf1sha1") => Some(&OAEP_SHA1_MGF1SHA1),
+        ("sha256", "mgf1sha256") => Some(&OAEP_SHA256_MGF1SHA256),
+        ("sha384", "mgf1sha384") => Some(&OAEP_SHA384_MGF1SHA384),
+        ("sha512", "mgf1sha512") => Some(&OAEP_SHA512_MGF1SHA512),
+        _ => None,
+    }
+}
+
+/// How the content is encrypted (xmlenc 1.1 5.2).
+#[derive(Clone, Copy)]
+pub(crate) enum Cipher {
+    Cbc { algorithm: &'static cipher::Algorithm, key_bytes: usize },
+    Gcm { algorithm: &'static aead::Algorithm },
+}
+
+impl Cipher {
+    /// The algorithm with that URI, if it is on the list.
+    pub(crate) fn by_uri(uri: &str) -> Option<Self> {
+        let cbc = |algorithm, key_bytes| Some(Self::Cbc { algorithm, key_bytes });
+        match uri {
+            "http://www.w3.org/2001/04/xmlenc#aes128-cbc" => cbc(&AES_128, 16),
+            "http://www.w3.org/2001/04/xmlenc#aes192-cbc" => cbc(&AES_192, 24),
+            "http://www.w3.org/2001/04/xmlenc#aes256-cbc" => cbc(&AES_256, 32),
+            "http://www.w3.org/2009/xmlenc11#aes128-gcm" => Some(Self::Gcm { algorithm: &AES_128_GCM }),
+            "http://www.w3.org/2009/xmlenc11#aes192-gcm" => Some(Self::Gcm { algorithm: &AES_192_GCM }),
+            "http://www.w3.org/2009/xmlenc11#aes256-gcm" => Some(Self::Gcm { algorithm: &AES_256_GCM }),
+            _ => None,
+        }
+    }
+
+    /// Opens the content with whichever of these carried keys one of ours opens. All are tried, so that the time does
+    /// not tell which one it was.
+    pub(crate) fn open(self, content: &[u8], carried: &[CarriedKey], keys: &[DecryptionKey]) -> Option<Vec<u8>> {
+        let pairs = carried.iter().flat_map(|carried| keys.iter().map(move |key| (key, carried)));
+        let opened = pairs.take(MAX_TRIES).filter_map(|(key, carried)| key.open(carried));
+        let fitting: Vec<Vec<u8>> = opened.filter(|key| key.len() == self.key_bytes()).collect();
+        let key = match fitting.into_iter().next() {
+            Some(key) => key,
+            None => self.random_key()?,
+        };
+        match self {
+            Self::Cbc { algorithm, .. } => open_cbc(algorithm, &key, content),
+            Self::Gcm { algorithm } => open_gcm(algorithm, &key, content),
+        }
+    }
+
+    fn key_bytes(self) -> usize {
+        match self {
+            Self::Cbc { key_bytes, .. } => key_bytes,
+            Self::Gcm { algorithm } => algorithm.key_len(),
+        }
+    }
+
+    fn random_key(self) -> Option<Vec<u8>> {
+        let mut key = vec![0; self.key_bytes()];
+        rand::fill(&mut key).ok()?;
+        Some(key)
+    }
+}
+
+/// Initialization vector, then blocks; the last byte tells how many bytes of padding there are, and the others of them
+/// may be anything (xmlenc 1.1 5.2.1).
+fn open_cbc(algorithm: &'static cipher::Algorithm, key: &[u8], content: &[u8]) -> Option<Vec<u8>> {
+    let (iv, blocks) = content.split_first_chunk::<IV_LEN_128_BIT>()?;
+    let key = DecryptingKey::cbc(UnboundCipherKey::new(algorithm, key).ok()?).ok()?;
+    let mut text = blocks.to_vec();
+    key.decrypt(&mut text, DecryptionContext::Iv128(FixedLength::from(*iv))).ok()?;
+    let padding = usize::from(*text.last()?);
+    if !(1..=algorithm.block_len()).contains(&padding) {
+        return None;
+    }
+    text.truncate(text.len().checked_sub(padding)?);
+    Some(text)
+}
+
+/// Nonce, content, tag (xmlenc 1.1 5.2.4).
+fn open_gcm(algorithm: &'static aead::Algorithm, key: &[u8], content: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = content.split_first_chunk::<NONCE_LEN>()?;
+    let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
+    let mut text = sealed.to_vec();
+    let length = key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut text).ok()?.len();
+    text.truncate(length);
+    Some(text)
+}
