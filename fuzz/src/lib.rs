@@ -3,6 +3,7 @@
 
 mod chance;
 mod json;
+pub mod saml;
 mod text;
 
 use chance::Chance;

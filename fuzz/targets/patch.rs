@@ -106,9 +106,18 @@ fn sound_change(change: &GroupChange) {
     }
 }
 
-/// One operation without a filter finds in its own result nothing left to do.
+/// One operation without a filter finds in its own result nothing left to do. A list without a path stands for many
+/// operations, of which a later one may take back what an earlier one did (two primary addresses).
 fn is_idempotent(operations: &[Value]) -> bool {
-    matches!(operations, [operation] if !has_filter(operation))
+    matches!(operations, [operation] if !has_filter(operation) && !is_many(operation))
+}
+
+fn is_many(operation: &Value) -> bool {
+    let members = || operation.as_object().into_iter().flatten();
+    let all = |wanted: &'static str| members().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+    let has_path = all("path").any(|(_, path)| path.as_str().is_some_and(|path| !path.trim().is_empty()));
+    let has_list = all("value").any(|(_, value)| value.as_array().is_some_and(|items| items.len() > 1));
+    has_list && !has_path
 }
 
 fn has_filter(value: &Value) -> bool {

@@ -46,6 +46,7 @@ async fn prepared(acme: &Customer, url: &str) -> Vec<String> {
             connection: acme.connection,
             browser_hash: &[7; 32],
             authorize: None,
+            target: None,
             expires_at: now + Duration::minutes(15),
         };
         sign_in_requests::insert(&mut tx, &new).await.unwrap();

@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use fantoccini::{
     Client, ClientBuilder, Locator,
     elements::Element,
+    error::CmdError,
     wd::{Capabilities, WebDriverCompatibleCommand},
 };
 use reqwest::Method;
@@ -14,8 +15,9 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
+use tokio::time::sleep;
 use url::{ParseError, Url};
 
 const STEP: Duration = Duration::from_millis(50);
@@ -106,17 +108,40 @@ impl Chromium {
         self.wait_for(Locator::Css(selector)).await
     }
 
-    /// Waits until the page shows it, and reads it.
+    /// Waits until the page shows it, and reads it. After a click it may still be the page before: use [`Self::reads`].
     pub async fn read(&self, selector: &str) -> String {
-        self.see(selector).await.text().await.unwrap()
+        self.on(Locator::Css(selector), async |element| element.text().await).await
+    }
+
+    /// Waits until what the selector names reads like this, on however many pages come until then.
+    pub async fn reads(&self, selector: &str, expected: &str) {
+        let end = Instant::now() + PATIENCE;
+        let mut read = self.read(selector).await;
+        while read != expected {
+            assert!(Instant::now() < end, "{selector} reads {read:?}, not {expected:?}, at {}", self.url().await);
+            sleep(STEP).await;
+            read = self.read(selector).await;
+        }
     }
 
     pub async fn click(&self, selector: &str) {
-        self.see(selector).await.click().await.unwrap();
+        self.on(Locator::Css(selector), async |element| element.click().await).await;
     }
 
     pub async fn click_xpath(&self, path: &str) {
-        self.wait_for(Locator::XPath(path)).await.click().await.unwrap();
+        self.on(Locator::XPath(path), async |element| element.click().await).await;
+    }
+
+    /// Does it to the element, or to its successor when the page is replaced between finding it and doing it.
+    async fn on<T>(&self, locator: Locator<'_>, act: impl AsyncFn(Element) -> Result<T, CmdError>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match act(self.wait_for(locator).await).await {
+                Ok(done) => return done,
+                Err(error) if error.is_stale_element_reference() && Instant::now() < end => {}
+                Err(error) => panic!("{locator:?}: {error} at {}", self.url().await),
+            }
+        }
     }
 
     pub async fn type_into(&self, selector: &str, text: &str) {

@@ -19,14 +19,14 @@ async fn the_open_page_of_a_deactivated_user_says_so_and_a_new_sign_in_is_refuse
     browser.run(WATCH, &[]).await;
     stage.acme.okta(Style::Custom).deactivate(&ann).await.unwrap();
     let answered = milliseconds();
-    assert_eq!(browser.read("#access-ended:not([hidden] *)").await, "Your access has ended");
+    browser.reads("#access-ended:not([hidden] *)", "Your access has ended").await;
     let seen = browser.run("return window.seenAt", &[]).await;
     println!("SCIM's answer to active:false until the open page said so: {} ms", since(&seen, answered));
 
     browser.click("#ended a").await;
     stage.pick(&browser, &ann).await;
     assert_eq!(browser.code().await, "GH-SAML-1005");
-    assert_eq!(browser.read("h1").await, "Your account for this application is deactivated.");
+    browser.reads("h1", "Your account for this application is deactivated.").await;
 
     stage.acme.okta(Style::Custom).reactivate(&ann).await.unwrap();
     browser.goto(stage.app.base_url()).await;

@@ -46,8 +46,17 @@ impl SimpleSaml {
         server.folder.folder("sessions");
         server.folder.folder("metadata");
         server.write("metadata/saml20-idp-hosted.php", &hosted(signs));
-        IdpKey::load_or_generate(&server.folder.folder("certificates"), OffsetDateTime::now_utc()).unwrap();
+        server.make_key();
         server
+    }
+
+    /// Makes a key, in place of an older one.
+    pub fn make_key(&self) {
+        let folder = self.folder.folder("certificates");
+        for old in std::fs::read_dir(&folder).unwrap() {
+            std::fs::remove_file(old.unwrap().path()).unwrap();
+        }
+        IdpKey::load_or_generate(&folder, OffsetDateTime::now_utc()).unwrap();
     }
 
     /// Its metadata, as an IT admin downloads them.
@@ -61,7 +70,26 @@ impl SimpleSaml {
     /// Trusts a service provider, from metadata that it reads itself; only what it signs stays its own choice.
     pub fn trust(&self, metadata: &str) {
         self.write("metadata/sp.xml", metadata);
-        self.write("metadata/saml20-sp-remote.php", SERVICE_PROVIDER);
+        self.set_up("");
+    }
+
+    /// The same service provider with settings of SimpleSAMLphp's, as PHP: `'assertion.encryption' => true`.
+    pub fn set_up(&self, settings: &str) {
+        let settings = format!("$metadata[$read['entityid']] = [{settings}] + $read;\n");
+        self.write("metadata/saml20-sp-remote.php", &format!("{SERVICE_PROVIDER}{settings}"));
+    }
+
+    /// Where somebody begins at the identity provider.
+    pub fn tile(&self, entity_id: &str, relay_state: &str) -> String {
+        let page = format!("{}saml2/idp/SSOService.php", self.base_url);
+        let parameters = [("spentityid", entity_id), ("RelayState", relay_state)];
+        url::Url::parse_with_params(&page, parameters).unwrap().into()
+    }
+
+    /// Where somebody signs out at the identity provider.
+    pub fn sign_out(&self) -> String {
+        let page = format!("{}saml2/idp/initSLO.php", self.base_url);
+        url::Url::parse_with_params(&page, [("RelayState", &self.base_url)]).unwrap().into()
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -129,6 +157,9 @@ $metadata['__DYNAMIC:1__'] = [
   'certificate' => 'idp-certificate.pem',
   'auth' => 'people',
   'validate.authnrequest' => true,
+  'validate.logout' => true,
+  'sign.logout' => true,
+  'SingleLogoutServiceBinding' => ['urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect', 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST'],
   'saml20.sign.assertion' => {assertion},
   'saml20.sign.response' => {response},
   'NameIDFormat' => '{email}',
@@ -145,5 +176,4 @@ if ($read['validate.authnrequest'] !== true) {
   throw new Exception('The metadata do not say that requests are signed.');
 }
 unset($read['saml20.sign.assertion']);
-$metadata[$read['entityid']] = $read;
 ";

@@ -71,7 +71,7 @@ impl Stage {
 
     /// The app's page says who this is.
     pub async fn sees_app_of(&self, browser: &Chromium, user: &DirectoryUser) {
-        assert_eq!(browser.read("#name").await, user.display_name());
+        browser.reads("#name", &user.display_name()).await;
         assert_eq!(browser.read("#email").await, user.email);
         assert_eq!(Some(browser.read("#role").await), user.role);
         assert_eq!(browser.read("#tenant").await, self.acme.tenant.to_string());

@@ -1,7 +1,7 @@
 //! The operator's command line, run as the operator runs it.
 
 use harness::gateway_process::{migrated, setting, unique};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     path::PathBuf,
     process::{Command, Output},
@@ -118,6 +118,10 @@ async fn an_identity_provider_is_given_by_metadata_or_by_three_fields() {
     for field in ["idp_issuer", "idp_sso_url", "idp_certificates"] {
         assert_eq!(by_metadata[field], by_fields[field], "{field}");
     }
+    assert_eq!((&by_metadata["idp_slo_url"], &by_fields["idp_slo_url"]), (&json!(acme.idp.slo_url()), &Value::Null));
+    let with_logout = ["--slo-url", "https://idp.test/slo", "--binding", "post"];
+    let with_logout = operator.json(&[&fields[..], &[certificate.to_str().unwrap()], &with_logout[..]].concat());
+    assert_eq!(with_logout["idp_slo_url"], "https://idp.test/slo");
     let wrong = operator.refusal(&[&fields[..], &[metadata.to_str().unwrap()]].concat());
     assert!(wrong.contains("certificate"), "{wrong}");
 }

@@ -20,14 +20,19 @@ use std::{collections::BTreeSet, sync::Arc};
 use store::scim_tokens::TokenKind;
 
 /// What answers anybody. A route that is not here needs a credential.
-const PUBLIC: [(&str, &str, Access); 12] = [
+const PUBLIC: [(&str, &str, Access); 17] = [
     ("get", "/", Access::Public),
     ("get", "/t/{slug}", Access::Public),
     ("get", "/c/{cid}", Access::Public),
     ("get", "/c/{cid}/saml/metadata", Access::Public),
     ("get", "/c/{cid}/saml/certificate", Access::Public),
     ("get", "/c/{cid}/saml/login", Access::Public),
+    ("get", "/c/{cid}/saml/restart", Access::Public),
     ("post", "/c/{cid}/saml/acs", Access::PublicCrossSite),
+    ("get", "/c/{cid}/saml/slo", Access::Public),
+    ("post", "/c/{cid}/saml/slo", Access::PublicCrossSite),
+    ("get", "/c/{cid}/saml/logout", Access::Public),
+    ("post", "/c/{cid}/saml/logout", Access::Public),
     ("get", "/.well-known/openid-configuration", Access::Public),
     ("get", "/.well-known/oauth-authorization-server", Access::Public),
     ("get", "/oauth2/jwks", Access::Public),
@@ -550,13 +555,17 @@ const GATE_TENANT: [&str; 3] = [
     "tenants: INSERT",
     "tenants: SELECT",
 ];
-const GATE_CONTROL: [&str; 20] = [
+const GATE_CONTROL: [&str; 26] = [
     "_sqlx_migrations: SELECT",
     "applications: INSERT",
     "applications: SELECT",
     "assertions: DELETE",
     "assertions: SELECT (assertion_id, connection_id, expires_at, tenant_id)",
     "connections: SELECT (id, tenant_id)",
+    "logout_requests: DELETE",
+    "logout_requests: SELECT (expires_at, id, tenant_id)",
+    "logouts: DELETE",
+    "logouts: SELECT (connection_id, expires_at, id, tenant_id)",
     "scim_exchanges: DELETE",
     "scim_exchanges: SELECT (connection_id, id, occurred_at, tenant_id)",
     "scim_tokens: DELETE",
@@ -565,6 +574,8 @@ const GATE_CONTROL: [&str; 20] = [
     "sessions: SELECT (expires_at, id, tenant_id)",
     "sign_in_requests: DELETE",
     "sign_in_requests: SELECT (expires_at, id, tenant_id)",
+    "sign_in_steps: DELETE",
+    "sign_in_steps: SELECT (connection_id, id, occurred_at, tenant_id)",
     "signing_keys: INSERT",
     "signing_keys: SELECT",
     "signing_keys: UPDATE (root_key_id, sealed)",

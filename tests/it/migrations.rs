@@ -54,6 +54,28 @@ fn migrate(name: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Also what processes of the older version write while they run on the newer schema.
+#[tokio::test]
+async fn connections_from_before_keys_followed_each_other_sign_as_before() {
+    let name = production("0002").await;
+    migrate(&name);
+    let mut database = PgConnection::connect(&in_database("GATEHOUSE_TEST_SUPERUSER_URL", &name)).await.unwrap();
+    let as_before = "INSERT INTO sp_keys (tenant_id, id, connection_id, root_key_id, sealed, certificate, created_at)
+        SELECT tenant_id, gen_random_uuid(), connection_id, root_key_id, sealed, certificate, created_at FROM sp_keys";
+    sqlx::query(as_before).execute(&mut database).await.unwrap();
+    let keys =
+        "SELECT count(*) FROM sp_keys WHERE algorithm = 'rsa' AND signs AND signs_from IS NULL AND ends_at IS NULL";
+    assert_eq!(sqlx::query_scalar::<_, i64>(keys).fetch_one(&mut database).await.unwrap(), 2);
+    let rest = "SELECT c.idp_sso_binding || ' ' || c.sign_in_settings::text || ' ' || s.attributes::text || ' ' || count(r.*)::text
+        FROM connections c JOIN sessions s ON s.connection_id = c.id
+        JOIN sign_in_requests r ON r.connection_id = c.id AND r.browser_hash IS NOT NULL GROUP BY c.idp_sso_binding, c.sign_in_settings, s.attributes";
+    let rest: String = sqlx::query_scalar(rest).fetch_one(&mut database).await.unwrap();
+    assert_eq!(rest, "redirect {} {} 1");
+    database.close().await.unwrap();
+    let mut server = superuser().await;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
+}
+
 #[tokio::test]
 async fn users_from_before_the_index_are_found_by_filters_after_the_upgrade() {
     let name = production("0001").await;

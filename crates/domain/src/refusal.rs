@@ -37,6 +37,14 @@ pub enum Refusal {
         "users have values of \"{name}\"; remove its mapping in the identity provider and push the users again, then remove the attribute"
     )]
     AttributeUsed { name: String },
+    #[error(
+        "the connection has {most} keys; retire those that no identity provider uses any more, then make the next one"
+    )]
+    KeysTooMany { most: usize },
+    #[error(
+        "this key is in use: it signs, or it is the one to encrypt for; make the key that follows it, and retire this one when that is in use"
+    )]
+    KeyInUse,
     #[error("nobody with this identity has been assigned to the application; ask your IT admin to assign you")]
     UserUnknown,
     #[error("this account is deactivated; ask your IT admin to assign you to the application again")]
@@ -71,6 +79,8 @@ impl Refusal {
             Self::UriInvalid { .. } => "GH-CFG-005",
             Self::AttributeInvalid { .. } => "GH-CFG-006",
             Self::AttributeUsed { .. } => "GH-CFG-007",
+            Self::KeysTooMany { .. } => "GH-CFG-008",
+            Self::KeyInUse => "GH-CFG-009",
             Self::InvitationExpired => "GH-INV-001",
             Self::InvitationUsed => "GH-INV-002",
             Self::InvitationWithdrawn => "GH-INV-003",

@@ -14,6 +14,10 @@ pub enum EndReason {
     Deleted,
     /// The user signed in again in the same browser.
     Replaced,
+    /// The user signed out here.
+    SignedOut,
+    /// The identity provider said that the user signed out there.
+    LoggedOut,
 }
 
 impl EndReason {
@@ -23,6 +27,8 @@ impl EndReason {
             Self::Deactivated => "deactivated",
             Self::Deleted => "deleted",
             Self::Replaced => "replaced",
+            Self::SignedOut => "signed_out",
+            Self::LoggedOut => "logged_out",
         }
     }
 }

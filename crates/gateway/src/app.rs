@@ -4,9 +4,10 @@ use crate::{
     clock::Clock,
     config::Config,
     error::Error,
+    journal::Journal,
     keys::TokenKeys,
     limits::Limits,
-    scim::{creation::Creation, log::Log, proof::Look, schemas::Schemas, together::Together},
+    scim::{creation::Creation, proof::Look, schemas::Schemas, together::Together},
     setup,
     vault::Vault,
 };
@@ -16,8 +17,10 @@ use moka::future::Cache;
 use std::{ops::Deref, sync::Arc};
 use store::{
     control::ControlTx,
+    exchanges::Exchange,
     migrate::{self, Schema},
     scope::{Actor, Scope},
+    sign_in_steps::Step,
     store::{Store, StoreConfig},
     tenant::TenantTx,
 };
@@ -42,7 +45,9 @@ pub struct Inner {
     pub clock: Clock,
     pub limits: Limits,
     /// Takes what SCIM clients asked and were told.
-    pub log: Log,
+    pub log: Journal<Exchange>,
+    /// Takes the steps of sign-ins.
+    pub steps: Journal<Step>,
     /// Users who are being created.
     pub(crate) creations: Together<Creation>,
     /// Tokens that are being looked up.
@@ -73,10 +78,24 @@ impl App {
             .context("keys.root or keys.root_file is not set; `gatehouse key generate` makes one")?;
         let keys = TokenKeys::load_or_create(&store, &vault, clock.now()).await?;
         let limits = Limits::new(&config.limits, &config.database);
-        let log = Log::start(store.clone(), clock.clone(), config.scim.log_exchanges);
+        let log = Journal::start(store.clone(), clock.clone(), config.scim.log_exchanges);
+        let steps = Journal::start(store.clone(), clock.clone(), config.saml.log_steps);
         let (schemas, tenants) = (Cache::new(REMEMBERED_SCHEMAS), Cache::new(REMEMBERED_CONNECTIONS));
         let (creations, looks) = (Together::default(), Together::default());
-        Ok(Self(Arc::new(Inner { store, config, vault, keys, clock, limits, log, creations, looks, schemas, tenants })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            config,
+            vault,
+            keys,
+            clock,
+            limits,
+            log,
+            steps,
+            creations,
+            looks,
+            schemas,
+            tenants,
+        })))
     }
 }
 

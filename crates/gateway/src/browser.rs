@@ -5,6 +5,9 @@ use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use domain::ids::ConnectionId;
 
+/// How long an identity provider that cannot answer requests may take to send the browser back.
+const RESTART_MEMORY: time::Duration = time::Duration::seconds(30);
+
 /// The browser's own secret, if it has one.
 pub fn binding(app: &Inner, jar: &CookieJar) -> Option<String> {
     jar.get(&name(app, "browser")).map(|cookie| cookie.value().to_owned())
@@ -30,9 +33,38 @@ pub fn keep_session(app: &Inner, jar: CookieJar, connection: ConnectionId, secre
     jar.add(cookie(app, session_name(app, connection), secret.reveal().to_owned()))
 }
 
+/// Whether an answer that nobody asked for has just sent this browser back to the identity provider.
+pub fn was_restarted(app: &Inner, jar: &CookieJar, connection: ConnectionId) -> bool {
+    jar.get(&restart_name(app, connection)).is_some()
+}
+
+/// Remembers that, for as long as a browser that runs in a circle takes for one turn.
+pub fn note_restart(app: &Inner, jar: CookieJar, connection: ConnectionId) -> CookieJar {
+    let mut cookie = cookie(app, restart_name(app, connection), "1".to_owned());
+    cookie.set_max_age(RESTART_MEMORY);
+    jar.add(cookie)
+}
+
+/// Forgets that, because the sign-in succeeded.
+pub fn forget_restart(app: &Inner, jar: CookieJar, connection: ConnectionId) -> CookieJar {
+    if was_restarted(app, &jar, connection) {
+        return jar.remove(cookie(app, restart_name(app, connection), String::new()));
+    }
+    jar
+}
+
+/// Ends what the browser knows of its session.
+pub fn forget_session(app: &Inner, jar: CookieJar, connection: ConnectionId) -> CookieJar {
+    jar.remove(cookie(app, session_name(app, connection), String::new()))
+}
+
 /// The cookies of a request.
 pub fn jar(headers: &HeaderMap) -> CookieJar {
     CookieJar::from_headers(headers)
+}
+
+fn restart_name(app: &Inner, connection: ConnectionId) -> String {
+    name(app, &format!("restart_{}", connection.0.simple()))
 }
 
 fn session_name(app: &Inner, connection: ConnectionId) -> String {

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use std::time::Duration;
-use store::expired;
+use store::expired::{self, Retention};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
@@ -28,10 +28,11 @@ pub async fn run(app: App) {
 /// # Errors
 /// When the database cannot be used.
 pub async fn clean(app: &App) -> store::error::Result<u64> {
+    let retention = Retention { exchanges: app.config.scim.log_retention, steps: app.config.saml.log_retention };
     let mut removed = 0;
     loop {
         let mut tx = app.store.control(app.clock.now()).await?;
-        let batch = expired::delete(&mut tx, app.config.scim.log_retention).await?;
+        let batch = expired::delete(&mut tx, retention).await?;
         tx.commit().await?;
         removed += batch;
         if batch == 0 {

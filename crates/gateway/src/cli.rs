@@ -81,7 +81,7 @@ impl Command {
             Self::Serve | Self::Check | Self::Key(_) => &["database.url", "database.control_url", "keys.root"],
             Self::Migrate => &["database.owner_url"],
             Self::Healthcheck => &[],
-            Self::Connection(connection::Command::Create { .. }) => {
+            Self::Connection(connection) if connection.makes_a_key() => {
                 &["database.url", "database.control_url", "keys.root"]
             }
             Self::Application(_) | Self::Tenant(_) | Self::Connection(_) | Self::Token(_) => {

@@ -21,8 +21,7 @@ pub struct Config {
     pub log: Log,
     pub limits: Limits,
     pub scim: Scim,
-    /// How far a clock of an identity provider may be off.
-    pub saml_clock_skew: time::Duration,
+    pub saml: Saml,
     printed: Vec<(String, String)>,
 }
 
@@ -48,6 +47,17 @@ pub struct Database {
     pub owner_url: Option<Hidden>,
     pub max_connections: u32,
     pub acquire_timeout: Duration,
+}
+
+/// Sign-in over SAML.
+#[derive(Debug)]
+pub struct Saml {
+    /// How far a clock of an identity provider may be off.
+    pub clock_skew: time::Duration,
+    /// How long the steps of sign-ins are kept.
+    pub log_retention: time::Duration,
+    /// How many steps of a connection are kept.
+    pub log_steps: u32,
 }
 
 /// A value that is not printed.
@@ -129,7 +139,11 @@ impl Config {
                 log_retention: time::Duration::days(reader.number("scim.log_retention_days", 1..=3_650)),
                 log_exchanges: reader.number("scim.log_exchanges_per_connection", 0..=1_000_000),
             },
-            saml_clock_skew: time::Duration::seconds(reader.number("saml.clock_skew_seconds", 0..=600)),
+            saml: Saml {
+                clock_skew: time::Duration::seconds(reader.number("saml.clock_skew_seconds", 0..=600)),
+                log_retention: time::Duration::days(reader.number("saml.log_retention_days", 1..=3_650)),
+                log_steps: reader.number("saml.log_steps_per_connection", 0..=1_000_000),
+            },
             printed: Vec::new(),
         };
         let printed = reader.finish()?;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod entropy;
 pub mod error;
 pub mod extract;
+pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod oauth;

@@ -18,12 +18,15 @@ use store::{applications::Application, sessions::LiveSession, tenant::TenantTx};
 use url::Url;
 
 /// Sends a signed-in browser into the application, which then asks for its tokens itself
-/// (OpenID Connect Core 4). No token ever stands in this URL.
-pub fn enter(app: &Inner, application: &Application, tenant_slug: &str) -> Response {
+/// (OpenID Connect Core 4), and may be told where to go then. No token ever stands in this URL.
+pub fn enter(app: &Inner, application: &Application, tenant_slug: &str, target: Option<&str>) -> Response {
     let entry = application.initiate_login_uri.as_deref().and_then(|uri| Url::parse(uri).ok());
     match entry {
         Some(mut url) => {
             url.query_pairs_mut().append_pair("iss", app.issuer()).append_pair("tenant", tenant_slug);
+            if let Some(target) = target {
+                url.query_pairs_mut().append_pair("target_link_uri", target);
+            }
             Redirect::to(url.as_str()).into_response()
         }
         None => pages::html(StatusCode::OK, &pages::SignedInPage { application: &application.display_name }),

@@ -14,11 +14,22 @@ use uuid::Uuid;
 /// The one style sheet, written into each page and named by its digest in the content security policy.
 pub const STYLE: &str = include_str!("../templates/style.css");
 
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let digest = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
-    let policy = format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'");
+/// The one script, which sends a form on its way.
+pub const SUBMIT: &str = "document.forms[0].submit()";
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy("", "'none'"));
+
+/// What a page may do, and who may frame it; `more` ends with a semicolon.
+fn policy(more: &str, framed_by: &str) -> HeaderValue {
+    let style = source(STYLE);
+    let policy = format!("default-src 'none'; {more}style-src {style}; base-uri 'none'; frame-ancestors {framed_by}");
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
-});
+}
+
+/// A script or style sheet that stands in the page, by its digest (CSP 3 2.3.1).
+fn source(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes())))
+}
 
 /// The start page.
 #[derive(Template)]
@@ -62,6 +73,37 @@ pub struct SignedInPage<'a> {
     pub application: &'a str,
 }
 
+/// Carries a message to the identity provider in a form (SAML bindings 3.5).
+#[derive(Template)]
+#[template(path = "post.html")]
+pub struct PostPage<'a> {
+    pub action: &'a str,
+    pub field: &'a str,
+    pub message: &'a str,
+    pub relay_state: &'a str,
+}
+
+/// Asks whether somebody means to sign out, and tells that it is done.
+#[derive(Template)]
+#[template(path = "sign_out.html")]
+pub struct SignOutPage<'a> {
+    pub application: &'a str,
+    pub state: SignOut,
+}
+
+/// How far somebody is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignOut {
+    /// Still in.
+    Asked,
+    /// Out of the application.
+    Done,
+    /// Out of the application, but not everywhere.
+    Partly,
+    /// Out of the application only: the identity provider was not asked.
+    Here,
+}
+
 /// Something did not work.
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -99,6 +141,17 @@ impl ErrorPage {
 
 /// A page as an answer, with the headers that every page has.
 pub fn html(status: StatusCode, page: &impl Template) -> Response {
+    under(&POLICY, status, page)
+}
+
+/// The page that sends itself on. An identity provider that ends everybody's sessions does so in hidden frames, so its
+/// origin may be given.
+pub fn posting(page: &PostPage<'_>, framed_by: Option<&str>) -> Response {
+    let script = format!("script-src {}; ", source(SUBMIT));
+    under(&policy(&script, framed_by.unwrap_or("'none'")), StatusCode::OK, page)
+}
+
+fn under(policy: &HeaderValue, status: StatusCode, page: &impl Template) -> Response {
     let Ok(body) = page.render() else {
         tracing::error!("A page could not be rendered");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -106,7 +159,7 @@ pub fn html(status: StatusCode, page: &impl Template) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
+        (header::CONTENT_SECURITY_POLICY, policy.clone()),
     ];
     (status, headers, body).into_response()
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use domain::{
     account::{Account, Profile},
     event::{Event, EventKind, Subject},
-    ids::{AccountId, ConnectionId, UserId},
+    ids::{AccountId, ConnectionId, SessionId, UserId},
     provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent},
     refusal::Refusal,
     session::EndReason,
@@ -105,11 +105,19 @@ pub async fn leave_groups(tx: &mut TenantTx, connection: ConnectionId, member: U
 
 async fn end_sessions(tx: &mut TenantTx, account: &Account, reason: EndReason) -> Result<(), Error> {
     let ended = sessions::end_all(tx, account.id, reason).await?;
-    let revoked = |session| {
-        Event::with(EventKind::SessionRevoked, Subject::Session(session), json!({ "reason": reason.as_str() }))
-    };
-    let events: Vec<Event> = ended.into_iter().map(revoked).collect();
-    Ok(events::append(tx, Some(account.connection_id), &events).await?)
+    sessions_ended(tx, account.connection_id, &ended, reason).await
+}
+
+/// Tells that sessions of the connection have ended.
+pub(crate) async fn sessions_ended(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    ended: &[SessionId],
+    reason: EndReason,
+) -> Result<(), Error> {
+    let data = json!({ "reason": reason.as_str() });
+    let revoked = |id: &SessionId| Event::with(EventKind::SessionRevoked, Subject::Session(*id), data.clone());
+    Ok(events::append(tx, Some(connection), &ended.iter().map(revoked).collect::<Vec<_>>()).await?)
 }
 
 async fn append(tx: &mut TenantTx, account: &Account, planned: Vec<PlannedEvent>) -> Result<(), Error> {

@@ -46,6 +46,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     cleaner.abort();
     finish(servers, grace).await?;
     app.log.flush().await;
+    app.steps.flush().await;
     if tokio::time::timeout(CLOSING, app.store.close()).await.is_err() {
         warn!("The database connections did not close in time");
     }

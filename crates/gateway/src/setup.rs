@@ -1,15 +1,17 @@
 //! What an operator sets up: applications, tenants, connections. The command line and the tests end here.
 
 pub mod directory;
+pub mod sign_in;
+pub mod sp_keys;
 
 use crate::{
     error::Error,
+    saml::idp,
     secret::{Kind, Secret},
-    vault::{Purpose, Vault},
+    vault::Vault,
 };
 use ::oidc::{client, keys::Algorithm};
-use ::saml::{idp::IdentityProvider, sp::SpKey};
-use anyhow::Context;
+use ::saml::{idp::IdentityProvider, sp_key::KeyAlgorithm};
 use domain::{
     email::is_domain,
     event::{Event, EventKind, Subject},
@@ -21,21 +23,16 @@ use domain::{
 use serde_json::json;
 use store::{
     applications::{self, NewApplication},
-    connections::{self, StoredIdp},
-    control, domains,
+    connections, control, domains,
     error::{Constraint, Error as StoreError},
     events,
     scope::{Actor, Scope},
-    sp_keys::{self, SealedSpKey},
     store::Store,
     tenant::TenantTx,
     tenants,
 };
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
-
-/// How long the self-signed certificate of a connection's key lasts.
-const CERTIFICATE_LIFETIME: Duration = Duration::days(10 * 365);
 
 /// An application to be registered.
 #[derive(Debug)]
@@ -123,18 +120,11 @@ pub async fn create_connection(
     name: &str,
 ) -> Result<ConnectionId, Error> {
     // Before the transaction: a key takes a moment.
-    let key = SpKey::generate("Gatehouse", now - Duration::DAY, now + CERTIFICATE_LIFETIME).context("a key is made")?;
+    let key = sp_keys::generate(KeyAlgorithm::Rsa3072, now)?;
     let mut tx = operator(store, tenant, now).await?;
-    let (id, key_id) = (ConnectionId(tx.new_id()), tx.new_id());
+    let id = ConnectionId(tx.new_id());
     connections::insert(&mut tx, id, application, name).await.map_err(|error| taken(error, name))?;
-    let sealed = vault.seal(Purpose::SpKey, key_id, key.pkcs8_der())?;
-    let stored = SealedSpKey {
-        id: key_id,
-        root_key_id: sealed.root_key_id,
-        sealed: sealed.bytes,
-        certificate: key.certificate_der().to_vec(),
-    };
-    sp_keys::insert(&mut tx, id, &stored).await?;
+    sp_keys::insert(&mut tx, vault, id, &key, KeyAlgorithm::Rsa3072, sp_keys::Signing::AtOnce).await?;
     let event = Event::new(EventKind::ConnectionCreated, Subject::Connection(id));
     events::append(&mut tx, Some(id), &[event]).await?;
     tx.commit().await?;
@@ -148,13 +138,9 @@ pub async fn set_idp(
     connection: ConnectionId,
     provider: &IdentityProvider,
 ) -> Result<(), Error> {
-    let certificates = provider.certificates.iter().map(|certificate| certificate.der().to_vec()).collect();
-    let (entity_id, sso_url) = (provider.entity_id.clone(), provider.sso_url.to_string());
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    connections::set_idp(&mut tx, connection, &StoredIdp { entity_id, sso_url, certificates }).await?;
-    let data = json!({ "changed": "identity provider" });
-    let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), data);
-    events::append(&mut tx, Some(connection), &[event]).await?;
+    connections::set_idp(&mut tx, connection, &idp::to_store(provider)).await?;
+    changed(&mut tx, connection, "identity provider").await?;
     Ok(tx.commit().await?)
 }
 
@@ -164,6 +150,12 @@ pub async fn tenant_of(store: &Store, now: OffsetDateTime, connection: Connectio
     let tenant = control::tenant_of_connection(&mut tx, connection).await?;
     tx.rollback().await?;
     tenant.ok_or(Error::NotFound)
+}
+
+/// Tells that something of a connection is another.
+async fn changed(tx: &mut TenantTx, connection: ConnectionId, what: &str) -> Result<(), Error> {
+    let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), json!({ "changed": what }));
+    Ok(events::append(tx, Some(connection), &[event]).await?)
 }
 
 async fn operator(store: &Store, tenant: TenantId, now: OffsetDateTime) -> Result<TenantTx, Error> {

@@ -24,6 +24,25 @@ macro_rules! codes {
                 match self { $(Code::$name => concat!("GH-SAML-", $id),)+ }
             }
 
+            /// The step that the answer did not pass, as its number begins.
+            pub fn step(self) -> &'static str {
+                match self.id().strip_prefix("GH-SAML-").unwrap_or_default() {
+                    id if id.len() == 4 && id.starts_with("10") => "who the user is",
+                    id if id.len() == 4 => "logout",
+                    id => match id.as_bytes().first() {
+                        Some(b'1') => "transport",
+                        Some(b'2') => "bytes",
+                        Some(b'3') => "structure",
+                        Some(b'4') => "shape",
+                        Some(b'5') => "signature",
+                        Some(b'6') => "decryption",
+                        Some(b'7') => "texts",
+                        Some(b'8') => "meaning",
+                        _ => "request",
+                    },
+                }
+            }
+
             /// One sentence for the person who tried to sign in.
             pub const fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)+ }
@@ -56,6 +75,11 @@ codes! {
     WrongBinding "106" UNREADABLE
         "Set the response binding of the identity provider to HTTP-POST; redirect and artifact answers are not \
          accepted.";
+    /// A parameter stands more than once in the query.
+    ParameterRepeated "107" UNREADABLE REPORT;
+    /// The message in the query is not compressed by DEFLATE.
+    NotDeflated "108" UNREADABLE
+        "Use the HTTP-Redirect binding with its DEFLATE encoding, or the HTTP-POST binding.";
 
     /// The decoded answer is not UTF-8.
     NotUtf8 "201" UNREADABLE "Make the identity provider send UTF-8.";
@@ -258,6 +282,10 @@ codes! {
     IssuedInFuture "827" CLOCK TIME;
     /// A time is missing or not written in UTC as the standard says.
     TimeFormat "828" UNREADABLE "Make the identity provider write times in UTC, like 2026-01-31T12:00:00Z.";
+    /// The user signed in by another way than this connection asks for.
+    AuthnContext "829" CONTEXT
+        "Make the identity provider use the way of signing in that this connection asks for (Okta: an authentication \
+         policy of the application), or ask for another one.";
 
     /// The answer names a request that is not known.
     RequestUnknown "901" AGAIN START;
@@ -274,12 +302,14 @@ codes! {
          use it.";
     /// The assertion was used already.
     AssertionReplayed "906" AGAIN START;
-    /// The identity provider started the sign-in and the connection does not allow that.
+    /// The identity provider started the sign-in, and the connection does not allow that, or it did so twice in a row.
     Unsolicited "907" START_HERE
         "Use the sign-in URL of this connection as the tile's link (Okta: a Bookmark App) and hide the tile of the \
-         SAML app.";
+         SAML app. If the tile must work, ask the vendor to set what happens when the identity provider begins.";
     /// The ticket between the two halves of the sign-in is not known.
     TicketUnknown "908" AGAIN START;
+    /// The user signed out at the identity provider while the sign-in was on its way.
+    LoggedOut "909" AGAIN "Nothing is wrong: the user signed out at the identity provider. Sign in again.";
 
     /// The assertion has no e-mail address.
     EmailMissing "1001" IDENTITY
@@ -303,6 +333,30 @@ codes! {
          administrator link the two.";
     /// The connection is not active.
     ConnectionInactive "1007" SETUP "Finish the connection's set-up and activate it.";
+
+    /// The document is not a SAML 2.0 LogoutRequest or LogoutResponse, or not of the kind that its field says.
+    NotALogout "1101" LOGOUT
+        "Set the single logout of the application in the identity provider to SAML 2.0, with the single logout URL of \
+         this connection.";
+    /// A message about logout contains something that does not belong there.
+    LogoutContent "1102" LOGOUT REPORT;
+    /// A message about logout is meant for another address, or names none.
+    LogoutDestination "1103" LOGOUT
+        "Copy the single logout URL of this connection, to the letter, into \"Single Logout URL\" in Okta; in Entra into \
+         \"Logout Url\".";
+    /// A logout request is over.
+    LogoutExpired "1104" LOGOUT TIME;
+    /// The answer about logout names a request that is not known or was answered.
+    LogoutUnknown "1105" LOGOUT
+        "Sign out again from the application. The sessions of this application have ended already.";
+    /// The identity provider has no address for logout.
+    LogoutUnsupported "1106" LOGOUT
+        "Upload metadata of the identity provider that names its single logout service, or sign out there by hand.";
+    /// A message about logout is not signed.
+    LogoutUnsigned "1107" LOGOUT
+        "Make the identity provider sign its messages about logout (Okta: the \"Signature Certificate\" under \"Enable \
+         Single Logout\" must be that of this connection; SimpleSAMLphp: \"sign.logout\"). The user's session here has \
+         ended if the user began.";
 }
 
 const SHOWN: usize = 200;

@@ -12,14 +12,17 @@ use aws_lc_rs::rsa::{
     OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
 use std::fmt;
-
-use crate::sp::KeyError;
+use std::sync::OnceLock;
 
 /// RSA operations that one message may cost; anybody may send one.
-const MAX_TRIES: usize = 4;
+const MAX_TRIES: usize = 8;
 
-/// A private key for what is encrypted for this connection; it is never printed.
-pub struct DecryptionKey(OaepPrivateDecryptingKey);
+/// A private key for what is encrypted for this connection; it is never printed. Most answers are not encrypted, and
+/// to read a key costs more than to verify one of those, so that it is read when it is needed.
+pub struct DecryptionKey {
+    pkcs8: Vec<u8>,
+    key: OnceLock<Option<OaepPrivateDecryptingKey>>,
+}
 
 impl fmt::Debug for DecryptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,16 +31,17 @@ impl fmt::Debug for DecryptionKey {
 }
 
 impl DecryptionKey {
-    /// Reads an RSA key in PKCS#8.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let key = PrivateDecryptingKey::from_pkcs8(der).map_err(|_| KeyError::PrivateKey)?;
-        Ok(Self(OaepPrivateDecryptingKey::new(key).map_err(|_| KeyError::PrivateKey)?))
+    /// Takes an RSA key in PKCS#8; one of another kind opens nothing.
+    pub fn from_pkcs8(der: Vec<u8>) -> Self {
+        Self { pkcs8: der, key: OnceLock::new() }
     }
 
     fn open(&self, carried: &CarriedKey) -> Option<Vec<u8>> {
-        let mut room = vec![0; self.0.min_output_size()];
-        let key = self.0.decrypt(carried.oaep, &carried.sealed, &mut room, carried.label.as_deref()).ok()?;
-        Some(key.to_vec())
+        let read = || OaepPrivateDecryptingKey::new(PrivateDecryptingKey::from_pkcs8(&self.pkcs8).ok()?).ok();
+        let key = self.key.get_or_init(read).as_ref()?;
+        let mut room = vec![0; key.min_output_size()];
+        let opened = key.decrypt(carried.oaep, &carried.sealed, &mut room, carried.label.as_deref()).ok()?;
+        Some(opened.to_vec())
     }
 }
 
@@ -66,25 +70,26 @@ pub(crate) enum Cipher {
     Gcm { algorithm: &'static aead::Algorithm },
 }
 
+/// What can be decrypted, the best first.
+pub(crate) const CIPHERS: [(&str, Cipher); 6] = [
+    ("http://www.w3.org/2009/xmlenc11#aes256-gcm", Cipher::Gcm { algorithm: &AES_256_GCM }),
+    ("http://www.w3.org/2009/xmlenc11#aes192-gcm", Cipher::Gcm { algorithm: &AES_192_GCM }),
+    ("http://www.w3.org/2009/xmlenc11#aes128-gcm", Cipher::Gcm { algorithm: &AES_128_GCM }),
+    ("http://www.w3.org/2001/04/xmlenc#aes256-cbc", Cipher::Cbc { algorithm: &AES_256, key_bytes: 32 }),
+    ("http://www.w3.org/2001/04/xmlenc#aes192-cbc", Cipher::Cbc { algorithm: &AES_192, key_bytes: 24 }),
+    ("http://www.w3.org/2001/04/xmlenc#aes128-cbc", Cipher::Cbc { algorithm: &AES_128, key_bytes: 16 }),
+];
+
 impl Cipher {
     /// The algorithm with that URI, if it is on the list.
     pub(crate) fn by_uri(uri: &str) -> Option<Self> {
-        let cbc = |algorithm, key_bytes| Some(Self::Cbc { algorithm, key_bytes });
-        match uri {
-            "http://www.w3.org/2001/04/xmlenc#aes128-cbc" => cbc(&AES_128, 16),
-            "http://www.w3.org/2001/04/xmlenc#aes192-cbc" => cbc(&AES_192, 24),
-            "http://www.w3.org/2001/04/xmlenc#aes256-cbc" => cbc(&AES_256, 32),
-            "http://www.w3.org/2009/xmlenc11#aes128-gcm" => Some(Self::Gcm { algorithm: &AES_128_GCM }),
-            "http://www.w3.org/2009/xmlenc11#aes192-gcm" => Some(Self::Gcm { algorithm: &AES_192_GCM }),
-            "http://www.w3.org/2009/xmlenc11#aes256-gcm" => Some(Self::Gcm { algorithm: &AES_256_GCM }),
-            _ => None,
-        }
+        CIPHERS.iter().find(|(known, _)| *known == uri).map(|(_, cipher)| *cipher)
     }
 
     /// Opens the content with whichever of these carried keys one of ours opens. All are tried, so that the time does
     /// not tell which one it was.
     pub(crate) fn open(self, content: &[u8], carried: &[CarriedKey], keys: &[DecryptionKey]) -> Option<Vec<u8>> {
-        let pairs = carried.iter().flat_map(|carried| keys.iter().map(move |key| (key, carried)));
+        let pairs = keys.iter().flat_map(|key| carried.iter().map(move |carried| (key, carried)));
         let opened = pairs.take(MAX_TRIES).filter_map(|(key, carried)| key.open(carried));
         let fitting: Vec<Vec<u8>> = opened.filter(|key| key.len() == self.key_bytes()).collect();
         let key = match fitting.into_iter().next() {

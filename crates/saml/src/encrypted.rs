@@ -3,11 +3,10 @@
 
 use crate::code::{Code, Rejection};
 use crate::decryption::{CarriedKey, Cipher, DecryptionKey, oaep};
+use crate::response::MAX_RESPONSE_BYTES;
 use crate::xml::{self, ENCRYPTION, SIGNATURE};
-use crate::{bytes, structure, text};
+use crate::{bytes, structure, text, transport};
 use aws_lc_rs::rsa::OaepAlgorithm;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 use uppsala::{Document, NodeId};
 
@@ -105,8 +104,7 @@ fn cipher_value(document: &Document<'_>, node: NodeId) -> Result<Vec<u8>, Reject
 
 fn base64(document: &Document<'_>, node: NodeId) -> Result<Vec<u8>, Rejection> {
     let text = text::whole(document, node).map_err(|_| refused("markup inside base64"))?;
-    let compact: String = text.chars().filter(|text| !xml::is_space(*text)).collect();
-    STANDARD.decode(compact).map_err(|_| refused("damaged base64"))
+    transport::decode(&text, MAX_RESPONSE_BYTES).map_err(|_| refused("damaged base64"))
 }
 
 fn only(document: &Document<'_>, node: NodeId, namespace: &str, name: &str) -> Result<NodeId, Rejection> {

@@ -3,6 +3,7 @@
 use crate::algorithm::KeyFamily;
 use crate::code::Rejection;
 use crate::idp_metadata;
+use crate::outgoing::{Binding, Endpoint};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,11 +48,11 @@ pub enum SetupError {
         "the issuer is missing; paste the identity provider's entity ID (Okta: \"Identity Provider Issuer\", Entra: \"Microsoft Entra Identifier\")"
     )]
     IssuerMissing,
-    /// The metadata has no address for requests by HTTP-Redirect.
+    /// The metadata has no address for requests by HTTP-Redirect or HTTP-POST.
     #[error(
-        "the metadata has no sign-on address for the HTTP-Redirect binding; switch that binding on in the identity provider, or fill in the three fields with its redirect sign-on URL"
+        "the metadata has no sign-on address for the HTTP-Redirect or the HTTP-POST binding; switch one of them on in the identity provider, or fill in the three fields with its sign-on URL"
     )]
-    RedirectMissing,
+    EndpointMissing,
     /// The sign-on address is no URL.
     #[error(
         "the sign-on URL is not a URL; paste the whole address (Okta: \"Identity Provider Single Sign-On URL\", Entra: \"Login URL\")"
@@ -186,6 +187,38 @@ impl IdpCertificate {
     pub(crate) fn verification_key(&self) -> Option<Key> {
         loader::load_x509_cert_der(&self.der).ok()
     }
+
+    /// Whether this certificate's key made the signature, by an algorithm on the list.
+    pub(crate) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+        let key = self.verification_key().and_then(|key| key.to_signing_key().ok().flatten());
+        let algorithm = bergshamra_crypto::sign::from_uri(algorithm).ok();
+        key.zip(algorithm).is_some_and(|(key, algorithm)| algorithm.verify(&key, message, signature).unwrap_or(false))
+    }
+}
+
+/// Where an identity provider wants to hear of logout (metadata 2.4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutService {
+    /// Where requests go.
+    pub endpoint: Endpoint,
+    /// Where answers go, if not to the same address (metadata 2.2.2).
+    pub response_url: Option<Url>,
+}
+
+impl LogoutService {
+    /// Checks the addresses as those for sign-in are checked.
+    pub fn new(url: &str, response_url: Option<&str>, binding: Binding) -> Result<Self, SetupError> {
+        Ok(Self {
+            endpoint: Endpoint { url: protected(url)?, binding },
+            response_url: response_url.map(protected).transpose()?,
+        })
+    }
+
+    /// Where answers go.
+    pub fn answers(&self) -> Endpoint {
+        let url = self.response_url.as_ref().unwrap_or(&self.endpoint.url);
+        Endpoint { url: url.clone(), binding: self.endpoint.binding }
+    }
 }
 
 /// Where sign-in requests go and who may answer them.
@@ -193,12 +226,12 @@ impl IdpCertificate {
 pub struct IdentityProvider {
     /// The issuer of its messages (metadata 2.3.2).
     pub entity_id: String,
-    /// Where requests go by HTTP-Redirect.
-    pub sso_url: Url,
+    /// Where sign-in requests go.
+    pub sso: Endpoint,
+    /// Where logout goes, if it takes part in it.
+    pub slo: Option<LogoutService>,
     /// The certificates that may have signed an answer; several during a change.
     pub certificates: Vec<IdpCertificate>,
-    /// Whether it asks for signed requests (metadata 2.4.3); ours are always signed.
-    pub want_authn_requests_signed: bool,
 }
 
 impl IdentityProvider {
@@ -211,41 +244,37 @@ impl IdentityProvider {
     pub fn from_fields(sso_url: &str, issuer: &str, certificate: &str) -> Result<Self, SetupError> {
         let certificates = blocks(certificate)?;
         let certificates = certificates.iter().map(|der| IdpCertificate::from_der(der)).collect::<Result<_, _>>()?;
-        Self::checked(issuer, sso_url, certificates, false)
+        Self::checked(issuer, (sso_url, Binding::Redirect), certificates)
     }
 
     /// Puts together what was stored; the same rules hold as at set-up.
-    pub fn from_parts(
-        entity_id: &str,
-        sso_url: &str,
-        certificates_der: &[Vec<u8>],
-        want_signed: bool,
-    ) -> Result<Self, SetupError> {
+    pub fn from_parts(entity_id: &str, sso: (&str, Binding), certificates_der: &[Vec<u8>]) -> Result<Self, SetupError> {
         let certificates =
             certificates_der.iter().map(|der| IdpCertificate::from_der(der)).collect::<Result<_, _>>()?;
-        Self::checked(entity_id, sso_url, certificates, want_signed)
+        Self::checked(entity_id, sso, certificates)
     }
 
     /// There is no identity provider without a certificate: nothing it sends could ever be verified.
     pub(crate) fn checked(
         entity_id: &str,
-        sso_url: &str,
+        (sso_url, binding): (&str, Binding),
         certificates: Vec<IdpCertificate>,
-        want_authn_requests_signed: bool,
     ) -> Result<Self, SetupError> {
         let entity_id = entity_id.trim();
         if entity_id.is_empty() {
             return Err(SetupError::IssuerMissing);
         }
-        let sso_url = Url::parse(sso_url.trim()).map_err(SetupError::SsoUrlInvalid)?;
-        if !is_protected(&sso_url) {
-            return Err(SetupError::SsoUrlInsecure);
-        }
+        let sso = Endpoint { url: protected(sso_url)?, binding };
         if certificates.is_empty() {
             return Err(SetupError::CertificateMissing);
         }
-        Ok(Self { entity_id: entity_id.to_owned(), sso_url, certificates, want_authn_requests_signed })
+        Ok(Self { entity_id: entity_id.to_owned(), sso, slo: None, certificates })
     }
+}
+
+fn protected(url: &str) -> Result<Url, SetupError> {
+    let url = Url::parse(url.trim()).map_err(SetupError::SsoUrlInvalid)?;
+    if is_protected(&url) { Ok(url) } else { Err(SetupError::SsoUrlInsecure) }
 }
 
 /// https, or http to this machine itself.

@@ -1,10 +1,13 @@
 //! Reads an identity provider's metadata with samael's types, after the same look at bytes and structure that a
 //! response gets. Its signature is not verified: the IT admin who pastes it is the one who vouches for it.
 
-use crate::idp::{IdentityProvider, IdpCertificate, SetupError};
+use crate::idp::{IdentityProvider, IdpCertificate, LogoutService, SetupError};
+use crate::outgoing::Binding;
 use crate::xml::PROTOCOL;
 use crate::{bytes, structure};
-use samael::metadata::{EntityDescriptor, EntityDescriptorType, HTTP_REDIRECT_BINDING, IdpSsoDescriptor};
+use samael::metadata::{
+    Endpoint, EntityDescriptor, EntityDescriptorType, HTTP_POST_BINDING, HTTP_REDIRECT_BINDING, IdpSsoDescriptor,
+};
 
 /// Entra's tenant-wide document has about 100 KB.
 const MAX_METADATA_BYTES: usize = 1024 * 1024;
@@ -47,8 +50,12 @@ fn speaks_saml2(role: &IdpSsoDescriptor) -> bool {
 }
 
 fn identity_provider(entity: &EntityDescriptor, role: &IdpSsoDescriptor) -> Result<IdentityProvider, SetupError> {
-    let redirect = role.single_sign_on_services.iter().find(|service| service.binding == HTTP_REDIRECT_BINDING);
-    let redirect = redirect.ok_or(SetupError::RedirectMissing)?;
+    let (sso, binding) = endpoint(&role.single_sign_on_services).ok_or(SetupError::EndpointMissing)?;
+    // Who cannot be told of logout can still sign people in.
+    let slo = endpoint(&role.single_logout_services).and_then(|(service, binding)| {
+        let response_url = service.response_location.as_deref().filter(|url| !url.trim().is_empty());
+        LogoutService::new(&service.location, response_url, binding).ok()
+    });
     // metadata 2.4.1.1: a key without `use` serves both purposes; an encryption key must never verify.
     let signing = role.key_descriptors.iter().filter(|key| matches!(key.key_use.as_deref(), None | Some("signing")));
     let mut certificates = Vec::new();
@@ -58,10 +65,16 @@ fn identity_provider(entity: &EntityDescriptor, role: &IdpSsoDescriptor) -> Resu
             certificates.push(certificate);
         }
     }
-    IdentityProvider::checked(
-        entity.entity_id.as_deref().unwrap_or_default(),
-        &redirect.location,
-        certificates,
-        role.want_authn_requests_signed.unwrap_or(false),
-    )
+    let entity_id = entity.entity_id.as_deref().unwrap_or_default();
+    let provider = IdentityProvider::checked(entity_id, (&sso.location, binding), certificates)?;
+    Ok(IdentityProvider { slo, ..provider })
+}
+
+/// The address that we can use; a URL is simpler for a browser than a form.
+fn endpoint(services: &[Endpoint]) -> Option<(&Endpoint, Binding)> {
+    let by = |name: &str, binding| {
+        let service = services.iter().find(|service| service.binding == name);
+        service.map(|service| (service, binding))
+    };
+    by(HTTP_REDIRECT_BINDING, Binding::Redirect).or_else(|| by(HTTP_POST_BINDING, Binding::Post))
 }

@@ -1,7 +1,7 @@
 //! Times as SAML core 1.3.3 writes them: xs:dateTime in UTC, nothing else.
 
 use crate::code::{Code, Rejection};
-use time::{Date, Month, OffsetDateTime, Time, UtcDateTime};
+use time::{Date, Month, OffsetDateTime, Time, UtcDateTime, UtcOffset};
 
 /// Reads a time that must be there; `name` is the attribute, for the admin.
 pub(crate) fn required(value: Option<&str>, name: &str) -> Result<OffsetDateTime, Rejection> {
@@ -16,6 +16,20 @@ pub(crate) fn required(value: Option<&str>, name: &str) -> Result<OffsetDateTime
 /// Reads a time that may be absent, but not wrong.
 pub(crate) fn optional(value: Option<&str>, name: &str) -> Result<Option<OffsetDateTime>, Rejection> {
     value.map(|text| required(Some(text), name)).transpose()
+}
+
+/// The same form, in whole seconds.
+pub(crate) fn written(instant: OffsetDateTime) -> String {
+    let utc = instant.to_offset(UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        utc.year(),
+        u8::from(utc.month()),
+        utc.day(),
+        utc.hour(),
+        utc.minute(),
+        utc.second()
+    )
 }
 
 fn parse(text: &str) -> Option<OffsetDateTime> {

@@ -9,18 +9,25 @@
 pub mod code;
 pub mod decryption;
 pub mod idp;
+pub mod logout;
+pub mod outgoing;
 pub mod request;
 pub mod response;
 pub mod self_test;
 pub mod sp;
+pub mod sp_key;
+pub mod trace;
 
 mod algorithm;
 mod bytes;
 mod encrypted;
+mod enveloped;
 mod idp_metadata;
 mod instant;
+mod logout_message;
 mod meaning;
 mod read;
+mod redirect;
 mod shape;
 mod signature;
 mod signature_shape;

@@ -25,7 +25,7 @@ pub(crate) fn judge(
     assertion: &Assertion,
     expected: &Expected<'_>,
 ) -> Result<Accepted, Rejection> {
-    let clock = Clock { now: expected.now, skew: expected.skew };
+    let clock = Clock::of(expected);
     self::response(response, response_is_signed, expected, &clock)?;
     version(&assertion.version)?;
     if assertion.issuer != expected.idp.entity_id {
@@ -163,21 +163,25 @@ fn differs(code: Code, expected: &str, received: &str) -> Rejection {
 }
 
 /// The one time of this verification. Sums that leave the calendar count as a refusal.
-struct Clock {
+pub(crate) struct Clock {
     now: OffsetDateTime,
     skew: Duration,
 }
 
 impl Clock {
+    pub(crate) fn of(expected: &Expected<'_>) -> Self {
+        Self { now: expected.now, skew: expected.skew }
+    }
+
     fn has_begun(&self, begin: OffsetDateTime) -> bool {
         self.now.checked_add(self.skew).is_some_and(|latest| begin <= latest)
     }
 
-    fn is_over(&self, end: OffsetDateTime) -> bool {
+    pub(crate) fn is_over(&self, end: OffsetDateTime) -> bool {
         self.now.checked_sub(self.skew).is_none_or(|earliest| end <= earliest)
     }
 
-    fn recently_issued(&self, instant: OffsetDateTime) -> Result<(), Rejection> {
+    pub(crate) fn recently_issued(&self, instant: OffsetDateTime) -> Result<(), Rejection> {
         if !self.has_begun(instant) {
             return Err(self.refuse(Code::IssuedInFuture, Some(instant)));
         }
@@ -187,7 +191,7 @@ impl Clock {
         }
     }
 
-    fn refuse(&self, code: Code, received: Option<OffsetDateTime>) -> Rejection {
+    pub(crate) fn refuse(&self, code: Code, received: Option<OffsetDateTime>) -> Rejection {
         let rejection = Rejection::new(code).expected(&format!("to fit our clock, {}", self.now));
         match received {
             Some(instant) => rejection.received(&instant.to_string()),

@@ -8,7 +8,7 @@ use crate::code::{Code, Rejection};
 use crate::decryption::DecryptionKey;
 use crate::encrypted;
 use crate::instant;
-use crate::response::{Attribute, NameId};
+use crate::response::{Attribute, AttributeValue, NameId, ValueKind};
 use crate::text;
 use crate::xml::{self, ASSERTION, PROTOCOL};
 use time::OffsetDateTime;
@@ -117,9 +117,9 @@ pub(crate) fn assertion(document: &Document<'_>, node: NodeId, keys: &[Decryptio
     })
 }
 
-/// The subject's one NameID, encrypted or not (core 2.4.1). An encrypted one was signed with all around it, so whoever
+/// The one NameID of a subject or a logout request, encrypted or not (core 2.4.1 and 3.7.1). An encrypted one was signed with all around it, so whoever
 /// changed it is found out before it is opened.
-fn name_id(document: &Document<'_>, subject: NodeId, keys: &[DecryptionKey]) -> Result<NameId, Rejection> {
+pub(crate) fn name_id(document: &Document<'_>, subject: NodeId, keys: &[DecryptionKey]) -> Result<NameId, Rejection> {
     let plain = xml::named(document, subject, ASSERTION, "NameID");
     let sealed = xml::named(document, subject, ASSERTION, "EncryptedID");
     let mut names = plain.chain(sealed);
@@ -133,11 +133,8 @@ fn name_id(document: &Document<'_>, subject: NodeId, keys: &[DecryptionKey]) -> 
     let text = encrypted::open(document, node, keys)?;
     let opened = xml::parse(&text).map_err(|_| Code::Undecryptable)?;
     let root = opened.document_element().ok_or(Code::Undecryptable)?;
-    let mut elements = xml::elements(&opened, root);
-    match (elements.next(), elements.next()) {
-        (Some((node, element)), None) if element.matches_name_ns(ASSERTION, "NameID") => plain_name_id(&opened, node),
-        _ => Err(Code::Undecryptable.into()),
-    }
+    let node = xml::only_child(&opened, root, ASSERTION, "NameID").ok_or(Code::Undecryptable)?;
+    plain_name_id(&opened, node)
 }
 
 fn plain_name_id(document: &Document<'_>, node: NodeId) -> Result<NameId, Rejection> {
@@ -242,16 +239,29 @@ fn attributes(document: &Document<'_>, assertion: NodeId) -> Result<Vec<Attribut
 
 /// The plain values of an attribute. A value made of elements only, such as the NameID inside eduPersonTargetedID,
 /// is no text and therefore left out; one that mixes text and elements is refused.
-fn values(document: &Document<'_>, attribute: NodeId) -> Result<Vec<String>, Rejection> {
+fn values(document: &Document<'_>, attribute: NodeId) -> Result<Vec<AttributeValue>, Rejection> {
     let mut values = Vec::new();
     for value in xml::named(document, attribute, ASSERTION, "AttributeValue") {
         let structured = xml::elements(document, value).next().is_some();
         if structured && !xml::has_own_text(document, value) {
             continue;
         }
-        values.push(text::whole(document, value)?);
+        values.push(AttributeValue { text: text::whole(document, value)?, kind: kind(document, value) });
     }
     Ok(values)
+}
+
+/// The prefix of the type's name is not looked up: what is not of its kind is taken as text anyway.
+fn kind(document: &Document<'_>, value: NodeId) -> ValueKind {
+    const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+    let attributes = document.element(value).into_iter().flat_map(|element| &element.attributes);
+    let mut types = attributes.filter(|attribute| attribute.name.matches(Some(INSTANCE), "type"));
+    let name = types.next().map(|attribute| attribute.value.rsplit(':').next().unwrap_or_default());
+    match name {
+        Some("boolean") => ValueKind::Boolean,
+        Some("integer" | "int" | "long" | "short" | "nonNegativeInteger" | "positiveInteger") => ValueKind::Integer,
+        _ => ValueKind::Other,
+    }
 }
 
 fn owned(document: &Document<'_>, node: NodeId, name: &str) -> Option<String> {

@@ -1,133 +1,138 @@
-//! Sign-in requests: an AuthnRequest in a signed URL (HTTP-Redirect, bindings 3.4).
+//! Sign-in requests (core 3.4.1).
 
 use crate::idp::{IdentityProvider, hex};
-use crate::sp::{KeyError, ServiceProvider, SpKey};
+use crate::instant;
+use crate::outgoing::{self, Kind, Outgoing};
+use crate::sp::ServiceProvider;
+use crate::sp_key::{KeyError, SpKey};
 use crate::xml;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bergshamra_core::algorithm::RSA_SHA256;
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use samael::metadata::HTTP_POST_BINDING;
-use samael::schema::{Issuer, NameIdPolicy};
+use samael::schema::{
+    AuthnContextClassRef, AuthnContextComparison, Issuer, NameIdPolicy, RequestedAuthnContext as Requested,
+};
 use samael::traits::ToXml as _;
-use std::io::Write as _;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 use url::Url;
 
-/// One request for sign-in (core 3.4.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthnRequest {
-    /// The request's ID, which the answer repeats as InResponseTo.
-    pub id: String,
-    /// When it was made.
-    pub issue_instant: OffsetDateTime,
-    /// Where it is sent, as the signature covers it.
-    pub destination: Url,
+/// What a connection asks of the identity provider beyond signing the user in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
     /// Whether the user must sign in again even with a session at the identity provider.
     pub force_authn: bool,
+    /// Whether the identity provider may not show anything to the user.
+    pub is_passive: bool,
+    /// The kind of NameID that is wanted, as a URI; without one the identity provider's set-up decides.
+    pub name_id_format: Option<String>,
+    /// How the user must sign in.
+    pub authn_context: Option<RequestedAuthnContext>,
 }
 
-impl AuthnRequest {
+/// core 3.3.2.2.1
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestedAuthnContext {
+    /// Class URIs, the best first.
+    pub classes: Vec<String>,
+    /// How the class that is used must compare to them.
+    pub comparison: Comparison,
+}
+
+/// core 3.3.2.2.1; only `Exact` can be checked in the answer, because the standard orders no classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// One of them.
+    Exact,
+    /// As strong as one of them, or stronger.
+    Minimum,
+    /// Stronger than each of them.
+    Better,
+    /// As strong as possible without being stronger than one of them.
+    Maximum,
+}
+
+/// One request for sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthnRequest<'a> {
+    /// The request's ID, which the answer repeats as InResponseTo.
+    pub id: &'a str,
+    /// When it was made.
+    pub issue_instant: OffsetDateTime,
+    /// What is asked for.
+    pub wishes: &'a Wishes,
+}
+
+impl AuthnRequest<'_> {
+    /// The XML document, without its signature.
+    pub fn document(&self, sp: &ServiceProvider, idp: &IdentityProvider) -> Result<String, KeyError> {
+        let mut destination = idp.sso.url.clone();
+        destination.set_fragment(None);
+        self.xml(sp, &destination)
+    }
+
     /// The XML document, written by samael.
-    pub fn to_xml(&self, sp: &ServiceProvider) -> Result<String, KeyError> {
+    fn xml(&self, sp: &ServiceProvider, destination: &Url) -> Result<String, KeyError> {
+        let Wishes { force_authn, is_passive, name_id_format, authn_context } = self.wishes;
         let request = samael::schema::AuthnRequest {
-            id: self.id.clone(),
+            id: self.id.to_owned(),
             version: "2.0".to_owned(),
             // samael's time type is chrono's, which this crate names nowhere.
-            issue_instant: timestamp(self.issue_instant).parse().map_err(|_| KeyError::Request)?,
-            destination: Some(self.destination.to_string()),
+            issue_instant: instant::written(self.issue_instant).parse().map_err(|_| KeyError::Message)?,
+            destination: Some(destination.to_string()),
             consent: None,
             // samael writes element text as it is, attributes escaped.
             issuer: Some(Issuer { value: Some(xml::escape(&sp.entity_id)), ..Issuer::default() }),
             signature: None,
             subject: None,
-            // No format: what the NameID is, the identity provider's set-up decides.
-            name_id_policy: Some(NameIdPolicy { allow_create: Some(true), ..NameIdPolicy::default() }),
+            name_id_policy: Some(NameIdPolicy {
+                allow_create: Some(true),
+                format: name_id_format.clone(),
+                ..NameIdPolicy::default()
+            }),
             conditions: None,
-            requested_authn_context: None,
+            requested_authn_context: authn_context.as_ref().map(RequestedAuthnContext::requested),
             // Some identity providers ask for the password again on any ForceAuthn, so `false` is left out.
-            force_authn: self.force_authn.then_some(true),
-            is_passive: None,
+            force_authn: force_authn.then_some(true),
+            is_passive: is_passive.then_some(true),
             assertion_consumer_service_index: None,
             assertion_consumer_service_url: Some(sp.acs_url.clone()),
             protocol_binding: Some(HTTP_POST_BINDING.to_owned()),
             attribute_consuming_service_index: None,
             provider_name: None,
         };
-        request.to_string().map_err(|_| KeyError::Request)
+        request.to_string().map_err(|_| KeyError::Message)
     }
+}
+
+impl RequestedAuthnContext {
+    fn requested(&self) -> Requested {
+        let comparison = match self.comparison {
+            Comparison::Exact => AuthnContextComparison::Exact,
+            Comparison::Minimum => AuthnContextComparison::Minimum,
+            Comparison::Better => AuthnContextComparison::Better,
+            Comparison::Maximum => AuthnContextComparison::Maximum,
+        };
+        let classes = self.classes.iter().map(|class| AuthnContextClassRef { value: Some(xml::escape(class)) });
+        Requested {
+            authn_context_class_refs: Some(classes.collect()),
+            authn_context_decl_refs: None,
+            comparison: Some(comparison),
+        }
+    }
+
+    /// Whether the class that the answer names is what was asked for, as far as that can be told.
+    pub(crate) fn is_met_by(&self, class: Option<&str>) -> bool {
+        match self.comparison {
+            Comparison::Exact => class.is_some_and(|class| self.classes.iter().any(|wanted| wanted == class)),
+            Comparison::Minimum | Comparison::Better | Comparison::Maximum => class.is_some(),
+        }
+    }
+}
+
+/// The request's document as it leaves, signed, with an opaque value that comes back with the answer.
+pub fn send(document: &str, idp: &IdentityProvider, key: &SpKey, relay_state: &str) -> Result<Outgoing, KeyError> {
+    outgoing::send(Kind::Request, document, &idp.sso, relay_state, key)
 }
 
 /// An ID of 128 random bits that is an XML name (core 1.3.4).
 pub fn request_id(random: [u8; 16]) -> String {
     format!("_{}", hex(&random))
-}
-
-/// The URL that sends the browser to the identity provider with a signed request (bindings 3.4.4.1).
-///
-/// The signature covers exactly `SAMLRequest=…&RelayState=…&SigAlg=…`. A query that the sign-on URL has of its own
-/// stays in front of that and is not signed; an empty RelayState is left out.
-pub fn redirect_url(
-    sp: &ServiceProvider,
-    idp: &IdentityProvider,
-    key: &SpKey,
-    id: &str,
-    relay_state: &str,
-    force_authn: bool,
-    now: OffsetDateTime,
-) -> Result<Url, KeyError> {
-    let mut url = idp.sso_url.clone();
-    url.set_fragment(None);
-    let request = AuthnRequest { id: id.to_owned(), issue_instant: now, destination: url.clone(), force_authn };
-    let message = STANDARD.encode(deflate(request.to_xml(sp)?.as_bytes())?);
-
-    let mut signed = format!("SAMLRequest={}", percent_encode(&message));
-    if !relay_state.is_empty() {
-        signed.push_str(&format!("&RelayState={}", percent_encode(relay_state)));
-    }
-    signed.push_str(&format!("&SigAlg={}", percent_encode(RSA_SHA256)));
-    let signature = STANDARD.encode(key.sign(signed.as_bytes())?);
-    let signed = format!("{signed}&Signature={}", percent_encode(&signature));
-
-    let query = match idp.sso_url.query() {
-        Some(own) if !own.is_empty() => format!("{own}&{signed}"),
-        _ => signed,
-    };
-    url.set_query(Some(&query));
-    Ok(url)
-}
-
-/// Raw DEFLATE (RFC 1951), as the binding wants it.
-fn deflate(bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).map_err(|_| KeyError::Request)?;
-    encoder.finish().map_err(|_| KeyError::Request)
-}
-
-/// RFC 3986 2.3: everything but unreserved characters, so that nobody re-encodes what was signed.
-fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
-/// core 1.3.3, in whole seconds.
-fn timestamp(instant: OffsetDateTime) -> String {
-    let utc = instant.to_offset(UtcOffset::UTC);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        utc.year(),
-        u8::from(utc.month()),
-        utc.day(),
-        utc.hour(),
-        utc.minute(),
-        utc.second()
-    )
 }

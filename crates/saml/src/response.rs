@@ -5,10 +5,11 @@ use crate::algorithm::Sha1;
 use crate::code::{Code, Rejection};
 use crate::decryption::DecryptionKey;
 use crate::idp::IdentityProvider;
+use crate::request::RequestedAuthnContext;
 use crate::shape::{Assertion, Content};
 use crate::sp::ServiceProvider;
 use crate::xml::{self, ASSERTION};
-use crate::{bytes, encrypted, meaning, read, shape, signature, structure, text, transport};
+use crate::{encrypted, meaning, read, shape, signature, text, transport};
 use std::fmt;
 use time::{Duration, OffsetDateTime};
 use uppsala::{Document, NodeId};
@@ -59,8 +60,34 @@ pub struct Attribute {
     pub name: String,
     /// The name for people.
     pub friendly_name: Option<String>,
-    /// The plain text values; structured ones are left out.
-    pub values: Vec<String>,
+    /// The plain values; structured ones are left out.
+    pub values: Vec<AttributeValue>,
+}
+
+/// One plain value of an attribute (core 2.7.3.1.1); personal data and not printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AttributeValue {
+    /// The text, without white space at its ends.
+    pub text: String,
+    /// What the sender says that it is.
+    pub kind: ValueKind,
+}
+
+impl fmt::Debug for AttributeValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttributeValue").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// The kind of a value by its `xsi:type` (XML Schema 1, 2.6.1), as far as it makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueKind {
+    /// `xs:boolean`.
+    Boolean,
+    /// `xs:integer` and the kinds made from it.
+    Integer,
+    /// A string, or anything else.
+    Other,
 }
 
 impl fmt::Debug for Attribute {
@@ -85,10 +112,8 @@ impl fmt::Debug for VerifiedAssertion {
 /// Verifies the SAMLResponse form field as it was received: steps 1 to 8 of the pipeline.
 pub fn verify(saml_response: &str, expected: &Expected<'_>) -> Result<VerifiedAssertion, Rejection> {
     let decoded = transport::decode(saml_response, MAX_RESPONSE_BYTES)?;
-    let source = bytes::text(&decoded)?;
-    structure::scan(source)?;
-    let document = xml::parse(source).map_err(|_| Code::Malformed)?;
-    let shape = shape::check(&document, sha1(expected))?;
+    let (source, document) = xml::received(&decoded)?;
+    let shape = shape::check(&document, expected.sha1())?;
     let signatures = shape.signatures();
     match (&shape.content, signatures.is_empty()) {
         (Content::Assertion(_), true) => return Err(Code::Unsigned.into()),
@@ -139,8 +164,10 @@ fn judge(
     Ok(VerifiedAssertion { assertion, accepted })
 }
 
-fn sha1(expected: &Expected<'_>) -> Sha1 {
-    if expected.allow_sha1 { Sha1::Allowed } else { Sha1::Refused }
+impl Expected<'_> {
+    pub(crate) fn sha1(&self) -> Sha1 {
+        if self.allow_sha1 { Sha1::Allowed } else { Sha1::Refused }
+    }
 }
 
 /// Step 6: the canonical bytes of an assertion that was encrypted.
@@ -160,7 +187,7 @@ fn opened(
 
 fn proven(plain: &str, is_covered: bool, expected: &Expected<'_>) -> Result<String, Rejection> {
     let document = xml::parse(plain).map_err(|_| Code::Malformed)?;
-    let assertion = shape::opened(&document, sha1(expected))?;
+    let assertion = shape::opened(&document, expected.sha1())?;
     match assertion.signature {
         Some(signature) => signature::verify(&document, plain, vec![signature], expected.idp)?,
         None if is_covered => {}
@@ -222,15 +249,26 @@ impl VerifiedAssertion {
         &self.assertion.attributes
     }
 
-    /// The first value of the first attribute with this name that has one.
-    pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attribute_values(name).next()
+    /// All values of all attributes with this name; more than one makes an identity ambiguous.
+    pub fn attribute_values(&self, name: &str) -> impl Iterator<Item = &AttributeValue> {
+        let named = self.assertion.attributes.iter().filter(move |attribute| attribute.name == name);
+        named.flat_map(|attribute| &attribute.values)
     }
 
-    /// All values of all attributes with this name; more than one makes an identity ambiguous.
-    pub fn attribute_values(&self, name: &str) -> impl Iterator<Item = &str> {
-        let named = self.assertion.attributes.iter().filter(move |attribute| attribute.name == name);
-        named.flat_map(|attribute| attribute.values.iter().map(String::as_str))
+    /// Refuses a user who signed in by another way than was asked for (core 3.3.2.2.1).
+    pub fn meets(&self, wanted: &RequestedAuthnContext) -> Result<(), Rejection> {
+        let classes = || self.assertion.statements.iter().map(|statement| statement.context.as_deref());
+        if classes().any(|class| wanted.is_met_by(class)) {
+            return Ok(());
+        }
+        let received: Vec<&str> = classes().map(|class| class.unwrap_or("nothing")).collect();
+        let rejection = Rejection::new(Code::AuthnContext).expected(&wanted.classes.join(" or "));
+        Err(rejection.received(&received.join(", ")).of_proven())
+    }
+
+    /// When the assertion was issued (core 2.3.3).
+    pub fn issue_instant(&self) -> OffsetDateTime {
+        self.assertion.issue_instant
     }
 
     /// Whether the identity provider forbids to keep the assertion for later (core 2.5.1.5).

@@ -62,18 +62,46 @@ pub(crate) fn check(document: &Document<'_>, sha1: Sha1) -> Result<Shape, Reject
     Ok(Shape { response, signature, content })
 }
 
+/// Checks a message about logout and finds its signature (core 3.7).
+pub(crate) fn logout(
+    document: &Document<'_>,
+    is_request: bool,
+    sha1: Sha1,
+) -> Result<(NodeId, Option<Signed>), Rejection> {
+    let root = document.document_element().ok_or(Code::Malformed)?;
+    let element = document.element(root).ok_or(Code::Malformed)?;
+    let name = if is_request { "LogoutRequest" } else { "LogoutResponse" };
+    if !element.matches_name_ns(PROTOCOL, name) {
+        return Err(misplaced(Code::NotALogout, element).expected(&format!("{{{PROTOCOL}}}{name}")));
+    }
+    every_element(document, root)?;
+    if xml::attribute(document, root, "ID").is_none() {
+        return Err(Rejection::new(Code::IdInvalid).expected(&format!("ID of the {name}")).received("nothing"));
+    }
+    only_elements(document, root, Code::LogoutContent)?;
+    let mut seen = HashSet::new();
+    for (_, element) in xml::elements(document, root) {
+        let local_name = &*element.name.local_name;
+        let known = match (element.name.namespace_uri.as_deref(), local_name) {
+            (Some(ASSERTION), "Issuer") | (Some(PROTOCOL), "Extensions") | (Some(SIGNATURE), "Signature") => true,
+            (Some(ASSERTION), "NameID" | "EncryptedID") | (Some(PROTOCOL), "SessionIndex") => is_request,
+            (Some(PROTOCOL), "Status") => !is_request,
+            _ => false,
+        };
+        if !known || (!seen.insert(local_name) && local_name != "SessionIndex") {
+            return Err(misplaced(Code::LogoutContent, element));
+        }
+    }
+    Ok((root, signature_of(document, root, sha1)?))
+}
+
 /// Checks what was encrypted: a root of our own with an Assertion and nothing else in it.
 pub(crate) fn opened(document: &Document<'_>, sha1: Sha1) -> Result<Assertion, Rejection> {
     let holder = document.document_element().ok_or(Code::Malformed)?;
     every_element(document, holder)?;
     only_elements(document, holder, Code::AssertionContent)?;
-    let mut children = xml::elements(document, holder);
-    match (children.next(), children.next()) {
-        (Some((node, element)), None) if element.matches_name_ns(ASSERTION, "Assertion") => {
-            assertion(document, node, sha1)
-        }
-        _ => Err(Code::AssertionMissing.into()),
-    }
+    let node = xml::only_child(document, holder, ASSERTION, "Assertion").ok_or(Code::AssertionMissing)?;
+    assertion(document, node, sha1)
 }
 
 fn assertion(document: &Document<'_>, node: NodeId, sha1: Sha1) -> Result<Assertion, Rejection> {

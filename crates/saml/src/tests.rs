@@ -3,10 +3,14 @@
 mod accepts;
 mod attacks;
 mod decrypts;
+mod differential;
 mod kit;
 mod limits;
+mod logouts;
 mod refuses;
 mod requests;
+mod seeds;
 mod setup;
 mod suite;
 mod words;
+mod xmlsec1;

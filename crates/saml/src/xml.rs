@@ -1,6 +1,7 @@
 //! Namespaces and small readers on the parsed tree; names are always compared with their namespace.
 
-use crate::structure;
+use crate::code::{Code, Rejection};
+use crate::{bytes, structure};
 use uppsala::{Document, Element, NodeId, NodeKind, Parser, XmlError};
 
 pub(crate) const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
@@ -12,6 +13,14 @@ pub(crate) const EXCLUSIVE_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#
 /// Parses text that passed the structure step; the limits here are a second wall.
 pub(crate) fn parse(text: &str) -> Result<Document<'_>, XmlError> {
     Parser::new().with_forbid_dtd(true).with_forbid_entities(true).with_max_depth(2 * structure::MAX_DEPTH).parse(text)
+}
+
+/// A message that came, through the walls in front of every tree: bytes, then structure.
+pub(crate) fn received(message: &[u8]) -> Result<(&str, Document<'_>), Rejection> {
+    let source = bytes::text(message)?;
+    structure::scan(source)?;
+    let document = parse(source).map_err(|_| Code::Malformed)?;
+    Ok((source, document))
 }
 
 /// Whether the node is the element of that namespace and name.
@@ -35,6 +44,13 @@ pub(crate) fn named<'d>(
     name: &'d str,
 ) -> impl Iterator<Item = NodeId> + 'd {
     elements(document, node).filter(move |(_, element)| element.matches_name_ns(namespace, name)).map(|(id, _)| id)
+}
+
+/// The only child element of a node, if it has that namespace and name.
+pub(crate) fn only_child(document: &Document<'_>, node: NodeId, namespace: &str, name: &str) -> Option<NodeId> {
+    let mut children = elements(document, node);
+    let (child, element) = children.next()?;
+    (children.next().is_none() && element.matches_name_ns(namespace, name)).then_some(child)
 }
 
 /// The value of an attribute without a namespace; `x:Recipient` is not `Recipient`.

@@ -3,9 +3,11 @@
 pub mod authn_request;
 mod encryption;
 pub mod keys;
+pub mod logout;
 pub mod metadata;
 mod pages;
 pub mod response;
+mod signed_query;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use crate::directory::{Directory, DirectoryUser, Status};
 use crate::okta::Okta;
 use authn_request::AuthnRequest;
 use keys::IdpKey;
+use logout::LogoutMessage;
 use metadata::ServiceProvider;
 use response::ResponseBuilder;
 
@@ -134,6 +137,11 @@ impl Idp {
         self.inner.sso_url()
     }
 
+    /// Where messages about logout go.
+    pub fn slo_url(&self) -> String {
+        metadata::slo_url(&self.inner.base_url)
+    }
+
     /// Its metadata.
     pub fn metadata(&self) -> String {
         self.inner.metadata()
@@ -164,6 +172,17 @@ impl Idp {
     pub async fn read_request(&self, location: &str) -> anyhow::Result<AuthnRequest> {
         let location = Url::parse(location).context("not an address")?;
         self.inner.verified(location.query().unwrap_or_default()).await
+    }
+
+    /// Reads and verifies the message about logout in the address that a service provider redirected the browser to.
+    pub fn read_logout(&self, location: &str, field: &str) -> anyhow::Result<logout::Asked> {
+        let location = Url::parse(location).context("not an address")?;
+        self.inner.asked_to_log_out(location.query().unwrap_or_default(), field)
+    }
+
+    /// The address with the answer to a request for logout.
+    pub fn answer_logout(&self, asked: &logout::Asked) -> anyhow::Result<String> {
+        self.inner.logged_out(asked)
     }
 
     /// A response to a request about somebody, still to be signed and encoded.
@@ -204,6 +223,21 @@ impl Inner {
 
     fn metadata(&self) -> String {
         metadata::of_idp(&self.base_url, &self.key)
+    }
+
+    fn asked_to_log_out(&self, raw_query: &str, field: &str) -> anyhow::Result<logout::Asked> {
+        let issuer = logout::issuer_of(raw_query, field)?;
+        let provider = self.provider(&issuer).with_context(|| format!("{issuer} is not known here."))?;
+        logout::read(raw_query, field, &metadata::slo_url(&self.base_url), &provider)
+    }
+
+    /// We keep no sessions, so everybody is out at once.
+    fn logged_out(&self, asked: &logout::Asked) -> anyhow::Result<String> {
+        let provider = self.provider(&asked.issuer).context("The service provider is not known here.")?;
+        let destination = provider.slo_url.context("The service provider takes no part in logout.")?;
+        let content = logout::Content::Response { in_response_to: asked.id.clone(), status: "Success".to_owned() };
+        let message = LogoutMessage::new(&self.entity_id(), &destination, (self.clock)(), content);
+        message.url(asked.relay_state.as_deref(), &self.key)
     }
 
     fn trust(&self, provider: ServiceProvider) {

@@ -2,6 +2,7 @@
 
 use crate::{error::Result, pooled::one_row, tenant::TenantTx};
 use domain::ids::{ApplicationId, ConnectionId};
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -14,6 +15,8 @@ pub struct Connection {
     pub idp: Option<StoredIdp>,
     pub allow_sha1: bool,
     pub provisioning: Provisioning,
+    /// How sign-in behaves; whose meaning is not the store's.
+    pub sign_in_settings: Value,
     pub created_at: OffsetDateTime,
 }
 
@@ -31,8 +34,20 @@ pub struct Provisioning {
 pub struct StoredIdp {
     pub entity_id: String,
     pub sso_url: String,
+    /// `redirect` or `post`.
+    pub sso_binding: String,
+    pub slo: Option<StoredSlo>,
     /// X.509 DER, one at least.
     pub certificates: Vec<Vec<u8>>,
+}
+
+/// Where the identity provider wants to hear of logout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSlo {
+    pub url: String,
+    pub response_url: Option<String>,
+    /// `redirect` or `post`.
+    pub binding: String,
 }
 
 struct Row {
@@ -41,10 +56,15 @@ struct Row {
     display_name: String,
     idp_entity_id: Option<String>,
     idp_sso_url: Option<String>,
+    idp_sso_binding: String,
+    idp_slo_url: Option<String>,
+    idp_slo_response_url: Option<String>,
+    idp_slo_binding: Option<String>,
     idp_certificates: Option<Vec<Vec<u8>>>,
     allow_sha1: bool,
     password_sync: bool,
     entitlements: bool,
+    sign_in_settings: Value,
     created_at: OffsetDateTime,
 }
 
@@ -56,21 +76,28 @@ impl From<Row> for Connection {
             display_name,
             idp_entity_id,
             idp_sso_url,
+            idp_sso_binding,
+            idp_slo_url,
+            idp_slo_response_url,
+            idp_slo_binding,
             idp_certificates,
             allow_sha1,
             password_sync,
             entitlements,
+            sign_in_settings,
             created_at,
         } = row;
+        let slo = idp_slo_url.zip(idp_slo_binding);
+        let slo = slo.map(|(url, binding)| StoredSlo { url, response_url: idp_slo_response_url, binding });
         let idp = match (idp_entity_id, idp_sso_url, idp_certificates) {
             (Some(entity_id), Some(sso_url), Some(certificates)) => {
-                Some(StoredIdp { entity_id, sso_url, certificates })
+                Some(StoredIdp { entity_id, sso_url, sso_binding: idp_sso_binding, slo, certificates })
             }
             _ => None,
         };
         let (id, application_id) = (ConnectionId(id), ApplicationId(application_id));
         let provisioning = Provisioning { password_sync, entitlements };
-        Self { id, application_id, display_name, idp, allow_sha1, provisioning, created_at }
+        Self { id, application_id, display_name, idp, allow_sha1, provisioning, sign_in_settings, created_at }
     }
 }
 
@@ -96,11 +123,16 @@ pub async fn set_idp(tx: &mut TenantTx, id: ConnectionId, idp: &StoredIdp) -> Re
     let now = tx.now();
     let done = sqlx::query!(
         "-- connections::set_idp
-         UPDATE connections SET idp_entity_id = $2, idp_sso_url = $3, idp_certificates = $4, updated_at = $5
+         UPDATE connections SET idp_entity_id = $2, idp_sso_url = $3, idp_sso_binding = $4, idp_slo_url = $5,
+             idp_slo_response_url = $6, idp_slo_binding = $7, idp_certificates = $8, updated_at = $9
          WHERE id = $1",
         id.0,
         idp.entity_id,
         idp.sso_url,
+        idp.sso_binding,
+        idp.slo.as_ref().map(|slo| slo.url.as_str()),
+        idp.slo.as_ref().and_then(|slo| slo.response_url.as_deref()),
+        idp.slo.as_ref().map(|slo| slo.binding.as_str()),
         &idp.certificates,
         now
     )
@@ -125,13 +157,38 @@ pub async fn set_provisioning(tx: &mut TenantTx, id: ConnectionId, provisioning:
     one_row(&done)
 }
 
+/// Stores how sign-in behaves.
+pub async fn set_sign_in(tx: &mut TenantTx, id: ConnectionId, takes_sha1: bool, settings: &Value) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- connections::set_sign_in
+         UPDATE connections SET allow_sha1 = $2, sign_in_settings = $3, updated_at = $4 WHERE id = $1",
+        id.0,
+        takes_sha1,
+        settings,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)
+}
+
+/// The same, kept from others until this transaction ends.
+pub async fn for_update(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connection>> {
+    sqlx::query!("-- connections::for_update\n SELECT id FROM connections WHERE id = $1 FOR UPDATE", id.0)
+        .fetch_optional(tx.conn().await?)
+        .await?;
+    by_id(tx, id).await
+}
+
 /// The connection with that id, if it is this tenant's.
 pub async fn by_id(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connection>> {
     let row = sqlx::query_as!(
         Row,
         "-- connections::by_id
-         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1,
-                password_sync, entitlements, created_at
+         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_sso_binding, idp_slo_url,
+                idp_slo_response_url, idp_slo_binding, idp_certificates, allow_sha1, password_sync, entitlements,
+                sign_in_settings, created_at
          FROM connections WHERE id = $1",
         id.0
     )
@@ -145,8 +202,9 @@ pub async fn list(tx: &mut TenantTx) -> Result<Vec<Connection>> {
     let rows = sqlx::query_as!(
         Row,
         "-- connections::list
-         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, allow_sha1,
-                password_sync, entitlements, created_at
+         SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_sso_binding, idp_slo_url,
+                idp_slo_response_url, idp_slo_binding, idp_certificates, allow_sha1, password_sync, entitlements,
+                sign_in_settings, created_at
          FROM connections ORDER BY created_at, id LIMIT 1000"
     )
     .fetch_all(tx.conn().await?)

@@ -1,6 +1,6 @@
 //! The log of SCIM requests and their answers: written in batches behind the requests, read by IT admins and operators.
 
-use crate::{error::Result, tenant::TenantTx};
+use crate::{error::Result, journal::Edge, tenant::TenantTx};
 use domain::ids::{ConnectionId, TokenId};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -103,10 +103,6 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, show: Show, limit
         .collect())
 }
 
-/// The last exchange that a trim removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edge(Uuid);
-
 /// Keeps the connection's newest `keep` and removes the rest, down to the edge of the last time: what lies behind that is
 /// gone, but reading past it costs as much as if it were there, until the table is vacuumed. Answers the new edge.
 pub async fn trim(tx: &mut TenantTx, connection: ConnectionId, keep: i64, last: Option<Edge>) -> Result<Option<Edge>> {
@@ -120,9 +116,9 @@ pub async fn trim(tx: &mut TenantTx, connection: ConnectionId, keep: i64, last: 
         SELECT id FROM edge"#,
         connection.0,
         keep,
-        last.map_or(Uuid::nil(), |edge| edge.0)
+        Edge::start(last)
     )
     .fetch_optional(tx.conn().await?)
     .await?;
-    Ok(edge.map(Edge).or(last))
+    Ok(edge.map(Edge::new).or(last))
 }

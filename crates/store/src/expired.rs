@@ -12,9 +12,16 @@ const SESSION_RETENTION: Duration = Duration::days(1);
 /// How long an access token is kept after its end.
 const TOKEN_RETENTION: Duration = Duration::days(1);
 
-/// Removes what has run out, and SCIM exchanges older than `log_retention`; answers how many rows went.
-pub async fn delete(tx: &mut ControlTx, log_retention: Duration) -> Result<u64> {
-    Ok(sign_ins(tx).await? + directories(tx, log_retention).await?)
+/// How long logs are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    pub exchanges: Duration,
+    pub steps: Duration,
+}
+
+/// Removes what has run out, and entries of logs that are too old; answers how many rows went.
+pub async fn delete(tx: &mut ControlTx, retention: Retention) -> Result<u64> {
+    Ok(sign_ins(tx).await? + directories(tx, retention.exchanges).await? + steps(tx, retention.steps).await?)
 }
 
 async fn directories(tx: &mut ControlTx, log_retention: Duration) -> Result<u64> {
@@ -40,6 +47,21 @@ async fn directories(tx: &mut ControlTx, log_retention: Duration) -> Result<u64>
     .execute(tx.conn())
     .await?;
     Ok(tokens.rows_affected() + exchanges.rows_affected())
+}
+
+async fn steps(tx: &mut ControlTx, log_retention: Duration) -> Result<u64> {
+    let now = tx.now();
+    let steps = sqlx::query!(
+        "-- expired::delete_steps
+         DELETE FROM sign_in_steps s USING
+             (SELECT tenant_id, connection_id, id FROM sign_in_steps WHERE occurred_at < $1 ORDER BY occurred_at LIMIT $2) AS old
+         WHERE s.tenant_id = old.tenant_id AND s.connection_id = old.connection_id AND s.id = old.id",
+        now - log_retention,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(steps.rows_affected())
 }
 
 async fn sign_ins(tx: &mut ControlTx) -> Result<u64> {
@@ -75,5 +97,30 @@ async fn sign_ins(tx: &mut ControlTx) -> Result<u64> {
     )
     .execute(tx.conn())
     .await?;
-    Ok(requests.rows_affected() + assertions.rows_affected() + sessions.rows_affected())
+    Ok(requests.rows_affected() + assertions.rows_affected() + sessions.rows_affected() + logouts(tx).await?)
+}
+
+async fn logouts(tx: &mut ControlTx) -> Result<u64> {
+    let now = tx.now();
+    let logouts = sqlx::query!(
+        "-- expired::delete_logouts
+         DELETE FROM logouts l USING
+             (SELECT tenant_id, connection_id, id FROM logouts WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AS old
+         WHERE l.tenant_id = old.tenant_id AND l.connection_id = old.connection_id AND l.id = old.id",
+        now,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    let requests = sqlx::query!(
+        "-- expired::delete_logout_requests
+         DELETE FROM logout_requests r USING
+             (SELECT tenant_id, id FROM logout_requests WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AS old
+         WHERE r.tenant_id = old.tenant_id AND r.id = old.id",
+        now,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(logouts.rows_affected() + requests.rows_affected())
 }

@@ -5,6 +5,7 @@ use domain::{
     ids::{AccountId, ApplicationId, ConnectionId, SessionId, UserId},
     session::EndReason,
 };
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -16,11 +17,33 @@ pub struct NewSession<'a> {
     pub connection: ConnectionId,
     pub account: AccountId,
     pub user: UserId,
-    pub name_id: &'a str,
+    pub name: Name<'a>,
     pub session_index: Option<&'a str>,
+    /// What the assertion said, as it was mapped.
+    pub attributes: &'a Value,
     /// When the identity provider saw the user prove who it is.
     pub auth_time: OffsetDateTime,
     pub expires_at: OffsetDateTime,
+}
+
+/// The subject's name as the identity provider wrote it.
+#[derive(Debug, Clone, Copy)]
+pub struct Name<'a> {
+    pub value: &'a str,
+    pub format: Option<&'a str>,
+    pub qualifier: Option<&'a str>,
+    pub sp_qualifier: Option<&'a str>,
+}
+
+/// A session that ended, as logout names it.
+#[derive(Debug, Clone)]
+pub struct EndedSession {
+    pub id: SessionId,
+    pub name_id: String,
+    pub name_id_format: Option<String>,
+    pub name_qualifier: Option<String>,
+    pub sp_name_qualifier: Option<String>,
+    pub session_index: Option<String>,
 }
 
 /// A live session with who is behind it, now.
@@ -92,16 +115,20 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<SessionId
     let (id, now) = (tx.new_id(), tx.now());
     sqlx::query!(
         "-- sessions::insert
-         INSERT INTO sessions (id, token_hash, connection_id, account_id, user_id, name_id, session_index, auth_time,
-             created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         INSERT INTO sessions (id, token_hash, connection_id, account_id, user_id, name_id, name_id_format,
+             name_qualifier, sp_name_qualifier, session_index, attributes, auth_time, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         id,
         new.token_hash,
         new.connection.0,
         new.account.0,
         new.user.0,
-        new.name_id,
+        new.name.value,
+        new.name.format,
+        new.name.qualifier,
+        new.name.sp_qualifier,
         new.session_index,
+        new.attributes,
         new.auth_time,
         now,
         new.expires_at
@@ -142,18 +169,32 @@ pub async fn end_all(tx: &mut TenantTx, account: AccountId, reason: EndReason) -
     Ok(ids.into_iter().map(SessionId).collect())
 }
 
+/// The name under which the session of the browser with that cookie began, if it lives.
+pub async fn name_by_token(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) -> Result<Option<String>> {
+    let name = sqlx::query_scalar!(
+        "-- sessions::name_by_token
+         SELECT name_id FROM sessions WHERE token_hash = $1 AND connection_id = $2 AND ended_at IS NULL",
+        hash,
+        connection.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(name)
+}
+
 /// Ends the session of the browser with that cookie, if it lives; answers which.
 pub async fn end_by_token(
     tx: &mut TenantTx,
     connection: ConnectionId,
     hash: &[u8],
     reason: EndReason,
-) -> Result<Option<SessionId>> {
+) -> Result<Option<EndedSession>> {
     let now = tx.now();
-    let id = sqlx::query_scalar!(
+    let row = sqlx::query!(
         "-- sessions::end_by_token
          UPDATE sessions SET ended_at = $3, end_reason = $4
-         WHERE token_hash = $1 AND connection_id = $2 AND ended_at IS NULL RETURNING id",
+         WHERE token_hash = $1 AND connection_id = $2 AND ended_at IS NULL
+         RETURNING id, name_id, name_id_format, name_qualifier, sp_name_qualifier, session_index",
         hash,
         connection.0,
         now,
@@ -161,5 +202,39 @@ pub async fn end_by_token(
     )
     .fetch_optional(tx.conn().await?)
     .await?;
-    Ok(id.map(SessionId))
+    Ok(row.map(|row| EndedSession {
+        id: SessionId(row.id),
+        name_id: row.name_id,
+        name_id_format: row.name_id_format,
+        name_qualifier: row.name_qualifier,
+        sp_name_qualifier: row.sp_name_qualifier,
+        session_index: row.session_index,
+    }))
+}
+
+/// Ends the sessions of the connection that began with this name, or those of them that the identity provider numbers
+/// like that; answers which.
+pub async fn end_by_name(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    name_id: &str,
+    session_indexes: &[String],
+    reason: EndReason,
+) -> Result<Vec<SessionId>> {
+    let now = tx.now();
+    let ids = sqlx::query_scalar!(
+        "-- sessions::end_by_name
+         UPDATE sessions SET ended_at = $4, end_reason = $5
+         WHERE connection_id = $1 AND name_id = $2 AND ended_at IS NULL
+           AND (cardinality($3::text[]) = 0 OR session_index = ANY($3))
+         RETURNING id",
+        connection.0,
+        name_id,
+        session_indexes,
+        now,
+        reason.as_str()
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ids.into_iter().map(SessionId).collect())
 }

@@ -15,6 +15,20 @@ pub struct NewSignInRequest<'a> {
     pub browser_hash: &'a [u8],
     /// The OpenID Connect request to answer in the end.
     pub authorize: Option<Value>,
+    /// Where in the application the identity provider wants to send the browser.
+    pub target: Option<&'a str>,
+    pub expires_at: OffsetDateTime,
+}
+
+/// An answer that nobody asked for, in a connection that accepts it from any browser.
+#[derive(Debug)]
+pub struct Unsolicited<'a> {
+    pub id: &'a str,
+    pub connection: ConnectionId,
+    pub target: Option<&'a str>,
+    /// SHA-256 of the ticket with which the browser collects it.
+    pub ticket_hash: &'a [u8],
+    pub identity: &'a Value,
     pub expires_at: OffsetDateTime,
 }
 
@@ -30,8 +44,10 @@ pub struct PendingRequest {
 #[derive(Debug)]
 pub struct AnsweredRequest {
     pub id: String,
-    pub browser_hash: Vec<u8>,
+    /// SHA-256 of the cookie of the browser that asked, if one did.
+    pub browser_hash: Option<Vec<u8>>,
     pub authorize: Option<Value>,
+    pub target: Option<String>,
     pub identity: Value,
     pub expires_at: OffsetDateTime,
 }
@@ -41,14 +57,35 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSignInRequest<'_>) -> Result<()>
     let now = tx.now();
     sqlx::query!(
         "-- sign_in_requests::insert
-         INSERT INTO sign_in_requests (id, connection_id, browser_hash, authorize, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         INSERT INTO sign_in_requests (id, connection_id, browser_hash, authorize, target, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         new.id,
         new.connection.0,
         new.browser_hash,
         new.authorize,
+        new.target,
         now,
         new.expires_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Stores an answer that nobody asked for, to be collected once.
+pub async fn insert_unsolicited(tx: &mut TenantTx, new: &Unsolicited<'_>) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- sign_in_requests::insert_unsolicited
+         INSERT INTO sign_in_requests (id, connection_id, target, created_at, expires_at, answered_at, ticket_hash, identity)
+         VALUES ($1, $2, $3, $4, $5, $4, $6, $7)",
+        new.id,
+        new.connection.0,
+        new.target,
+        now,
+        new.expires_at,
+        new.ticket_hash,
+        new.identity
     )
     .execute(tx.conn().await?)
     .await?;
@@ -100,7 +137,7 @@ pub async fn collect(
             WHERE ticket_hash = $1 AND connection_id = $2 AND identity IS NOT NULL FOR UPDATE
         )
         UPDATE sign_in_requests r SET identity = NULL, ticket_hash = NULL FROM found WHERE r.id = found.id
-        RETURNING r.id, r.browser_hash, r.authorize, r.expires_at, found.identity AS "identity!""#,
+        RETURNING r.id, r.browser_hash, r.authorize, r.target, r.expires_at, found.identity AS "identity!""#,
         ticket_hash,
         connection.0
     )
@@ -110,6 +147,7 @@ pub async fn collect(
         id: row.id,
         browser_hash: row.browser_hash,
         authorize: row.authorize,
+        target: row.target,
         identity: row.identity,
         expires_at: row.expires_at,
     }))

@@ -2,6 +2,7 @@
 
 use crate::{control::ControlTx, error::Result, pooled::one_row, tenant::TenantTx};
 use domain::ids::{ConnectionId, TenantId};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// A key as stored.
@@ -12,6 +13,14 @@ pub struct SealedSpKey {
     pub sealed: Vec<u8>,
     /// X.509 DER.
     pub certificate: Vec<u8>,
+    /// `rsa` or `ec`.
+    pub algorithm: String,
+    /// Whether it signs; otherwise it only decrypts.
+    pub signs: bool,
+    /// From when it signs, unless a younger one does; from the beginning if that is not said.
+    pub signs_from: Option<OffsetDateTime>,
+    /// From when it is of no use any more.
+    pub ends_at: Option<OffsetDateTime>,
 }
 
 /// Stores a new key.
@@ -19,13 +28,16 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, key: &SealedSpK
     let now = tx.now();
     sqlx::query!(
         "-- sp_keys::insert
-         INSERT INTO sp_keys (id, connection_id, root_key_id, sealed, certificate, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         INSERT INTO sp_keys (id, connection_id, root_key_id, sealed, certificate, algorithm, signs, signs_from, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         key.id,
         connection.0,
         key.root_key_id,
         key.sealed,
         key.certificate,
+        key.algorithm,
+        key.signs,
+        key.signs_from,
         now
     )
     .execute(tx.conn().await?)
@@ -33,25 +45,42 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, key: &SealedSpK
     Ok(())
 }
 
-/// The connection's keys, newest first.
+/// The connection's keys that are of use, newest first.
 pub async fn list(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<SealedSpKey>> {
+    let now = tx.now();
     let keys = sqlx::query_as!(
         SealedSpKey,
         "-- sp_keys::list
-         SELECT id, root_key_id, sealed, certificate FROM sp_keys
-         WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT 10",
-        connection.0
+         SELECT id, root_key_id, sealed, certificate, algorithm, signs, signs_from, ends_at FROM sp_keys
+         WHERE connection_id = $1 AND (ends_at IS NULL OR ends_at > $2)
+         ORDER BY created_at DESC, id DESC LIMIT 10",
+        connection.0,
+        now
     )
     .fetch_all(tx.conn().await?)
     .await?;
     Ok(keys)
 }
 
+/// Sets the end of a key of the connection.
+pub async fn end(tx: &mut TenantTx, connection: ConnectionId, id: Uuid, ends_at: OffsetDateTime) -> Result<()> {
+    let done = sqlx::query!(
+        "-- sp_keys::end
+         UPDATE sp_keys SET ends_at = $3 WHERE connection_id = $1 AND id = $2",
+        connection.0,
+        id,
+        ends_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)
+}
+
 /// Keys of all tenants that are not sealed under `root_key_id`, to be sealed again.
 pub async fn sealed_otherwise(tx: &mut ControlTx, root_key_id: &str) -> Result<Vec<(TenantId, SealedSpKey)>> {
     let rows = sqlx::query!(
         "-- sp_keys::sealed_otherwise
-         SELECT tenant_id, id, root_key_id, sealed, certificate FROM sp_keys
+         SELECT tenant_id, id, root_key_id, sealed, certificate, algorithm, signs, signs_from, ends_at FROM sp_keys
          WHERE root_key_id <> $1 ORDER BY tenant_id, id LIMIT 500",
         root_key_id
     )
@@ -65,6 +94,10 @@ pub async fn sealed_otherwise(tx: &mut ControlTx, root_key_id: &str) -> Result<V
                 root_key_id: row.root_key_id,
                 sealed: row.sealed,
                 certificate: row.certificate,
+                algorithm: row.algorithm,
+                signs: row.signs,
+                signs_from: row.signs_from,
+                ends_at: row.ends_at,
             };
             (TenantId(row.tenant_id), key)
         })

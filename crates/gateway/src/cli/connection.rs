@@ -1,17 +1,22 @@
 //! `gatehouse connection …`: the values that go into Okta, and those that come from there.
 
 mod directory;
+mod key;
+mod sign_in;
 
-use super::{Desk, application, output::Output};
-use crate::{keys, setup};
+use super::{
+    Desk, application,
+    output::{Output, moment},
+};
+use crate::{keys, saml::settings::Settings, setup};
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use domain::ids::ConnectionId;
-use saml::idp::{IdentityProvider, IdpCertificate};
+use saml::idp::{IdentityProvider, IdpCertificate, LogoutService};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use store::connections::{self, Connection};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -32,6 +37,13 @@ pub enum Command {
     },
     /// Tell what the identity provider is: by its metadata, or by three fields.
     Idp(Idp),
+    /// Set how sign-in behaves.
+    SignIn(sign_in::SignIn),
+    /// Show the steps of sign-ins and logouts, newest first, and why they were refused.
+    Attempts(sign_in::Attempts),
+    /// The keys with which the connection signs requests and decrypts answers.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Set how the SCIM side behaves.
     Set(directory::Set),
     /// Attributes of users beyond the standard's (Okta: Profile Editor > Add Attribute).
@@ -52,6 +64,18 @@ pub enum Command {
     },
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Switch {
+    fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Idp {
     /// The connection's id.
@@ -68,6 +92,38 @@ pub struct Idp {
     /// Okta: "X.509 Certificate".
     #[arg(long, value_name = "FILE")]
     certificate_file: Option<PathBuf>,
+    /// Okta: "Identity Provider Single Logout URL", with the three fields; without it there is no single logout.
+    #[arg(long, value_name = "URL", requires = "sso_url")]
+    slo_url: Option<String>,
+    /// How it wants to be asked, with the three fields.
+    #[arg(long, value_name = "redirect|post", requires = "sso_url", default_value = "redirect")]
+    binding: Binding,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Binding {
+    Redirect,
+    Post,
+}
+
+impl From<Binding> for saml::outgoing::Binding {
+    fn from(binding: Binding) -> Self {
+        match binding {
+            Binding::Redirect => Self::Redirect,
+            Binding::Post => Self::Post,
+        }
+    }
+}
+
+impl Command {
+    /// Whether it makes a key, which has to be sealed.
+    pub fn makes_a_key(&self) -> bool {
+        match self {
+            Self::Create { .. } => true,
+            Self::Key(command) => command.makes_a_key(),
+            _ => false,
+        }
+    }
 }
 
 pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
@@ -80,6 +136,13 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             directory::set(set, desk).await?;
             show(desk, id, output).await
         }
+        Command::SignIn(arguments) => {
+            let id = arguments.id;
+            sign_in::set(arguments, desk).await?;
+            show(desk, id, output).await
+        }
+        Command::Attempts(arguments) => sign_in::attempts(&arguments, desk, output).await,
+        Command::Key(command) => key::run(command, desk, output).await,
         Command::Attribute(command) => directory::attribute(command, desk, output).await,
         Command::Log(arguments) => directory::log(&arguments, desk, output).await,
         Command::Idp(idp) => set_idp(desk, idp, output).await,
@@ -89,7 +152,8 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             let mut tx = desk.tenant(tenant.id).await?;
             let all = connections::list(&mut tx).await?;
             tx.rollback().await?;
-            output.list(&all.iter().map(|connection| fields(desk, connection, output)).collect::<Vec<_>>())
+            let records = all.iter().map(|connection| fields(desk, connection, output));
+            output.list(&records.collect::<anyhow::Result<Vec<_>>>()?)
         }
     }
 }
@@ -116,17 +180,26 @@ async fn create(
 }
 
 async fn set_idp(desk: &Desk, idp: Idp, output: &Output) -> anyhow::Result<()> {
-    let Idp { id, metadata_file, sso_url, issuer, certificate_file } = idp;
+    let Idp { id, metadata_file, sso_url, issuer, certificate_file, slo_url, binding } = idp;
     let read =
         |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()));
     let provider = match (metadata_file, sso_url, issuer, certificate_file) {
         (Some(file), ..) => IdentityProvider::from_metadata(&read(&file)?)?,
         (None, Some(sso_url), Some(issuer), Some(file)) => {
-            IdentityProvider::from_fields(&sso_url, &issuer, &read(&file)?)?
+            let mut provider = IdentityProvider::from_fields(&sso_url, &issuer, &read(&file)?)?;
+            provider.sso.binding = binding.into();
+            let slo = slo_url.map(|url| LogoutService::new(&url, None, binding.into())).transpose();
+            provider.slo = slo.context("--slo-url")?;
+            provider
         }
         _ => bail!("give --metadata-file, or --sso-url with --issuer and --certificate-file"),
     };
-    desk.tenant_of(id).await?;
+    let mut tx = desk.tenant(desk.tenant_of(id).await?).await?;
+    let before = connections::by_id(&mut tx, id).await?.and_then(|connection| connection.idp);
+    tx.rollback().await?;
+    if provider.slo.is_none() && before.is_some_and(|before| before.slo.is_some()) {
+        eprintln!("gatehouse: there is no single logout any more; give metadata that name its address, or --slo-url");
+    }
     setup::set_idp(&desk.store, desk.now(), id, &provider).await?;
     for certificate in &provider.certificates {
         warn_of_expiry(certificate, desk.now());
@@ -154,18 +227,19 @@ async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<
     } else {
         output.line("Paste into Okta, then tell what Okta shows with `gatehouse connection idp`:");
     }
-    output.record(&fields(desk, &connection, output))
+    output.record(&fields(desk, &connection, output)?)
 }
 
 /// Programs get field names, people get Okta's labels.
-fn fields(desk: &Desk, connection: &Connection, output: &Output) -> Vec<(&'static str, Value)> {
+fn fields(desk: &Desk, connection: &Connection, output: &Output) -> anyhow::Result<Vec<(&'static str, Value)>> {
     let base = format!("{}/c/{}", desk.config.server.public_url, connection.id);
     let idp = connection.idp.as_ref();
     let certificates: Vec<String> = idp.iter().flat_map(|idp| &idp.certificates).map(|der| describe(der)).collect();
-    let fields = [
+    let mut fields = vec![
         ("id", "Connection", json!(connection.id)),
         ("name", "Name", json!(connection.display_name)),
         ("acs_url", "Single sign-on URL", json!(format!("{base}/saml/acs"))),
+        ("slo_url", "Single Logout URL", json!(format!("{base}/saml/slo"))),
         ("entity_id", "Audience URI (SP Entity ID)", json!(base)),
         ("name_id_format", "Name ID format", json!("EmailAddress")),
         ("application_username", "Application username", json!("Email")),
@@ -180,14 +254,21 @@ fn fields(desk: &Desk, connection: &Connection, output: &Output) -> Vec<(&'stati
         ("idp_issuer", "Identity Provider Issuer", json!(idp.map(|idp| &idp.entity_id))),
         ("idp_sso_url", "Identity Provider Single Sign-On URL", json!(idp.map(|idp| &idp.sso_url))),
         ("idp_certificates", "X.509 Certificate", json!(certificates)),
+        (
+            "idp_slo_url",
+            "Identity Provider Single Logout URL",
+            json!(idp.and_then(|idp| idp.slo.as_ref()).map(|slo| &slo.url)),
+        ),
     ];
-    fields.into_iter().map(|(name, label, value)| (if output.is_for_people() { label } else { name }, value)).collect()
+    fields.extend(sign_in::fields(&Settings::of(connection)?, connection.allow_sha1));
+    let for_people = output.is_for_people();
+    Ok(fields.into_iter().map(|(name, label, value)| (if for_people { label } else { name }, value)).collect())
 }
 
 fn describe(der: &[u8]) -> String {
     match IdpCertificate::from_der(der) {
         Ok(certificate) => {
-            let until = certificate.not_after().format(&Rfc3339).unwrap_or_default();
+            let until = moment(certificate.not_after());
             format!("SHA-256 {} until {until}", certificate.fingerprint())
         }
         Err(_) => "unreadable".to_owned(),

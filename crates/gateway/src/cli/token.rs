@@ -1,6 +1,9 @@
 //! `gatehouse token …`
 
-use super::{Desk, output::Output};
+use super::{
+    Desk,
+    output::{Output, moment},
+};
 use crate::{
     error::Error,
     setup::directory::{self, TokenSpec},
@@ -10,7 +13,7 @@ use clap::{Args, Subcommand};
 use domain::ids::{ConnectionId, TokenId};
 use serde_json::json;
 use store::scim_tokens::{self, TokenKind};
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -93,10 +96,6 @@ async fn list(desk: &Desk, connection: ConnectionId, output: &Output) -> anyhow:
         ]
     });
     output.list(&records.collect::<Vec<_>>())
-}
-
-fn moment(time: OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_default()
 }
 
 async fn revoke(desk: &Desk, connection: ConnectionId, id: TokenId, output: &Output) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use crate::{
     app::{App, Inner},
     browser,
     error::{Error, PageFailure},
+    extract,
     pages::{self, OrganizationPage},
     saml::login,
     secret::{self, Kind, Secret},
@@ -39,9 +40,10 @@ const CODE_LIFETIME: Duration = Duration::seconds(60);
 pub async fn get(
     State(app): State<App>,
     RawQuery(query): RawQuery,
+    visitor: extract::Client,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    Ok(answer(&app, &query.unwrap_or_default(), &headers).await?)
+    Ok(answer(&app, &query.unwrap_or_default(), &visitor, &headers).await?)
 }
 
 /// The longest form that becomes a query.
@@ -61,7 +63,7 @@ fn bad_request(sentence: &str) -> Error {
     OAuthError::new(ErrorCode::InvalidRequest, sentence).into()
 }
 
-async fn answer(app: &Inner, encoded: &str, headers: &HeaderMap) -> Result<Response, Error> {
+async fn answer(app: &Inner, encoded: &str, visitor: &extract::Client, headers: &HeaderMap) -> Result<Response, Error> {
     let now = app.clock.now();
     let parameters = Parameters::parse(encoded)?;
     let application = client(app, &parameters, now).await?;
@@ -85,7 +87,7 @@ async fn answer(app: &Inner, encoded: &str, headers: &HeaderMap) -> Result<Respo
         let url = request.error_url(ErrorCode::LoginRequired, "The user has to sign in.", app.issuer());
         return Ok(Redirect::to(&url).into_response());
     }
-    login::start(app, tx, connection, jar, Some(&request)).await
+    login::start(app, tx, connection, visitor, jar, login::Purpose::Authorize(&request)).await
 }
 
 async fn client(app: &Inner, parameters: &Parameters, now: OffsetDateTime) -> Result<Application, Error> {

@@ -1,11 +1,11 @@
 //! The browser collects its sign-in: only the one that started it, only once. Here the session begins.
 
-use super::identity::Identity;
+use super::{identity::Identity, trace::Trace};
 use crate::{
     app::{App, Inner},
     browser,
     error::{Error, PageFailure},
-    extract::ConnectionPath,
+    extract::{Client, ConnectionPath, parameter},
     oauth, provisioning,
     secret::{self, Secret},
 };
@@ -17,6 +17,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
+use axum_extra::extract::CookieJar;
 use domain::{
     account::Account,
     email::Email,
@@ -29,10 +30,10 @@ use domain::{
     session::{self, EndReason},
 };
 use metrics::counter;
+use serde::Deserialize;
 use serde_json::json;
-use std::borrow::Cow;
 use store::{
-    accounts, applications, connections, domains, events,
+    accounts, applications, connections, domains, events, logouts,
     scope::Actor,
     sessions::{self, LiveSession, NewSession},
     sign_in_requests::{self, AnsweredRequest},
@@ -41,7 +42,6 @@ use store::{
 };
 use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
-use url::form_urlencoded;
 
 /// How often an account is looked up anew when it changes at the same moment.
 const LOOKS: usize = 3;
@@ -51,21 +51,41 @@ pub async fn get(
     State(app): State<App>,
     ConnectionPath(connection): ConnectionPath,
     RawQuery(query): RawQuery,
+    client: Client,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
-    let jar = browser::jar(&headers);
+    // Who is refused may begin again at the tile when that is mended.
+    let jar = browser::forget_restart(&app, browser::jar(&headers), connection);
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
-    let ticket = ticket(query.as_deref().unwrap_or_default());
+    let ticket = parameter(query.as_deref().unwrap_or_default(), "ticket").unwrap_or_default();
     let answered = sign_in_requests::collect(&mut tx, connection, &secret::hash(&ticket)).await?;
     let answered = answered.ok_or_else(|| Rejection::new(Code::TicketUnknown))?;
+    let attempt = answered.id.clone();
+    let outcome = enter_with(&app, tx, connection, jar.clone(), answered).await;
+    Trace { app: &app, tenant, connection, client: &client, at: now }.ended(&attempt, "signed in", &outcome);
+    Ok(outcome.unwrap_or_else(|error| (jar, PageFailure::from(error)).into_response()))
+}
+
+/// A session for who the answer is about, and where the browser goes with it.
+async fn enter_with(
+    app: &Inner,
+    mut tx: TenantTx,
+    connection: ConnectionId,
+    jar: CookieJar,
+    answered: AnsweredRequest,
+) -> Result<Response, Error> {
+    let now = tx.now();
+    let identity = Identity::deserialize(&answered.identity).context("a kept identity reads")?;
     let refused = if answered.expires_at <= now {
         Some(Code::RequestExpired)
-    } else if is_same_browser(&answered, browser::binding(&app, &jar).as_deref()) {
-        None
-    } else {
+    } else if answered.browser_hash.is_some() && !is_same_browser(&answered, browser::binding(app, &jar).as_deref()) {
         Some(Code::RequestOtherBrowser)
+    } else if was_logged_out(&mut tx, connection, &identity).await? {
+        Some(Code::LoggedOut)
+    } else {
+        None
     };
     if let Some(code) = refused {
         let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), json!({ "code": code.id() }));
@@ -74,12 +94,11 @@ pub async fn get(
         tx.commit().await?;
         return Err(Rejection::new(code).into());
     }
-    let identity: Identity = serde_json::from_value(answered.identity).context("a kept identity reads")?;
     let account = match sign_in(&mut tx, connection, &identity).await {
         Ok(account) => account,
-        Err(error) => return Err(refuse(tx, connection, error).await?.into()),
+        Err(error) => return Err(refuse(tx, connection, error).await?),
     };
-    if let Some(old) = browser::session(&app, &jar, connection) {
+    if let Some(old) = browser::session(app, &jar, connection) {
         end_replaced(&mut tx, connection, &old).await?;
     }
     let secret = Secret::plain();
@@ -88,18 +107,18 @@ pub async fn get(
         Some(request) => {
             let request: AuthorizeRequest =
                 serde_json::from_value(request).context("a kept authorize request reads")?;
-            let url = if is_proof_old(&request, &session, app.config.saml_clock_skew, now) {
+            let url = if is_proof_old(&request, &session, app.config.saml.clock_skew, now) {
                 request.error_url(ErrorCode::LoginRequired, "The identity provider did not ask anew.", app.issuer())
             } else {
-                oauth::authorize::grant(&app, &mut tx, session, &request).await?
+                oauth::authorize::grant(app, &mut tx, session, &request).await?
             };
             Redirect::to(&url).into_response()
         }
-        None => enter(&app, &mut tx, connection).await?,
+        None => enter(app, &mut tx, connection, answered.target.as_deref()).await?,
     };
     tx.commit().await?;
     counter!("gatehouse_sign_ins_total").increment(1);
-    Ok((browser::keep_session(&app, jar, connection, &secret), response).into_response())
+    Ok((browser::keep_session(app, jar, connection, &secret), response).into_response())
 }
 
 /// Whether the proof is older than the application allows (OpenID Connect Core 3.1.2.1, `max_age`).
@@ -108,15 +127,9 @@ fn is_proof_old(request: &AuthorizeRequest, session: &LiveSession, skew: Duratio
     oldest.is_some_and(|oldest| session.auth_time < oldest)
 }
 
-fn ticket(query: &str) -> Cow<'_, str> {
-    form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "ticket")
-        .map(|(_, ticket)| ticket)
-        .unwrap_or_default()
-}
-
 fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
-    binding.is_some_and(|binding| secret::hash(binding).ct_eq(&answered.browser_hash).into())
+    let both = answered.browser_hash.as_deref().zip(binding);
+    both.is_some_and(|(hash, binding)| secret::hash(binding).ct_eq(hash).into())
 }
 
 /// The account that the identity means, bound to it from now on and locked: a deactivation or a new name that is
@@ -135,6 +148,13 @@ async fn sign_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identit
         return provisioning::carry_out(tx, found.account, plan).await;
     }
     Err(anyhow::anyhow!("an account changed {LOOKS} times while somebody signed in").into())
+}
+
+/// Whether the identity provider has ended this very session since it began (core 3.7.3.1).
+async fn was_logged_out(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<bool, Error> {
+    let Identity { name_id, session_index, issued_at, .. } = identity;
+    logouts::lock(tx, connection, name_id).await?;
+    Ok(logouts::covers(tx, connection, name_id, session_index.as_deref(), *issued_at).await?)
 }
 
 async fn candidates(
@@ -179,9 +199,7 @@ async fn refuse(mut tx: TenantTx, connection: ConnectionId, error: Error) -> Res
 async fn end_replaced(tx: &mut TenantTx, connection: ConnectionId, old: &str) -> Result<(), Error> {
     let reason = EndReason::Replaced;
     if let Some(ended) = sessions::end_by_token(tx, connection, &secret::hash(old), reason).await? {
-        let data = json!({ "reason": reason.as_str() });
-        let event = Event::with(EventKind::SessionRevoked, Subject::Session(ended), data);
-        events::append(tx, Some(connection), &[event]).await?;
+        provisioning::sessions_ended(tx, connection, &[ended.id], reason).await?;
     }
     Ok(())
 }
@@ -192,13 +210,20 @@ async fn begin(
     identity: &Identity,
     secret: &Secret,
 ) -> Result<LiveSession, Error> {
+    let attributes = serde_json::to_value(&identity.attributes).context("attributes serialize")?;
     let new = NewSession {
         token_hash: &secret.hash(),
         connection: account.connection_id,
         account: account.id,
         user: account.user_id,
-        name_id: &identity.name_id,
+        name: sessions::Name {
+            value: &identity.name_id,
+            format: identity.name_id_format.as_deref(),
+            qualifier: identity.name_qualifier.as_deref(),
+            sp_qualifier: identity.sp_name_qualifier.as_deref(),
+        },
         session_index: identity.session_index.as_deref(),
+        attributes: &attributes,
         auth_time: identity.auth_time,
         expires_at: session::expires_at(tx.now(), identity.session_not_on_or_after),
     };
@@ -209,9 +234,14 @@ async fn begin(
     Ok(sessions::live(tx, id).await?.context("a session that just began is live")?)
 }
 
-async fn enter(app: &Inner, tx: &mut TenantTx, connection: ConnectionId) -> Result<Response, Error> {
+async fn enter(
+    app: &Inner,
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    target: Option<&str>,
+) -> Result<Response, Error> {
     let connection = connections::by_id(tx, connection).await?.ok_or(Error::NotFound)?;
     let application = applications::by_id(tx, connection.application_id).await?.ok_or(Error::NotFound)?;
     let tenant = tenants::current(tx).await?.ok_or(Error::NotFound)?;
-    Ok(oauth::enter(app, &application, &tenant.slug))
+    Ok(oauth::enter(app, &application, &tenant.slug, target))
 }

@@ -1,20 +1,23 @@
 //! Starts a sign-in: a signed AuthnRequest, tied to the browser it leaves by.
 
-use super::{identity_provider, service_provider, signing_key};
+use super::{carried, idp, keys::Keys, service_provider, settings::Settings, trace::Trace};
 use crate::{
     app::{App, Inner},
     browser, entropy,
     error::{Error, PageFailure},
-    extract::ConnectionPath,
+    extract::{Client, ConnectionPath, parameter},
     oauth, secret,
 };
 use ::oidc::authorize::{AuthorizeRequest, Prompt};
-use ::saml::request;
+use ::saml::{
+    code::{Code, Rejection},
+    request::{self, AuthnRequest},
+};
 use anyhow::Context;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::HeaderMap,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
 use axum_extra::extract::CookieJar;
 use domain::{
@@ -38,17 +41,19 @@ const PATIENCE: Duration = Duration::minutes(15);
 pub async fn get(
     State(app): State<App>,
     ConnectionPath(connection): ConnectionPath,
+    client: Client,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
-    Ok(bookmark(&app, tenant, connection, &headers, now).await?)
+    Ok(bookmark(&app, tenant, connection, &client, &headers, now).await?)
 }
 
 /// `GET /t/{slug}`: the bookmark of a tenant. An unknown name answers as one that is not set up.
 pub async fn tenant(
     State(app): State<App>,
     Path(slug): Path<String>,
+    client: Client,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();
@@ -61,13 +66,14 @@ pub async fn tenant(
     let connections = connections::list(&mut tx).await?;
     tx.rollback().await?;
     let ready = connections.into_iter().find(|connection| connection.idp.is_some()).ok_or(Error::NotSetUp)?;
-    Ok(bookmark(&app, tenant.id, ready.id, &headers, now).await?)
+    Ok(bookmark(&app, tenant.id, ready.id, &client, &headers, now).await?)
 }
 
 async fn bookmark(
     app: &Inner,
     tenant: TenantId,
     connection: ConnectionId,
+    client: &Client,
     headers: &HeaderMap,
     now: OffsetDateTime,
 ) -> Result<Response, Error> {
@@ -79,39 +85,85 @@ async fn bookmark(
         let tenant = tenants::current(&mut tx).await?.ok_or(Error::NotFound)?;
         let application = applications::by_id(&mut tx, live.application).await?.ok_or(Error::NotFound)?;
         tx.rollback().await?;
-        return Ok(oauth::enter(app, &application, &tenant.slug));
+        return Ok(oauth::enter(app, &application, &tenant.slug, None));
     }
-    start(app, tx, connection, jar, None).await
+    start(app, tx, connection, client, jar, Purpose::Enter { target: None }).await
 }
 
-/// Sends the browser to the connection's identity provider; `authorize` is answered when it comes back.
+/// `GET /c/{cid}/saml/restart`: the identity provider began, so the browser is sent back to it with a request of ours.
+///
+/// An identity provider that cannot answer requests would send the browser here again and again; so it may come once in a
+/// short time.
+pub async fn restart(
+    State(app): State<App>,
+    ConnectionPath(connection): ConnectionPath,
+    RawQuery(query): RawQuery,
+    client: Client,
+    headers: HeaderMap,
+) -> Result<Response, PageFailure> {
+    let now = app.clock.now();
+    let tenant = app.tenant_of(connection, now).await?;
+    let jar = browser::jar(&headers);
+    if browser::was_restarted(&app, &jar, connection) {
+        return Err(Rejection::new(Code::Unsolicited).into());
+    }
+    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
+    let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let query = query.unwrap_or_default();
+    let asked = parameter(&query, "target");
+    // Anybody can write this address: only what the connection knows counts.
+    let settings = Settings::of(&stored)?;
+    let target = settings.target(asked.as_deref());
+    let jar = browser::note_restart(&app, jar, connection);
+    Ok(start(&app, tx, connection, &client, jar, Purpose::Enter { target }).await?)
+}
+
+/// What a sign-in is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// An application asked, and is answered when the browser comes back.
+    Authorize(&'a AuthorizeRequest),
+    /// The user enters the application, at that place if one is given.
+    Enter { target: Option<&'a str> },
+}
+
+/// Sends the browser to the connection's identity provider.
 pub async fn start(
     app: &Inner,
     mut tx: TenantTx,
     connection: ConnectionId,
+    client: &Client,
     jar: CookieJar,
-    authorize: Option<&AuthorizeRequest>,
+    purpose: Purpose<'_>,
 ) -> Result<Response, Error> {
     let connection = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
-    let idp = identity_provider(&connection)?;
-    let key = signing_key(app, &mut tx, connection.id).await?;
+    let (idp, settings) = (idp::of(&connection)?, Settings::of(&connection)?);
+    let key = Keys::of(&mut tx, connection.id).await?.signer(app)?;
+    let (authorize, target) = match purpose {
+        Purpose::Authorize(request) => (Some(request), None),
+        Purpose::Enter { target } => (None, target),
+    };
     let (jar, browser_secret) = browser::bind(app, jar);
     let id = request::request_id(entropy::bytes());
-    let now = tx.now();
+    let (tenant, now) = (tx.tenant(), tx.now());
     let new = NewSignInRequest {
         id: &id,
         connection: connection.id,
         browser_hash: &secret::hash(&browser_secret),
         authorize: authorize.map(serde_json::to_value).transpose().context("an authorize request serializes")?,
+        target,
         expires_at: now + PATIENCE,
     };
     sign_in_requests::insert(&mut tx, &new).await?;
     tx.commit().await?;
     let sp = service_provider(app, connection.id);
     let force = authorize.is_some_and(|request| request.prompt == Prompt::Login || request.max_age.is_some());
+    let request = AuthnRequest { id: &id, issue_instant: now, wishes: &settings.wishes(force) };
+    let document = request.document(&sp, &idp).context("a request could not be written")?;
     // Nothing of ours needs to come back in RelayState: the response names the request. Some identity providers
-    // insist on one, so it repeats the request's ID, which the same URL shows anyway.
-    let url = request::redirect_url(&sp, &idp, &key, &id, id.trim_start_matches('_'), force, now);
-    let url = url.context("a request could not be signed")?;
-    Ok((jar, Redirect::to(url.as_str())).into_response())
+    // insist on one, so it repeats the request's ID, which the same message shows anyway.
+    let message = request::send(&document, &idp, &key, id.trim_start_matches('_'));
+    let message = message.context("a request could not be signed")?;
+    Trace { app, tenant, connection: connection.id, client, at: now }.done(&id, "asked", Some(document), None);
+    Ok((jar, carried(message)).into_response())
 }

@@ -2,34 +2,31 @@
 //! Written in batches behind the requests, so that no request waits for it. Never a password, never a token.
 
 mod redact;
-mod writer;
 
 use super::schemas::Schemas;
-use crate::{app::App, clock::Clock, error::ScimOutcome, extract};
+use crate::{app::App, error::ScimOutcome, extract, journal::Entry};
 use ::scim::ignored;
 use axum::{
     body::Bytes,
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, header},
     middleware::Next,
     response::Response,
 };
-use domain::ids::{ConnectionId, TenantId, TokenId};
-use metrics::counter;
+use domain::ids::{ConnectionId, TokenId};
 use std::{
-    net::SocketAddr,
+    collections::HashMap,
     sync::{Arc, OnceLock},
     time::Instant,
 };
-use store::{exchanges::Exchange, store::Store};
-use time::OffsetDateTime;
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
+use store::{
+    exchanges::{self, Exchange},
+    journal::Edge,
+    scim_tokens::{self, Use},
+    tenant::TenantTx,
 };
-
-/// Exchanges that wait to be written; beyond, they are counted and dropped.
-const WAITING: usize = 10_000;
+use time::OffsetDateTime;
+use tokio::runtime::Handle;
 
 /// The longest part of an address, or name of a client, that is kept, in characters.
 const MAX_TEXT: usize = 2_000;
@@ -85,38 +82,45 @@ impl Trace {
     }
 }
 
-/// Where exchanges go.
-pub struct Log {
-    sender: mpsc::Sender<Message>,
+impl Entry for Exchange {
+    const DROPPED: &'static str = "gatehouse_scim_log_dropped_total";
+
+    fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    async fn note(tx: &mut TenantTx, batch: &[Self]) -> store::error::Result<()> {
+        scim_tokens::used(tx, &last_uses(batch)).await
+    }
+
+    async fn append(tx: &mut TenantTx, batch: &[Self]) -> store::error::Result<()> {
+        exchanges::append(tx, batch).await
+    }
+
+    async fn trim(
+        tx: &mut TenantTx,
+        connection: ConnectionId,
+        keep: i64,
+        last: Option<Edge>,
+    ) -> store::error::Result<Option<Edge>> {
+        exchanges::trim(tx, connection, keep, last).await
+    }
 }
 
-enum Message {
-    Exchange(TenantId, Box<Exchange>),
-    Flush(oneshot::Sender<()>),
-}
-
-impl Log {
-    /// Starts to write; `keep` exchanges of each connection stay.
-    pub fn start(store: Store, clock: Clock, keep: u32) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(writer::run(receiver, store, clock, keep));
-        Self { sender }
-    }
-
-    /// Returns when everything that was recorded is written.
-    pub async fn flush(&self) {
-        let (done, written) = oneshot::channel();
-        if self.sender.send(Message::Flush(done)).await.is_ok() {
-            // An error would mean that the writer is gone, and then there is nothing to wait for.
-            written.await.unwrap_or_default();
+/// The latest use of each credential.
+fn last_uses(exchanges: &[Exchange]) -> Vec<(TokenId, Use)> {
+    let mut uses: HashMap<TokenId, &Exchange> = HashMap::new();
+    for exchange in exchanges {
+        if let Some(token) = exchange.token {
+            let last = uses.entry(token).or_insert(exchange);
+            if last.at <= exchange.at {
+                *last = exchange;
+            }
         }
     }
-
-    fn record(&self, tenant: TenantId, exchange: Exchange) {
-        if self.sender.try_send(Message::Exchange(tenant, Box::new(exchange))).is_err() {
-            counter!("gatehouse_scim_log_dropped_total").increment(1);
-        }
-    }
+    let describe =
+        |exchange: &Exchange| Use { at: exchange.at, address: exchange.address.clone(), agent: exchange.agent.clone() };
+    uses.into_iter().map(|(token, exchange)| (token, describe(exchange))).collect()
 }
 
 /// Records the exchange when it is over, however it ends.
@@ -130,7 +134,7 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
         sent: request.uri().to_string(),
         method: request.method().to_string(),
         agent: agent(request.headers()),
-        address: client_address(&request, app.config.server.trusted_proxies),
+        address: extract::client_address(request.headers(), request.extensions(), app.config.server.trusted_proxies),
         at: app.clock.now(),
         started: Instant::now(),
         trace,
@@ -222,12 +226,6 @@ fn place(request: &Request) -> Option<(ConnectionId, String)> {
 fn agent(headers: &HeaderMap) -> String {
     let sent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     cut(&redact::text(sent))
-}
-
-/// Whoever connects, or whom the outermost trusted proxy saw.
-fn client_address(request: &Request, trusted_proxies: usize) -> String {
-    let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
-    extract::forwarded_for(request.headers(), trusted_proxies).or_else(peer).unwrap_or_default()
 }
 
 fn cut(text: &str) -> String {

@@ -13,6 +13,8 @@ pub(super) const AGAIN: &str = "This sign-in cannot be completed; please start a
 pub(super) const START_HERE: &str = "Please start signing in from the application itself.";
 pub(super) const UNASSIGNED: &str = "You have not been assigned to this application.";
 pub(super) const DEACTIVATED: &str = "Your account for this application is deactivated.";
+pub(super) const CONTEXT: &str = "This application asks for a stronger way of signing in.";
+pub(super) const LOGOUT: &str = "Signing out could not be completed with your company's sign-in service.";
 pub(super) const BUSY: &str = "There were too many attempts; please wait a minute.";
 
 pub(super) const REPORT: &str = "No common identity provider sends this. Send the reference number to support \

@@ -2,6 +2,7 @@
 
 use super::SelfTestError;
 use crate::idp::{IdentityProvider, IdpCertificate};
+use crate::outgoing::Binding;
 use crate::sp::ServiceProvider;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -53,14 +54,18 @@ impl Signer {
 }
 
 pub(crate) fn service_provider() -> ServiceProvider {
-    ServiceProvider { entity_id: ENTITY_ID.to_owned(), acs_url: ACS_URL.to_owned() }
+    ServiceProvider {
+        entity_id: ENTITY_ID.to_owned(),
+        acs_url: ACS_URL.to_owned(),
+        slo_url: format!("{ENTITY_ID}/saml/slo"),
+    }
 }
 
 pub(crate) fn identity_provider<'a>(
     signers: impl IntoIterator<Item = &'a Signer>,
 ) -> Result<IdentityProvider, SelfTestError> {
     let certificates: Vec<Vec<u8>> = signers.into_iter().map(|signer| signer.certificate.der().to_vec()).collect();
-    IdentityProvider::from_parts(ISSUER, "https://idp.test/sso", &certificates, false)
+    IdentityProvider::from_parts(ISSUER, ("https://idp.test/sso", Binding::Redirect), &certificates)
         .map_err(|_| SelfTestError::Prepare("set up the identity provider"))
 }
 

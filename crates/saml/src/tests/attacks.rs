@@ -257,7 +257,9 @@ fn a_signature_has_one_shape() {
         (xml.replace(&value, ""), Code::SignatureContent),
         (xml.replace(&value, "<ds:SignatureValue></ds:SignatureValue>"), Code::SignatureContent),
         (xml.replace(&value, "<ds:SignatureValue>AAAA</ds:SignatureValue>"), Code::SignatureMismatch),
-        (xml.replace(&value, "<ds:SignatureValue>!</ds:SignatureValue>"), Code::SignatureUnprocessable),
+        (xml.replace(&value, "<ds:SignatureValue>!</ds:SignatureValue>"), Code::SignatureContent),
+        (xml.replace(&value, "<ds:SignatureValue>AAA</ds:SignatureValue>"), Code::SignatureUnprocessable),
+        (xml.replace("</ds:SignatureValue>", "&#160;</ds:SignatureValue>"), Code::SignatureContent),
         (xml.replace(&digest, &digest.replace("<ds:DigestValue>", "<ds:DigestValue><!--x-->")), Code::SignatureContent),
         (
             xml.replace(&digest, "<ds:DigestValue>47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=</ds:DigestValue>"),

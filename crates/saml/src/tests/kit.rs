@@ -113,3 +113,8 @@ pub fn part<'a>(xml: &'a str, start: &str, end: &str) -> &'a str {
 pub fn cut(xml: &str, start: &str, end: &str) -> String {
     xml.replacen(part(xml, start, end), "", 1)
 }
+
+/// The first value of an attribute.
+pub fn attribute<'a>(accepted: &'a VerifiedAssertion, name: &str) -> Option<&'a str> {
+    accepted.attribute_values(name).next().map(|value| value.text.as_str())
+}

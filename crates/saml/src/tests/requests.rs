@@ -1,9 +1,11 @@
 //! Requests and metadata that this side sends.
 
-use super::kit::rsa;
+use super::{kit::rsa, xmlsec1};
 use crate::idp::IdentityProvider;
-use crate::request::{redirect_url, request_id};
-use crate::sp::{KeyError, ServiceProvider, SpKey, metadata};
+use crate::outgoing::{Binding, Outgoing};
+use crate::request::{AuthnRequest, Comparison, RequestedAuthnContext, Wishes, request_id, send};
+use crate::sp::{Metadata, ServiceProvider};
+use crate::sp_key::{KeyAlgorithm, KeyError, SpKey};
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,27 +15,44 @@ use time::macros::datetime;
 use url::Url;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-fn key() -> &'static SpKey {
+pub fn made(algorithm: KeyAlgorithm) -> SpKey {
+    let (begin, end) = (datetime!(2026-01-01 0:00 UTC), datetime!(2036-01-01 0:00 UTC));
+    SpKey::generate(algorithm, "gate.test", begin, end).expect("key")
+}
+
+pub fn key() -> &'static SpKey {
     static KEY: OnceLock<SpKey> = OnceLock::new();
-    KEY.get_or_init(|| {
-        SpKey::generate("gate.test", datetime!(2026-01-01 0:00 UTC), datetime!(2036-01-01 0:00 UTC)).expect("key")
-    })
+    KEY.get_or_init(|| made(KeyAlgorithm::Rsa3072))
 }
 
 fn sp() -> ServiceProvider {
     ServiceProvider {
         entity_id: "https://gate.test/c/<&\"one\">".to_owned(),
         acs_url: "https://gate.test/c/one/saml/acs?a=1&b=2".to_owned(),
+        slo_url: "https://gate.test/c/one/saml/slo?a=1&b=2".to_owned(),
     }
 }
 
-fn idp(sso_url: &str) -> IdentityProvider {
-    IdentityProvider::from_parts("urn:idp", sso_url, &[rsa().certificate.der().to_vec()], false).expect("idp")
+fn idp(sso_url: &str, binding: Binding) -> IdentityProvider {
+    let certificates = [rsa().certificate.der().to_vec()];
+    IdentityProvider::from_parts("urn:idp", (sso_url, binding), &certificates).expect("idp")
+}
+
+fn sent(to: &IdentityProvider, key: &SpKey, relay_state: &str, wishes: &Wishes) -> Outgoing {
+    let request = AuthnRequest { id: "_1", issue_instant: datetime!(2026-01-31 13:00:00.5 +1), wishes };
+    let document = request.document(&sp(), to).expect("document");
+    send(&document, to, key, relay_state).expect("request")
+}
+
+fn url_with(sso_url: &str, relay_state: &str, wishes: &Wishes) -> Url {
+    match sent(&idp(sso_url, Binding::Redirect), key(), relay_state, wishes) {
+        Outgoing::Redirect(url) => url,
+        Outgoing::Post(form) => panic!("{form:?}"),
+    }
 }
 
 fn url(sso_url: &str, relay_state: &str, force_authn: bool) -> Url {
-    let now = datetime!(2026-01-31 13:00:00.5 +1);
-    redirect_url(&sp(), &idp(sso_url), key(), "_1", relay_state, force_authn, now).expect("url")
+    url_with(sso_url, relay_state, &Wishes { force_authn, ..Wishes::default() })
 }
 
 fn parameter(url: &Url, name: &str) -> Option<String> {
@@ -121,19 +140,80 @@ fn keys_are_restored_and_never_printed() {
     assert_eq!(certificate.validity().not_after.to_datetime(), datetime!(2036-01-01 0:00 UTC));
 }
 
+fn metadata<'a>(sp: &'a ServiceProvider, signer: Option<&'a SpKey>) -> Metadata<'a> {
+    let signing = vec![key().certificate_der(), rsa().certificate.der()];
+    let encryption = Some(key().certificate_der());
+    Metadata { sp, signing, encryption, id: "_metadata", valid_until: datetime!(2026-02-07 12:00 UTC), signer }
+}
+
 #[test]
 fn metadata_escapes_and_lists_every_certificate() {
-    let certificates = [key().certificate_der(), rsa().certificate.der()];
-    let xml = metadata(&sp(), &certificates);
+    let xml = metadata(&sp(), None).document().expect("metadata");
     let read: samael::metadata::EntityDescriptor = xml.parse().expect("metadata");
     assert_eq!(read.entity_id.as_deref(), Some(sp().entity_id.as_str()));
+    assert!(xml.contains(" validUntil=\"2026-02-07T12:00:00Z\" cacheDuration=\"PT24H\""), "{xml}");
     let role = read.sp_sso_descriptors.unwrap_or_default().into_iter().next().expect("role");
     assert_eq!(role.authn_requests_signed, Some(true));
     assert_eq!(role.want_assertions_signed, Some(true));
     let acs = role.assertion_consumer_services.first().expect("acs");
     assert_eq!((acs.location.as_str(), acs.index, acs.is_default), (sp().acs_url.as_str(), 0, Some(true)));
+    let slo = role.single_logout_services.unwrap_or_default();
+    assert!(slo.len() == 2 && slo.iter().all(|service| service.location == sp().slo_url));
     let keys = role.key_descriptors.unwrap_or_default();
     assert_eq!(keys.iter().filter(|key| key.key_use.as_deref() == Some("signing")).count(), 2);
     assert_eq!(keys.iter().filter(|key| key.key_use.as_deref() == Some("encryption")).count(), 1);
     assert_eq!(role.name_id_formats.unwrap_or_default().len(), 3);
+}
+
+#[test]
+fn the_document_asks_for_what_the_connection_wishes() {
+    let wishes = Wishes {
+        force_authn: true,
+        is_passive: true,
+        name_id_format: Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned()),
+        authn_context: Some(RequestedAuthnContext {
+            classes: vec!["urn:mfa&<".to_owned(), "urn:two".to_owned()],
+            comparison: Comparison::Minimum,
+        }),
+    };
+    let xml = document(&url_with("https://idp.test/sso", "r", &wishes));
+    for expected in [
+        " ForceAuthn=\"true\"",
+        " IsPassive=\"true\"",
+        " Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent\"",
+        " Comparison=\"minimum\"",
+        "urn:mfa&amp;&lt;</",
+        "urn:two</",
+    ] {
+        assert!(xml.contains(expected), "{expected} is not in {xml}");
+    }
+    uppsala::parse(&xml).expect("well-formed");
+}
+
+fn is_signed(xml: &str, key: &SpKey) -> bool {
+    let certificate = key.certificate_der().to_vec();
+    xmlsec1::verifies(xml, "/*", &[certificate]) == Some(true)
+}
+
+/// By each kind of key, with a judge of another make.
+#[test]
+fn signed_documents_are_verified_by_others() {
+    for key in [key(), &made(KeyAlgorithm::EcP256)] {
+        let to = idp("https://idp.test/sso?a=1&b=2", Binding::Post);
+        let Outgoing::Post(form) = sent(&to, key, "state", &Wishes::default()) else { panic!("a URL") };
+        assert_eq!((form.action.as_str(), form.field), ("https://idp.test/sso?a=1&b=2", "SAMLRequest"));
+        assert_eq!(form.relay_state, "state");
+        let request = String::from_utf8(STANDARD.decode(&form.message).expect("base64")).expect("text");
+        assert!(is_signed(&request, key), "{request}");
+        let changed = request.replacen("ID=\"_1\" Version=\"2.0\"", "ID=\"_1\" Version=\"2.1\"", 1);
+        assert_ne!(changed, request);
+        assert!(!is_signed(&changed, key));
+
+        let sp = sp();
+        let xml = metadata(&sp, Some(key)).document().expect("metadata");
+        assert!(is_signed(&xml, key), "{xml}");
+        // The schema wants the signature in front of everything else.
+        let first = xml.split("><").nth(1).expect("an element");
+        assert!(first.starts_with("ds:Signature "), "{xml}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::kit::{ec, rsa, stranger};
 use crate::idp::{IdentityProvider, IdpCertificate, KeyKind, SetupError};
+use crate::outgoing::Binding;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::macros::datetime;
@@ -55,9 +56,38 @@ fn metadata_is_read() {
     let xml = format!("<?xml version=\"1.0\"?>\n{}", entity("urn:idp", &keys, REDIRECT, SSO));
     let idp = IdentityProvider::from_metadata(&xml).expect("idp");
     assert_eq!(idp.entity_id, "urn:idp");
-    assert_eq!(idp.sso_url.as_str(), SSO);
-    assert!(idp.want_authn_requests_signed);
+    assert_eq!((idp.sso.url.as_str(), idp.sso.binding), (SSO, Binding::Redirect));
+    assert_eq!(idp.slo, None);
     assert_eq!(idp.certificates, [rsa().certificate.clone(), ec().certificate.clone()]);
+}
+
+/// JumpCloud publishes HTTP-POST only.
+#[test]
+fn the_binding_is_the_one_that_is_offered() {
+    let idp = IdentityProvider::from_metadata(&entity("urn:idp", &signing(), "urn:other", SSO)).expect("idp");
+    assert_eq!((idp.sso.url.as_str(), idp.sso.binding), ("https://idp.test/post", Binding::Post));
+}
+
+#[test]
+fn the_logout_service_is_read() {
+    let with = |services: &str| {
+        let place = "<md:NameIDFormat>";
+        let xml = entity("urn:idp", &signing(), REDIRECT, SSO).replacen(place, &format!("{services}{place}"), 1);
+        IdentityProvider::from_metadata(&xml)
+    };
+    let service = |binding: &str, rest: &str| {
+        format!("<md:SingleLogoutService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:{binding}\" {rest}/>")
+    };
+    let post = service("HTTP-POST", "Location=\"https://idp.test/out\" ResponseLocation=\"https://idp.test/back\"");
+    let slo = with(&post).expect("idp").slo.expect("logout");
+    assert_eq!((slo.endpoint.url.as_str(), slo.endpoint.binding), ("https://idp.test/out", Binding::Post));
+    assert_eq!(slo.answers().url.as_str(), "https://idp.test/back");
+    let redirect = service("HTTP-Redirect", "Location=\"https://idp.test/url\"");
+    let slo = with(&format!("{post}{redirect}")).expect("idp").slo.expect("logout");
+    assert_eq!((slo.endpoint.clone(), slo.endpoint.url.as_str()), (slo.answers(), "https://idp.test/url"));
+    assert_eq!(with(&service("SOAP", "Location=\"https://idp.test/soap\"")).expect("idp").slo, None);
+    let insecure = service("HTTP-POST", "Location=\"http://idp.test/out\"");
+    assert_eq!(with(&insecure).expect("sign-in works without").slo, None);
 }
 
 #[test]
@@ -84,7 +114,9 @@ fn metadata_that_cannot_be_used_says_why() {
     let cases: [(String, Right); 12] = [
         (entity("urn:idp", "", REDIRECT, SSO), |e| matches!(e, E::CertificateMissing)),
         (entity("urn:idp", &encryption, REDIRECT, SSO), |e| matches!(e, E::CertificateMissing)),
-        (entity("urn:idp", &signing(), "urn:other", SSO), |e| matches!(e, E::RedirectMissing)),
+        (entity("urn:idp", &signing(), "urn:other", SSO).replace("HTTP-POST", "HTTP-Artifact"), |e| {
+            matches!(e, E::EndpointMissing)
+        }),
         (entity("urn:idp", &signing(), REDIRECT, "http://idp.test/sso"), |e| matches!(e, E::SsoUrlInsecure)),
         (entity("urn:idp", &signing(), REDIRECT, "sso"), |e| matches!(e, E::SsoUrlInvalid(_))),
         (entity(" ", &signing(), REDIRECT, SSO), |e| matches!(e, E::IssuerMissing)),
@@ -166,12 +198,15 @@ fn three_fields_make_an_identity_provider() {
     }
     assert!(matches!(with("idp.test/sso"), Err(SetupError::SsoUrlInvalid(_))));
     assert!(matches!(IdentityProvider::from_fields(SSO, "urn:idp", " "), Err(SetupError::CertificateMissing)));
-    assert!(matches!(IdentityProvider::from_parts("urn:idp", SSO, &[], true), Err(SetupError::CertificateMissing)));
+    assert!(matches!(
+        IdentityProvider::from_parts("urn:idp", (SSO, Binding::Redirect), &[]),
+        Err(SetupError::CertificateMissing)
+    ));
 }
 
 #[test]
 fn setup_errors_tell_what_to_paste() {
-    let errors = [SetupError::CertificateMissing, SetupError::IssuerMissing, SetupError::RedirectMissing];
+    let errors = [SetupError::CertificateMissing, SetupError::IssuerMissing, SetupError::EndpointMissing];
     for error in errors {
         let text = error.to_string();
         assert!(text.contains("paste") || text.contains("fill in"), "{text}");

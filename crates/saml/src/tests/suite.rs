@@ -1,5 +1,6 @@
 //! Responses of real identity providers, when the suite is beside the repository.
 
+use super::xmlsec1;
 use crate::code::{Code, Rejection};
 use crate::decryption::DecryptionKey;
 use crate::idp::{IdentityProvider, SetupError};
@@ -35,13 +36,12 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 const ENTITY_ID: &str = "http://127.0.0.1:27080/saml/metadata";
 const ACS_URL: &str = "http://127.0.0.1:27080/saml/acs";
 
-/// A key of the suite, in PKCS#8 or in the older form that is put into it (RFC 5208 5); none if it has fewer than 2048
-/// bits, of which no key of ours is.
-fn decryption_key(path: &Path) -> Option<DecryptionKey> {
+/// A key of the suite, in PKCS#8 or in the older form that is put into it (RFC 5208 5).
+fn decryption_key(path: &Path) -> DecryptionKey {
     let pem = read(path);
     let der = STANDARD.decode(between(&pem, "-----\n", "-----END").replace(['\n', '\r'], "")).expect("PEM");
     if pem.contains("BEGIN PRIVATE KEY") {
-        return DecryptionKey::from_pkcs8(&der).ok();
+        return DecryptionKey::from_pkcs8(der);
     }
     let block = |tag: u8, content: &[u8]| {
         let length = u16::try_from(content.len()).expect("length").to_be_bytes();
@@ -49,7 +49,7 @@ fn decryption_key(path: &Path) -> Option<DecryptionKey> {
     };
     let rsa_encryption = [2, 1, 0, 0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
     let wrapped = block(0x30, &[&rsa_encryption[..], &block(4, &der)].concat());
-    DecryptionKey::from_pkcs8(&wrapped).ok()
+    DecryptionKey::from_pkcs8(wrapped)
 }
 
 /// The responses of SimpleSAMLphp, pysaml2 and saml-idp.
@@ -71,8 +71,8 @@ fn honest_responses_of_three_identity_providers_are_accepted() {
     let certificate = read(&folder.join("keys/idp.crt"));
     let files = honest(&folder);
     assert!(files.len() >= 35, "{files:?}");
-    let keys = [decryption_key(&folder.join("keys/sp-enc.key")).expect("key")];
-    let sp = ServiceProvider { entity_id: ENTITY_ID.to_owned(), acs_url: ACS_URL.to_owned() };
+    let keys = [decryption_key(&folder.join("keys/sp-enc.key"))];
+    let sp = ServiceProvider { entity_id: ENTITY_ID.to_owned(), acs_url: ACS_URL.to_owned(), slo_url: String::new() };
     for path in files {
         let name = path.display();
         let xml = read(&path);
@@ -87,12 +87,14 @@ fn honest_responses_of_three_identity_providers_are_accepted() {
         let accepted = judge(is_old, &keys).unwrap_or_else(|rejection| panic!("{name}: {rejection}"));
         assert!(!accepted.name_id().value.is_empty());
         assert!(accepted.valid_until() > now);
+        let certificates: Vec<Vec<u8>> = idp.certificates.iter().map(|known| known.der().to_vec()).collect();
+        xmlsec1::must_agree(&xml, &certificates, &name.to_string());
         if is_old {
             assert_eq!(judge(false, &keys).expect_err("SHA-1 without the switch").code, Code::Sha1Refused);
         }
         if xml.contains("EncryptedData") {
             assert_eq!(judge(is_old, &[]).expect_err("no key").code, Code::DecryptionKeyMissing, "{name}");
-            let other = [decryption_key(&folder.join("keys/sp.key")).expect("key")];
+            let other = [decryption_key(&folder.join("keys/sp.key"))];
             assert_eq!(judge(is_old, &other).expect_err("another key").code, Code::Undecryptable, "{name}");
         }
     }
@@ -111,9 +113,9 @@ const STRICTER: [(&str, Code); 9] = [
     ("omicron-saml_response_only_assertion_signed", Code::SignatureMismatch),
     ("omicron-saml_response_with_groups", Code::SignatureMismatch),
     // Encrypted for a key of 1024 bits; ours have 3072.
-    ("crewjam-OktaSignedResponseEncryptedAssertion", Code::DecryptionKeyMissing),
-    ("crewjam-OktaResponseEncryptedSignedAssertion", Code::DecryptionKeyMissing),
-    ("crewjam-OktaResponseEncryptedAssertionBothSigned", Code::DecryptionKeyMissing),
+    ("crewjam-OktaSignedResponseEncryptedAssertion", Code::Undecryptable),
+    ("crewjam-OktaResponseEncryptedSignedAssertion", Code::Undecryptable),
+    ("crewjam-OktaResponseEncryptedAssertionBothSigned", Code::Undecryptable),
 ];
 
 /// What we do where the author of a vector leaves it to policy; SHA-1 is allowed in all of them.
@@ -155,14 +157,7 @@ fn vector_idp(folder: &Path, entry: &Value) -> IdentityProvider {
         IdentityProvider::from_fields("https://idp.test/sso", issuer, &certificate).expect("stand-in")
     };
     let (issuer, idp) = match file("md") {
-        Some(xml) => {
-            let xml = if xml.contains("bindings:HTTP-Redirect") {
-                xml
-            } else {
-                xml.replace("bindings:HTTP-POST", "bindings:HTTP-Redirect")
-            };
-            (between(&xml, "entityID=\"", "\"").to_owned(), IdentityProvider::from_metadata(&xml))
-        }
+        Some(xml) => (between(&xml, "entityID=\"", "\"").to_owned(), IdentityProvider::from_metadata(&xml)),
         None => {
             let issuer = field("issuer").expect("issuer");
             let certificate = file("cert").expect("cert");
@@ -179,15 +174,26 @@ fn vector_idp(folder: &Path, entry: &Value) -> IdentityProvider {
 fn judge(folder: &Path, entry: &Value) -> Result<VerifiedAssertion, Rejection> {
     let field = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
     let xml = read(&folder.join("vectors").join(field("file")));
-    let sp = ServiceProvider { entity_id: field("entity").to_owned(), acs_url: field("acs").to_owned() };
+    let sp = ServiceProvider {
+        entity_id: field("entity").to_owned(),
+        acs_url: field("acs").to_owned(),
+        slo_url: String::new(),
+    };
     let idp = vector_idp(folder, entry);
     let now = OffsetDateTime::parse(field("now"), &Rfc3339).expect("now");
     let key = entry.get("sp_key").and_then(Value::as_str).map(|path| folder.join("vectors").join(path));
-    let keys: Vec<DecryptionKey> = key.and_then(|path| decryption_key(&path)).into_iter().collect();
+    let keys: Vec<DecryptionKey> = key.map(|path| decryption_key(&path)).into_iter().collect();
     let expected =
         Expected { sp: &sp, idp: &idp, now, skew: Duration::minutes(3), allow_sha1: true, decryption_keys: &keys };
-    let form = if xml.trim_start().starts_with('<') { encode(&xml) } else { xml };
-    verify(&form, &expected)
+    let is_xml = xml.trim_start().starts_with('<');
+    let verdict = verify(&if is_xml { encode(&xml) } else { xml.clone() }, &expected);
+    if verdict.is_ok() {
+        let decoded = STANDARD.decode(xml.replace(['\n', '\r'], "")).unwrap_or_default();
+        let document = if is_xml { xml } else { String::from_utf8(decoded).expect("text") };
+        let certificates: Vec<Vec<u8>> = idp.certificates.iter().map(|known| known.der().to_vec()).collect();
+        xmlsec1::must_agree(&document, &certificates, field("name"));
+    }
+    verdict
 }
 
 #[test]

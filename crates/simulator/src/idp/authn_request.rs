@@ -1,30 +1,21 @@
 //! The AuthnRequest as it arrives by HTTP-Redirect: taken from the raw query, because that is what was signed.
 
-use std::io::Read;
-
 use anyhow::{Context, bail, ensure};
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use flate2::read::DeflateDecoder;
-use url::form_urlencoded;
 
 use super::metadata::{ServiceProvider, parse};
+use super::signed_query::SignedQuery;
 
 const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
-const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
-const MAX_INFLATED: u64 = 64 * 1024;
 
 /// A request whose query was taken apart but not yet believed.
 #[derive(Debug)]
 pub(super) struct Unverified {
     pub(super) issuer: String,
-    pub(super) relay_state: Option<String>,
     id: String,
     acs_url: Option<String>,
-    signed: String,
-    signature: Option<Vec<u8>>,
+    query: SignedQuery,
 }
 
 /// A genuine request of a service provider that we know.
@@ -42,45 +33,22 @@ pub struct AuthnRequest {
 
 /// Takes the query of `GET /sso` apart (SAML bindings 3.4.4).
 pub(super) fn read(raw_query: &str, sso_url: &str) -> anyhow::Result<Unverified> {
-    let request = one(raw_query, "SAMLRequest")?.context("There is no SAMLRequest in the address.")?;
-    let relay_state = one(raw_query, "RelayState")?;
-    let signature = one(raw_query, "Signature")?;
-    let algorithm = one(raw_query, "SigAlg")?;
-    let signature = match (signature, algorithm) {
-        (None, _) => None,
-        (Some(_), None) => bail!("The request has a Signature but no SigAlg."),
-        (Some(signature), Some(algorithm)) => {
-            ensure!(decode(algorithm) == RSA_SHA256, "The request is signed by something else than RSA-SHA256.");
-            Some(STANDARD.decode(decode(signature)).context("The request's Signature is not base64.")?)
-        }
-    };
-    // The octets that were signed are those of the query, in this order and with the sender's own escaping.
-    let mut signed = format!("SAMLRequest={request}");
-    for (name, value) in [("RelayState", relay_state), ("SigAlg", algorithm)] {
-        if let Some(value) = value {
-            signed = format!("{signed}&{name}={value}");
-        }
-    }
-    let xml = inflate(&STANDARD.decode(decode(request)).context("The SAMLRequest is not base64.")?)?;
-    let (id, issuer, acs_url) = read_xml(&xml, sso_url)?;
-    Ok(Unverified { issuer, relay_state: relay_state.map(decode), id, acs_url, signed, signature })
+    let query = SignedQuery::read(raw_query, "SAMLRequest")?;
+    let (id, issuer, acs_url) = read_xml(&query.xml, sso_url)?;
+    Ok(Unverified { issuer, id, acs_url, query })
 }
 
 impl Unverified {
     /// Checks signature and address against the metadata of the service provider that it claims to be.
     pub(super) fn verify(self, provider: &ServiceProvider) -> anyhow::Result<AuthnRequest> {
         ensure!(self.issuer == provider.entity_id, "The request is another service provider's.");
-        let signature = self.signature.context("The request is not signed, but our metadata wants it to be.")?;
-        let is_genuine = provider.signing_keys.iter().any(|key| {
-            UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(self.signed.as_bytes(), &signature).is_ok()
-        });
-        ensure!(is_genuine, "The request's signature does not fit the certificate in the service provider's metadata.");
+        self.query.verify(provider)?;
         let acs_url = match self.acs_url {
             Some(url) if provider.acs_urls.contains(&url) => url,
             Some(_) => bail!("The request asks to be answered at an address that is not in the metadata."),
             None => provider.acs_urls.first().context("The metadata has no address to answer to.")?.clone(),
         };
-        Ok(AuthnRequest { id: self.id, entity_id: self.issuer, acs_url, relay_state: self.relay_state })
+        Ok(AuthnRequest { id: self.id, entity_id: self.issuer, acs_url, relay_state: self.query.relay_state })
     }
 }
 
@@ -105,32 +73,6 @@ fn read_xml(xml: &str, sso_url: &str) -> anyhow::Result<(String, String, Option<
     Ok((id, issuer, acs_url))
 }
 
-fn inflate(compressed: &[u8]) -> anyhow::Result<String> {
-    let mut xml = String::new();
-    DeflateDecoder::new(compressed)
-        .take(MAX_INFLATED + 1)
-        .read_to_string(&mut xml)
-        .context("The SAMLRequest is not deflated UTF-8.")?;
-    ensure!(xml.len() as u64 <= MAX_INFLATED, "The SAMLRequest is larger than {MAX_INFLATED} bytes.");
-    Ok(xml)
-}
-
-fn one<'a>(raw_query: &'a str, name: &str) -> anyhow::Result<Option<&'a str>> {
-    let mut values = raw_query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .filter(|(key, _)| *key == name)
-        .map(|(_, value)| value);
-    let first = values.next();
-    ensure!(values.next().is_none(), "The parameter {name} stands in the address twice.");
-    Ok(first)
-}
-
-fn decode(raw: &str) -> String {
-    // One value, without `&` or `=` in it: it reads as a name without a value.
-    form_urlencoded::parse(raw.replace('=', "%3D").as_bytes()).map(|(name, _)| name.into_owned()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -138,9 +80,12 @@ mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::KeySize;
     use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+    use base64::{Engine, engine::general_purpose::STANDARD};
     use flate2::Compression;
     use flate2::write::DeflateEncoder;
+    use url::form_urlencoded;
 
+    use super::super::signed_query::RSA_SHA256;
     use super::*;
 
     const SSO: &str = "http://idp.test/sso";
@@ -175,6 +120,7 @@ mod tests {
         ServiceProvider {
             entity_id: "http://sp.test/c/1".into(),
             acs_urls: vec!["http://sp.test/acs".into()],
+            slo_url: None,
             signing_keys: vec![key.public_key().as_ref().to_vec()],
         }
     }

@@ -9,6 +9,8 @@ use bergshamra_keys::{Key, KeysManager, loader};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use time::{Duration, OffsetDateTime};
 
+use super::signed_query::RSA_SHA256;
+
 const KEY_FILE: &str = "idp-key.pem";
 const CERTIFICATE_FILE: &str = "idp-certificate.pem";
 const YEARS: i64 = 10;
@@ -62,6 +64,14 @@ impl IdpKey {
     /// The certificate's bytes.
     pub fn certificate_der(&self) -> anyhow::Result<Vec<u8>> {
         STANDARD.decode(self.certificate_base64()).context("the certificate is not base64")
+    }
+
+    /// An RSA-SHA256 signature over these bytes.
+    pub(super) fn sign_bytes(&self, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let key = self.key.to_signing_key().map_err(|error| anyhow!("the key cannot sign: {error}"))?;
+        let algorithm = bergshamra_crypto::sign::from_uri(RSA_SHA256).map_err(|error| anyhow!("{error}"))?;
+        let key = key.context("the key cannot sign")?;
+        algorithm.sign(&key, bytes).map_err(|error| anyhow!("could not sign: {error}"))
     }
 
     /// Fills the first signature template of the document.

@@ -10,6 +10,7 @@ use super::response::escape;
 
 const MD: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
+const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
 /// Who the identity provider at this address is.
@@ -20,6 +21,11 @@ pub fn entity_id(base_url: &str) -> String {
 /// Where it takes requests.
 pub fn sso_url(base_url: &str) -> String {
     format!("{base_url}/sso")
+}
+
+/// Where it takes messages about logout.
+pub fn slo_url(base_url: &str) -> String {
+    format!("{base_url}/slo")
 }
 
 /// The metadata of the identity provider at this address.
@@ -33,12 +39,13 @@ pub fn of_idp(base_url: &str, key: &IdpKey) -> String {
          \x20     <ds:KeyInfo xmlns:ds=\"{DS}\"><ds:X509Data><ds:X509Certificate>{certificate}\
          </ds:X509Certificate></ds:X509Data></ds:KeyInfo>\n\
          \x20   </md:KeyDescriptor>\n\
+         \x20   <md:SingleLogoutService Binding=\"{REDIRECT}\" Location=\"{slo_url}\"/>\n\
          \x20   <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>\n\
-         \x20   <md:SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" \
-         Location=\"{sso_url}\"/>\n\
+         \x20   <md:SingleSignOnService Binding=\"{REDIRECT}\" Location=\"{sso_url}\"/>\n\
          \x20 </md:IDPSSODescriptor>\n\
          </md:EntityDescriptor>\n",
         entity_id = escape(&entity_id(base_url)),
+        slo_url = escape(&slo_url(base_url)),
         sso_url = escape(&sso_url(base_url)),
         certificate = key.certificate_base64(),
     )
@@ -51,6 +58,8 @@ pub struct ServiceProvider {
     pub entity_id: String,
     /// Where assertions may be posted, the default first.
     pub acs_urls: Vec<String>,
+    /// Where it takes messages about logout by HTTP-Redirect.
+    pub slo_url: Option<String>,
     /// The public keys that it signs requests with.
     pub(super) signing_keys: Vec<Vec<u8>>,
 }
@@ -68,7 +77,12 @@ impl ServiceProvider {
             .context("the metadata is not a service provider's: it has no SPSSODescriptor")?;
         let acs_urls = acs_urls(&document, descriptor);
         ensure!(!acs_urls.is_empty(), "the metadata has no AssertionConsumerService with the HTTP-POST binding");
-        Ok(Self { entity_id, acs_urls, signing_keys: signing_keys(&document, descriptor)? })
+        let slo_url = document
+            .child_elements_by_name_ns(descriptor, MD, "SingleLogoutService")
+            .into_iter()
+            .find(|service| document.get_attribute(*service, "Binding") == Some(REDIRECT))
+            .and_then(|service| document.get_attribute(service, "Location").map(str::to_owned));
+        Ok(Self { entity_id, acs_urls, slo_url, signing_keys: signing_keys(&document, descriptor)? })
     }
 }
 

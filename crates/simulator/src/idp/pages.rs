@@ -21,6 +21,7 @@ pub(super) fn router(idp: Arc<Inner>) -> Router {
         .route("/certificate", get(certificate))
         .route("/sso", get(pick))
         .route("/sign-in", post(sign_in))
+        .route("/slo", get(log_out))
         .route("/provision", post(provision))
         .layer(middleware::from_fn(web::own_forms_only))
         .with_state(idp)
@@ -109,6 +110,11 @@ async fn sign_in(State(idp): State<Arc<Inner>>, Form(choice): Form<Choice>) -> R
     let user = find(&idp, &choice.user)?;
     let posted = idp.answer(&request, &user)?;
     Ok(web::page(&PostPage { posted: &posted }))
+}
+
+async fn log_out(State(idp): State<Arc<Inner>>, RawQuery(query): RawQuery) -> Result<Redirect, Failure> {
+    let asked = idp.asked_to_log_out(&query.unwrap_or_default(), "SAMLRequest")?;
+    Ok(Redirect::to(&idp.logged_out(&asked)?))
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -49,6 +49,7 @@ pub struct ResponseBuilder {
     sign: Sign,
     encrypt_for: Option<Vec<u8>>,
     tampering: Vec<(String, String)>,
+    edits: Vec<(String, String)>,
 }
 
 impl ResponseBuilder {
@@ -74,6 +75,7 @@ impl ResponseBuilder {
             sign: Sign::Both,
             encrypt_for: None,
             tampering: Vec::new(),
+            edits: Vec::new(),
         }
     }
 
@@ -197,6 +199,20 @@ impl ResponseBuilder {
         self
     }
 
+    /// The identity provider's name for its session.
+    #[must_use]
+    pub fn session_index(mut self, index: &str) -> Self {
+        self.session_index = index.to_owned();
+        self
+    }
+
+    /// Replaces a piece of the assertion before it is signed; building fails if the piece is not there.
+    #[must_use]
+    pub fn edit(mut self, from: &str, to: &str) -> Self {
+        self.edits.push((from.to_owned(), to.to_owned()));
+        self
+    }
+
     /// The form field `SAMLResponse`.
     pub fn encode(&self, key: &IdpKey) -> anyhow::Result<String> {
         Ok(STANDARD.encode(self.xml(key)?))
@@ -205,6 +221,10 @@ impl ResponseBuilder {
     /// The document, signed by this key and then tampered with.
     pub fn xml(&self, key: &IdpKey) -> anyhow::Result<String> {
         let mut assertion = self.assertion(key)?;
+        for (from, to) in &self.edits {
+            ensure!(assertion.contains(from.as_str()), "nothing to edit: the assertion does not contain {from}");
+            assertion = assertion.replace(from.as_str(), to);
+        }
         if matches!(self.sign, Sign::Assertion | Sign::Both) {
             assertion = key.sign(assertion)?;
         }
@@ -311,7 +331,7 @@ impl ResponseBuilder {
 }
 
 /// A signature to be filled: RSA-SHA256 over one element, exclusive canonicalization, the prefix list that Okta has.
-fn signature_template(id: &str, key: &IdpKey) -> String {
+pub(super) fn signature_template(id: &str, key: &IdpKey) -> String {
     let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
     format!(
         "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo>\

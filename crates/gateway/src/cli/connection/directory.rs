@@ -1,12 +1,16 @@
 //! `gatehouse connection set | attribute | log`: the SCIM side of a connection.
 
+use super::Switch;
 use crate::{
-    cli::{Desk, output::Output},
+    cli::{
+        Desk,
+        output::{Output, moment},
+    },
     error::Error,
     setup::directory as setup,
 };
 use anyhow::bail;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use domain::ids::ConnectionId;
 use scim::schema::{CustomAttribute, Kind, USER};
 use serde_json::json;
@@ -14,13 +18,6 @@ use store::{
     exchanges::{self, Show},
     schema_attributes,
 };
-use time::format_description::well_known::Rfc3339;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Switch {
-    On,
-    Off,
-}
 
 #[derive(Debug, Args)]
 pub struct Set {
@@ -111,8 +108,8 @@ pub async fn set(set: Set, desk: &Desk) -> anyhow::Result<()> {
     desk.tenant_of(id).await?;
     if password_sync.is_some() || entitlements.is_some() {
         setup::set_provisioning(&desk.store, desk.now(), id, |settings| {
-            settings.password_sync = password_sync.map_or(settings.password_sync, |switch| switch == Switch::On);
-            settings.entitlements = entitlements.map_or(settings.entitlements, |switch| switch == Switch::On);
+            settings.password_sync = password_sync.map_or(settings.password_sync, Switch::is_on);
+            settings.entitlements = entitlements.map_or(settings.entitlements, Switch::is_on);
         })
         .await?;
     }
@@ -179,7 +176,7 @@ pub async fn log(arguments: &LogArguments, desk: &Desk, output: &Output) -> anyh
     }
     let records = all.iter().map(|exchange| {
         vec![
-            ("at", json!(exchange.at.format(&Rfc3339).unwrap_or_default())),
+            ("at", json!(moment(exchange.at))),
             ("request", json!(format!("{} {}", exchange.method, exchange.target))),
             ("status", json!(exchange.status)),
             ("code", json!(exchange.code)),

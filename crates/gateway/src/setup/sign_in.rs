@@ -1,0 +1,34 @@
+//! How sign-in behaves in a connection.
+
+use super::{changed, operator, tenant_of};
+use crate::{error::Error, saml::settings::Settings};
+use anyhow::Context;
+use domain::{email::is_domain, ids::ConnectionId, names::fold, refusal::Refusal};
+use store::{connections, store::Store};
+use time::OffsetDateTime;
+
+/// Changes the settings of sign-in, and whether SHA-1 is accepted.
+///
+/// # Errors
+/// [`Refusal::DomainInvalid`] for what is no mail domain.
+pub async fn set(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    change: impl FnOnce(&mut Settings, &mut bool),
+) -> Result<(), Error> {
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    let stored = connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let (mut settings, mut allow_sha1) = (Settings::of(&stored)?, stored.allow_sha1);
+    change(&mut settings, &mut allow_sha1);
+    for domain in &mut settings.email_domains {
+        *domain = fold(domain);
+        if !is_domain(domain) {
+            return Err(Refusal::DomainInvalid { domain: domain.clone() }.into());
+        }
+    }
+    let document = serde_json::to_value(&settings).context("settings serialize")?;
+    connections::set_sign_in(&mut tx, connection, allow_sha1, &document).await?;
+    changed(&mut tx, connection, "sign-in").await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,114 @@
+//! Logout over SAML: what identity providers asked for, and what we asked them.
+
+use crate::{error::Result, tenant::TenantTx};
+use domain::ids::ConnectionId;
+use time::OffsetDateTime;
+
+/// A logout that an identity provider asked for.
+#[derive(Debug)]
+pub struct NewLogout<'a> {
+    pub connection: ConnectionId,
+    /// The ID of the LogoutRequest.
+    pub id: &'a str,
+    pub name_id: &'a str,
+    /// Empty: all sessions.
+    pub session_indexes: &'a [String],
+    /// By the identity provider's clock.
+    pub issued_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Makes logouts under that name and sign-ins of it wait for each other until this transaction ends, so that none misses
+/// the other.
+pub async fn lock(tx: &mut TenantTx, connection: ConnectionId, name_id: &str) -> Result<()> {
+    sqlx::query!(
+        "-- logouts::lock
+         SELECT pg_advisory_xact_lock(hashtextextended($2, hashtextextended($1::uuid::text, 0)))",
+        connection.0,
+        name_id
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Remembers a logout; whether it is a new one.
+pub async fn remember(tx: &mut TenantTx, new: &NewLogout<'_>) -> Result<bool> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- logouts::remember
+         INSERT INTO logouts (connection_id, id, name_id, session_indexes, issued_at, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        new.connection.0,
+        new.id,
+        new.name_id,
+        new.session_indexes,
+        new.issued_at,
+        now,
+        new.expires_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Whether a session of that name was logged out (core 3.7.3.1): by its number, or with all that was asserted before.
+pub async fn covers(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    name_id: &str,
+    session_index: Option<&str>,
+    issued_at: OffsetDateTime,
+) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- logouts::covers
+        SELECT EXISTS (
+            SELECT FROM logouts WHERE connection_id = $1 AND name_id = $2
+              AND ($3::text = ANY(session_indexes) OR (cardinality(session_indexes) = 0 AND issued_at > $4))
+        ) AS "found!""#,
+        connection.0,
+        name_id,
+        session_index,
+        issued_at
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
+/// Stores a request of ours that is about to leave.
+pub async fn insert_request(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    id: &str,
+    expires_at: OffsetDateTime,
+) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- logouts::insert_request
+         INSERT INTO logout_requests (id, connection_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        id,
+        connection.0,
+        now,
+        expires_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Marks a request of ours as answered; whether there was one. Its answer may be shown again.
+pub async fn answer_request(tx: &mut TenantTx, connection: ConnectionId, id: &str) -> Result<bool> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- logouts::answer_request
+         UPDATE logout_requests SET answered_at = coalesce(answered_at, $3)
+         WHERE id = $1 AND connection_id = $2 AND expires_at > $3",
+        id,
+        connection.0,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

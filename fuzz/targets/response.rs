@@ -1,0 +1,24 @@
+//! A response is refused, or it is one that the identity provider signed, whatever was written around it. What is kept of
+//! it for the administrator does not say who it is about.
+#![no_main]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fuzz::saml::{NAME_ID, Stage};
+use libfuzzer_sys::fuzz_target;
+use saml::response::verify;
+use saml::trace::kept;
+use std::sync::LazyLock;
+
+static STAGE: LazyLock<Stage> = LazyLock::new(Stage::new);
+
+fuzz_target!(|document: &[u8]| {
+    let field = STANDARD.encode(document);
+    if let Ok(accepted) = verify(&field, &STAGE.expected()) {
+        assert_eq!(accepted.name_id().value, NAME_ID);
+        let kept = kept(&field, false).expect("what is accepted is XML");
+        assert!(!kept.xml.contains(NAME_ID), "{}", kept.xml);
+    } else {
+        kept(&field, false);
+    }
+});

@@ -1,0 +1,114 @@
+-- Sign-in over SAML, whole: both bindings, settings of a connection, logout, keys that follow each other.
+
+ALTER TABLE connections
+    ADD COLUMN idp_sso_binding text NOT NULL DEFAULT 'redirect',
+    -- Single logout; all NULL where the identity provider takes no part in it.
+    ADD COLUMN idp_slo_url text,
+    ADD COLUMN idp_slo_response_url text,
+    ADD COLUMN idp_slo_binding text,
+    -- How sign-in behaves where that is not as usual.
+    ADD COLUMN sign_in_settings jsonb NOT NULL DEFAULT '{}',
+    ADD CONSTRAINT connections_bindings CHECK (
+        idp_sso_binding IN ('redirect', 'post')
+        AND ((idp_slo_url IS NULL AND idp_slo_binding IS NULL AND idp_slo_response_url IS NULL)
+            OR (idp_slo_url IS NOT NULL AND idp_slo_binding IN ('redirect', 'post')))
+    );
+
+ALTER TABLE sp_keys
+    -- An RSA key signs and decrypts, an EC key signs.
+    ADD COLUMN algorithm text NOT NULL DEFAULT 'rsa',
+    -- Otherwise it only decrypts.
+    ADD COLUMN signs boolean NOT NULL DEFAULT true,
+    -- Published from the beginning, it signs from here on, unless a younger one does; NULL: from the beginning.
+    ADD COLUMN signs_from timestamptz,
+    -- Not published, and of no use, from here on.
+    ADD COLUMN ends_at timestamptz,
+    ADD CONSTRAINT sp_keys_algorithm CHECK (algorithm IN ('rsa', 'ec'));
+GRANT UPDATE (ends_at) ON sp_keys TO gate_tenant;
+
+-- The whole name, as logout must repeat it.
+ALTER TABLE sessions
+    ADD COLUMN name_id_format text,
+    ADD COLUMN name_qualifier text,
+    ADD COLUMN sp_name_qualifier text,
+    -- What the assertion said, as it was mapped.
+    ADD COLUMN attributes jsonb NOT NULL DEFAULT '{}';
+CREATE INDEX sessions_name_id ON sessions (tenant_id, connection_id, name_id) WHERE ended_at IS NULL;
+
+ALTER TABLE sign_in_requests
+    -- NULL: the identity provider began, and the connection accepts that from any browser.
+    ALTER COLUMN browser_hash DROP NOT NULL,
+    -- Where in the application the identity provider wants to send the browser.
+    ADD COLUMN target text;
+
+-- Logouts that an identity provider asked for, until no assertion from before them can come any more (core 3.7.3.1).
+CREATE TABLE logouts (
+    tenant_id       uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    connection_id   uuid NOT NULL,
+    -- The ID of the LogoutRequest.
+    id              text NOT NULL,
+    name_id         text NOT NULL,
+    -- Empty: all sessions.
+    session_indexes text[] NOT NULL,
+    -- By the identity provider's clock, as the instants of its assertions are.
+    issued_at       timestamptz NOT NULL,
+    created_at      timestamptz NOT NULL,
+    expires_at      timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+CREATE INDEX logouts_name_id ON logouts (tenant_id, connection_id, name_id);
+CREATE INDEX logouts_expiry ON logouts (expires_at);
+
+-- LogoutRequests of ours on their way.
+CREATE TABLE logout_requests (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    -- The ID of the LogoutRequest.
+    id            text NOT NULL,
+    connection_id uuid NOT NULL,
+    created_at    timestamptz NOT NULL,
+    expires_at    timestamptz NOT NULL,
+    answered_at   timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+CREATE INDEX logout_requests_expiry ON logout_requests (expires_at);
+
+-- Each step of each attempt to sign in or out: bounded, and without what it says of a person unless a test is on.
+CREATE TABLE sign_in_steps (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid,
+    connection_id uuid NOT NULL,
+    id            uuid NOT NULL,
+    occurred_at   timestamptz NOT NULL,
+    -- The ID of the request, or one of its own where there is none.
+    attempt       text NOT NULL,
+    step          text NOT NULL,
+    -- `ok`, or the code of what was wrong.
+    code          text NOT NULL,
+    expected      text,
+    received      text,
+    message       text,
+    understood    jsonb,
+    address       text NOT NULL,
+    agent         text NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+CREATE INDEX sign_in_steps_age ON sign_in_steps USING brin (occurred_at);
+
+DO $$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['logouts', 'logout_requests', 'sign_in_steps']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY tenant_isolation ON %I TO gate_tenant USING (tenant_id = current_setting(''app.tenant_id'')::uuid)', name);
+        EXECUTE format('CREATE POLICY control_cleans ON %I TO gate_control USING (true)', name);
+    END LOOP;
+END $$;
+GRANT SELECT, INSERT, DELETE ON sign_in_steps TO gate_tenant;
+GRANT SELECT (tenant_id, connection_id, id, occurred_at), DELETE ON sign_in_steps TO gate_control;
+GRANT SELECT, INSERT ON logouts TO gate_tenant;
+GRANT SELECT, INSERT, UPDATE (answered_at) ON logout_requests TO gate_tenant;
+GRANT SELECT (tenant_id, connection_id, id, expires_at), DELETE ON logouts TO gate_control;
+GRANT SELECT (tenant_id, id, expires_at), DELETE ON logout_requests TO gate_control;
