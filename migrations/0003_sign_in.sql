@@ -96,10 +96,48 @@ CREATE TABLE sign_in_steps (
 );
 CREATE INDEX sign_in_steps_age ON sign_in_steps USING brin (occurred_at);
 
+-- What is looked at from time to time without anybody asking: metadata given by URL, and certificates that end.
+CREATE TABLE watches (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL,
+    -- When to look next. Whoever looks puts it off first, so that one looks at a time and another does when that one dies.
+    due_at        timestamptz NOT NULL,
+    metadata_url  text,
+    -- What the server said of the document that was taken last, to ask only for another one.
+    etag          text,
+    last_modified text,
+    -- When the document was last as it should be.
+    fetched_at    timestamptz,
+    -- Why it is not, in the operator's words.
+    problem       text,
+    -- How many days before its end was last told of a certificate, by its SHA-256.
+    told          jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (tenant_id, connection_id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+CREATE INDEX watches_due ON watches (due_at);
+INSERT INTO watches (tenant_id, connection_id, due_at) SELECT tenant_id, id, created_at FROM connections;
+
+-- Certificates with which answers said they were signed, and that are not trusted. Anybody can write them: for people to
+-- compare, and no more than a few.
+CREATE TABLE seen_certificates (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL,
+    -- SHA-256 in hexadecimal.
+    fingerprint   text NOT NULL,
+    subject       text NOT NULL,
+    ends_at       timestamptz NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    last_seen_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, fingerprint),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+CREATE INDEX seen_certificates_age ON seen_certificates (last_seen_at);
+
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['logouts', 'logout_requests', 'sign_in_steps']
+    FOREACH name IN ARRAY ARRAY['logouts', 'logout_requests', 'sign_in_steps', 'watches', 'seen_certificates']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY tenant_isolation ON %I TO gate_tenant USING (tenant_id = current_setting(''app.tenant_id'')::uuid)', name);
@@ -112,3 +150,7 @@ GRANT SELECT, INSERT ON logouts TO gate_tenant;
 GRANT SELECT, INSERT, UPDATE (answered_at) ON logout_requests TO gate_tenant;
 GRANT SELECT (tenant_id, connection_id, id, expires_at), DELETE ON logouts TO gate_control;
 GRANT SELECT (tenant_id, id, expires_at), DELETE ON logout_requests TO gate_control;
+GRANT SELECT, INSERT, UPDATE ON watches TO gate_tenant;
+GRANT SELECT (tenant_id, connection_id, due_at), UPDATE (due_at) ON watches TO gate_control;
+GRANT SELECT, INSERT, UPDATE (last_seen_at), DELETE ON seen_certificates TO gate_tenant;
+GRANT SELECT (tenant_id, connection_id, fingerprint, last_seen_at), DELETE ON seen_certificates TO gate_control;

@@ -555,7 +555,7 @@ const GATE_TENANT: [&str; 3] = [
     "tenants: INSERT",
     "tenants: SELECT",
 ];
-const GATE_CONTROL: [&str; 26] = [
+const GATE_CONTROL: [&str; 30] = [
     "_sqlx_migrations: SELECT",
     "applications: INSERT",
     "applications: SELECT",
@@ -570,6 +570,8 @@ const GATE_CONTROL: [&str; 26] = [
     "scim_exchanges: SELECT (connection_id, id, occurred_at, tenant_id)",
     "scim_tokens: DELETE",
     "scim_tokens: SELECT (expires_at, id, kind, tenant_id)",
+    "seen_certificates: DELETE",
+    "seen_certificates: SELECT (connection_id, fingerprint, last_seen_at, tenant_id)",
     "sessions: DELETE",
     "sessions: SELECT (expires_at, id, tenant_id)",
     "sign_in_requests: DELETE",
@@ -582,6 +584,8 @@ const GATE_CONTROL: [&str; 26] = [
     "sp_keys: SELECT",
     "sp_keys: UPDATE (root_key_id, sealed)",
     "tenants: SELECT",
+    "watches: SELECT (connection_id, due_at, tenant_id)",
+    "watches: UPDATE (due_at)",
 ];
 
 /// Each row is a sentence about what is wrong with a table.

@@ -6,6 +6,7 @@ mod keys;
 mod logout;
 mod modes;
 mod trace;
+mod watch;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::read::DeflateDecoder;

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod email;
 pub mod event;
+pub mod expiry;
 pub mod ids;
 pub mod invitation;
 pub mod matching;

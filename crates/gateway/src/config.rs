@@ -3,6 +3,7 @@
 mod reader;
 
 use crate::vault::Vault;
+use ipnet::IpNet;
 use reader::Reader;
 use std::{net::SocketAddr, path::Path, time::Duration};
 use url::Url;
@@ -22,6 +23,7 @@ pub struct Config {
     pub limits: Limits,
     pub scim: Scim,
     pub saml: Saml,
+    pub outbound: Outbound,
     printed: Vec<(String, String)>,
 }
 
@@ -58,6 +60,15 @@ pub struct Saml {
     pub log_retention: time::Duration,
     /// How many steps of a connection are kept.
     pub log_steps: u32,
+}
+
+/// What the gateway fetches from others.
+#[derive(Debug)]
+pub struct Outbound {
+    /// Networks that are not public and may be asked all the same.
+    pub private_networks: Vec<IpNet>,
+    /// How long one document may take.
+    pub timeout: Duration,
 }
 
 /// A value that is not printed.
@@ -143,6 +154,10 @@ impl Config {
                 clock_skew: time::Duration::seconds(reader.number("saml.clock_skew_seconds", 0..=600)),
                 log_retention: time::Duration::days(reader.number("saml.log_retention_days", 1..=3_650)),
                 log_steps: reader.number("saml.log_steps_per_connection", 0..=1_000_000),
+            },
+            outbound: Outbound {
+                private_networks: reader.networks("outbound.private_networks"),
+                timeout: Duration::from_secs(reader.number("outbound.timeout_seconds", 1..=60)),
             },
             printed: Vec::new(),
         };

@@ -27,6 +27,9 @@ const REMEMBERED_TENANTS: u64 = 100_000;
 /// Refused requests without a valid token that are logged per connection and second.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN;
 
+/// Untrusted certificates that are noted per connection and minute.
+const CERTIFICATES: NonZeroU32 = NonZeroU32::MIN;
+
 /// The counters and places of one process.
 pub struct Limits {
     large_bodies: Arc<Semaphore>,
@@ -35,6 +38,7 @@ pub struct Limits {
     scim: DefaultKeyedRateLimiter<TenantId>,
     scim_burst: NonZeroU32,
     strangers: DefaultKeyedRateLimiter<ConnectionId>,
+    certificates: DefaultKeyedRateLimiter<ConnectionId>,
     shares: Cache<TenantId, Share>,
     places_each: usize,
     patience: Duration,
@@ -68,6 +72,7 @@ impl Limits {
             scim: RateLimiter::keyed(scim),
             scim_burst,
             strangers: RateLimiter::keyed(Quota::per_second(STRANGERS)),
+            certificates: RateLimiter::keyed(Quota::per_minute(CERTIFICATES)),
             shares: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
             places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
             patience: database.acquire_timeout,
@@ -152,11 +157,17 @@ impl Limits {
         self.strangers.check_key(&connection).is_ok()
     }
 
+    /// Whether one more certificate that is not trusted is noted of the connection.
+    pub fn notes_certificate(&self, connection: ConnectionId) -> bool {
+        self.certificates.check_key(&connection).is_ok()
+    }
+
     /// Forgets those that have been quiet.
     pub fn forget_the_quiet(&self) {
         self.saml.retain_recent();
         self.scim.retain_recent();
         self.strangers.retain_recent();
+        self.certificates.retain_recent();
     }
 }
 

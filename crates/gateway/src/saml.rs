@@ -9,6 +9,7 @@ pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod metadata;
+pub mod seen;
 pub mod settings;
 pub mod trace;
 

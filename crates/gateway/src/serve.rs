@@ -3,13 +3,13 @@
 mod connections;
 
 use self::connections::BOUNDS;
-use crate::{app::App, cleaner, clock::Clock, config::Config, operations, router, telemetry};
+use crate::{app::App, cleaner, clock::Clock, config::Config, operations, router, telemetry, watch};
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::watch::channel,
     task::JoinHandle,
 };
 use tracing::{info, warn};
@@ -31,19 +31,20 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let app = App::start(config, Clock::System).await?;
     refuse_unfit(&app).await?;
 
-    let (stop, stopped) = watch::channel(false);
+    let (stop, stopped) = channel(false);
     let (public, operations) =
         (bind("server.listen", listen).await?, bind("operations.listen", operations_listen).await?);
     let public = connections::serve(public, router::router(app.clone()), BOUNDS, stopped.clone());
     let operations = connections::serve(operations, operations::router(app.clone()), BOUNDS, stopped);
     let servers = tokio::spawn(async move { tokio::join!(public, operations) });
-    let cleaner = tokio::spawn(cleaner::run(app.clone()));
+    let (cleaner, watch) = (tokio::spawn(cleaner::run(app.clone())), tokio::spawn(watch::run(app.clone())));
     info!(listen = %listen, operations = %operations_listen, public_url = app.issuer(), "Gatehouse serves");
 
     wait_for_signal().await?;
     info!("Stopping: no new connections, running requests may finish");
     stop.send_replace(true);
     cleaner.abort();
+    watch.abort();
     finish(servers, grace).await?;
     app.log.flush().await;
     app.steps.flush().await;

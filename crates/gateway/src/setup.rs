@@ -1,12 +1,12 @@
 //! What an operator sets up: applications, tenants, connections. The command line and the tests end here.
 
 pub mod directory;
+pub mod idp;
 pub mod sign_in;
 pub mod sp_keys;
 
 use crate::{
     error::Error,
-    saml::idp,
     secret::{Kind, Secret},
     vault::Vault,
 };
@@ -29,7 +29,7 @@ use store::{
     scope::{Actor, Scope},
     store::Store,
     tenant::TenantTx,
-    tenants,
+    tenants, watches,
 };
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -124,6 +124,7 @@ pub async fn create_connection(
     let mut tx = operator(store, tenant, now).await?;
     let id = ConnectionId(tx.new_id());
     connections::insert(&mut tx, id, application, name).await.map_err(|error| taken(error, name))?;
+    watches::insert(&mut tx, id).await?;
     sp_keys::insert(&mut tx, vault, id, &key, KeyAlgorithm::Rsa3072, sp_keys::Signing::AtOnce).await?;
     let event = Event::new(EventKind::ConnectionCreated, Subject::Connection(id));
     events::append(&mut tx, Some(id), &[event]).await?;
@@ -131,17 +132,14 @@ pub async fn create_connection(
     Ok(id)
 }
 
-/// Stores what the IT admin gave of the identity provider.
+/// Stores what the IT admin gave of the identity provider, by hand.
 pub async fn set_idp(
     store: &Store,
     now: OffsetDateTime,
     connection: ConnectionId,
     provider: &IdentityProvider,
 ) -> Result<(), Error> {
-    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    connections::set_idp(&mut tx, connection, &idp::to_store(provider)).await?;
-    changed(&mut tx, connection, "identity provider").await?;
-    Ok(tx.commit().await?)
+    idp::set(store, now, connection, provider, None).await
 }
 
 /// The tenant that owns a connection; an unknown one is [`Error::NotFound`].

@@ -3,6 +3,7 @@
 
 mod words;
 
+use crate::idp::IdpCertificate;
 use std::fmt;
 use words::*;
 
@@ -195,9 +196,8 @@ codes! {
         "Encrypt the whole assertion instead of single attributes in the identity provider.";
     /// The encryption algorithm is not on the list.
     EncryptionAlgorithm "604" ENCRYPTED
-        "Set the encryption algorithm to AES256-GCM, or to AES256-CBC, and the key transport to RSA-OAEP with SHA-1 for \
-         digest and mask, or with SHA-256 for both (Okta: \"Encryption Algorithm\" and \"Key Transport Algorithm\"; \
-         Keycloak: digest method and mask generation function of the key transport).";
+        "Set the encryption algorithm to AES256-GCM, or to AES256-CBC, and the key transport to RSA-OAEP (Okta: \
+         \"Encryption Algorithm\" and \"Key Transport Algorithm\").";
     /// The connection has no key for what is encrypted.
     DecryptionKeyMissing "605" ENCRYPTED
         "Ask the vendor's support to make an encryption key for this connection, or switch encryption off in the \
@@ -372,12 +372,15 @@ pub struct Rejection {
     pub received: Option<String>,
     /// Whether the identity provider's signature was good, so that no stranger brought this about.
     pub is_proven: bool,
+    /// The certificate with which the message says it was signed, where the connection has no such one. Anybody can write
+    /// that: it is for people to compare, never to trust.
+    pub claimed: Option<Box<IdpCertificate>>,
 }
 
 impl Rejection {
     /// A refusal where the code says everything.
     pub fn new(code: Code) -> Self {
-        Self { code, expected: None, received: None, is_proven: false }
+        Self { code, expected: None, received: None, is_proven: false, claimed: None }
     }
 
     /// The same of a response that the identity provider signed.

@@ -3,26 +3,18 @@
 //! Whoever can tell one failure from another can decrypt without the key. So a key that does not come out is replaced
 //! by a random one, and everything behind it fails in one and the same way.
 
+use crate::oaep::{Oaep, OaepKey};
 use aws_lc_rs::aead::{self, AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{self, AES_128, AES_192, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::{FixedLength, IV_LEN_128_BIT};
 use aws_lc_rs::rand;
-use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
-    OaepPrivateDecryptingKey, PrivateDecryptingKey,
-};
 use std::fmt;
-use std::sync::OnceLock;
 
 /// RSA operations that one message may cost; anybody may send one.
 const MAX_TRIES: usize = 8;
 
-/// A private key for what is encrypted for this connection; it is never printed. Most answers are not encrypted, and
-/// to read a key costs more than to verify one of those, so that it is read when it is needed.
-pub struct DecryptionKey {
-    pkcs8: Vec<u8>,
-    key: OnceLock<Option<OaepPrivateDecryptingKey>>,
-}
+/// A private key for what is encrypted for this connection; it is never printed.
+pub struct DecryptionKey(OaepKey);
 
 impl fmt::Debug for DecryptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,36 +23,16 @@ impl fmt::Debug for DecryptionKey {
 }
 
 impl DecryptionKey {
-    /// Takes an RSA key in PKCS#8; one of another kind opens nothing.
+    /// Takes an RSA key in PKCS#8; one of another kind opens nothing. It is read when it is first needed.
     pub fn from_pkcs8(der: Vec<u8>) -> Self {
-        Self { pkcs8: der, key: OnceLock::new() }
-    }
-
-    fn open(&self, carried: &CarriedKey) -> Option<Vec<u8>> {
-        let read = || OaepPrivateDecryptingKey::new(PrivateDecryptingKey::from_pkcs8(&self.pkcs8).ok()?).ok();
-        let key = self.key.get_or_init(read).as_ref()?;
-        let mut room = vec![0; key.min_output_size()];
-        let opened = key.decrypt(carried.oaep, &carried.sealed, &mut room, carried.label.as_deref()).ok()?;
-        Some(opened.to_vec())
+        Self(OaepKey::from_pkcs8(der))
     }
 }
 
 /// A key that was sealed for somebody (xmlenc 1.1 3.5.1).
 pub(crate) struct CarriedKey {
-    pub(crate) oaep: &'static OaepAlgorithm,
-    pub(crate) label: Option<Vec<u8>>,
+    pub(crate) oaep: Oaep,
     pub(crate) sealed: Vec<u8>,
-}
-
-/// RSA-OAEP by the hashes of its digest and its mask, as the ends of their URIs (xmlenc 1.1 5.5.2).
-pub(crate) fn oaep(digest: &str, mask: &str) -> Option<&'static OaepAlgorithm> {
-    match (digest, mask) {
-        ("sha1", "mgf1sha1") => Some(&OAEP_SHA1_MGF1SHA1),
-        ("sha256", "mgf1sha256") => Some(&OAEP_SHA256_MGF1SHA256),
-        ("sha384", "mgf1sha384") => Some(&OAEP_SHA384_MGF1SHA384),
-        ("sha512", "mgf1sha512") => Some(&OAEP_SHA512_MGF1SHA512),
-        _ => None,
-    }
 }
 
 /// How the content is encrypted (xmlenc 1.1 5.2).
@@ -90,7 +62,7 @@ impl Cipher {
     /// not tell which one it was.
     pub(crate) fn open(self, content: &[u8], carried: &[CarriedKey], keys: &[DecryptionKey]) -> Option<Vec<u8>> {
         let pairs = keys.iter().flat_map(|key| carried.iter().map(move |carried| (key, carried)));
-        let opened = pairs.take(MAX_TRIES).filter_map(|(key, carried)| key.open(carried));
+        let opened = pairs.take(MAX_TRIES).filter_map(|(key, carried)| key.0.open(&carried.oaep, &carried.sealed));
         let fitting: Vec<Vec<u8>> = opened.filter(|key| key.len() == self.key_bytes()).collect();
         let key = match fitting.into_iter().next() {
             Some(key) => key,

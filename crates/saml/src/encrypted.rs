@@ -2,11 +2,11 @@
 //! there in clear may be refused with a reason; what comes out of it has one answer only: [`Code::Undecryptable`].
 
 use crate::code::{Code, Rejection};
-use crate::decryption::{CarriedKey, Cipher, DecryptionKey, oaep};
+use crate::decryption::{CarriedKey, Cipher, DecryptionKey};
+use crate::oaep::{Hash, Oaep};
 use crate::response::MAX_RESPONSE_BYTES;
 use crate::xml::{self, ENCRYPTION, SIGNATURE};
 use crate::{bytes, structure, text, transport};
-use aws_lc_rs::rsa::OaepAlgorithm;
 use std::collections::BTreeMap;
 use uppsala::{Document, NodeId};
 
@@ -66,16 +66,11 @@ fn read(document: &Document<'_>, holder: NodeId) -> Result<Sealed, Rejection> {
 fn carried_key(document: &Document<'_>, node: NodeId) -> Result<CarriedKey, Rejection> {
     known(document, node, &["EncryptionMethod", "KeyInfo", "CipherData", "CarriedKeyName", "ReferenceList"])?;
     let method = only(document, node, ENCRYPTION, "EncryptionMethod")?;
-    let label = xml::named(document, method, ENCRYPTION, "OAEPparams").next();
-    Ok(CarriedKey {
-        oaep: transport(document, method)?,
-        label: label.map(|label| base64(document, label)).transpose()?,
-        sealed: cipher_value(document, node)?,
-    })
+    Ok(CarriedKey { oaep: transport(document, method)?, sealed: cipher_value(document, node)? })
 }
 
-/// xmlenc 1.1 5.5.2: where nothing is said, both hashes are SHA-1.
-fn transport(document: &Document<'_>, method: NodeId) -> Result<&'static OaepAlgorithm, Rejection> {
+/// xmlenc 1.1 5.5.2: where nothing is said, both hashes are SHA-1; `rsa-oaep-mgf1p` says so of the mask.
+fn transport(document: &Document<'_>, method: NodeId) -> Result<Oaep, Rejection> {
     let said = |namespace: &str, name: &str| {
         let node = xml::named(document, method, namespace, name).next()?;
         xml::attribute(document, node, "Algorithm")?.rsplit_once('#').map(|(_, hash)| hash)
@@ -87,12 +82,13 @@ fn transport(document: &Document<'_>, method: NodeId) -> Result<&'static OaepAlg
         RSA_OAEP => Some(said(ENCRYPTION_11, "MGF").unwrap_or("mgf1sha1")),
         _ => None,
     };
-    mask.and_then(|mask| oaep(digest, mask)).ok_or_else(|| {
+    let hashes = Hash::named(digest).zip(mask.and_then(|mask| Hash::named(mask.strip_prefix("mgf1")?)));
+    let (digest, mask) = hashes.ok_or_else(|| {
         let received = format!("{algorithm} with {digest} and {}", mask.unwrap_or("no mask"));
-        Rejection::new(Code::EncryptionAlgorithm)
-            .expected("RSA-OAEP with one hash for digest and mask")
-            .received(&received)
-    })
+        Rejection::new(Code::EncryptionAlgorithm).expected("RSA-OAEP with SHA-1 or SHA-2").received(&received)
+    })?;
+    let label = xml::named(document, method, ENCRYPTION, "OAEPparams").next();
+    Ok(Oaep { digest, mask, label: label.map(|label| base64(document, label)).transpose()? })
 }
 
 /// xmlenc 1.1 3.3.1; a CipherReference would have us fetch something.

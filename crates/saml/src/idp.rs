@@ -17,6 +17,9 @@ use x509_parser::public_key::PublicKey;
 const MIN_RSA_BITS: usize = 2048;
 const MAX_RSA_BITS: usize = 8192;
 
+/// Signing certificates of one identity provider; Entra publishes up to six.
+const MAX_CERTIFICATES: usize = 16;
+
 /// Why the identity provider's data cannot be used; each sentence says what to paste instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,6 +35,12 @@ pub enum SetupError {
         "this is not SAML 2.0 metadata that can be read; paste the identity provider's metadata XML, or fill in the three fields (sign-on URL, issuer, certificate) instead"
     )]
     MetadataUnreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The metadata says that it does not hold any more.
+    #[error("the metadata was valid until {} only; the identity provider has to publish new metadata", crate::instant::written(*.until))]
+    MetadataExpired {
+        /// When it ended.
+        until: OffsetDateTime,
+    },
     /// The metadata describes no identity provider.
     #[error(
         "the metadata describes no SAML 2.0 identity provider; it may be that of a service provider, so paste the metadata that the identity provider shows for this application"
@@ -71,6 +80,11 @@ pub enum SetupError {
         "the certificate cannot be read; paste the whole X.509 certificate, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, not a fingerprint or a key"
     )]
     CertificateUnreadable,
+    /// There are more signing certificates than anybody needs, each of which costs time with every answer.
+    #[error(
+        "there are more than {MAX_CERTIFICATES} signing certificates; paste those that the identity provider signs with now and next"
+    )]
+    TooManyCertificates,
     /// Several certificates stand where one was asked for.
     #[error("there are {count} certificates in one; paste them one at a time")]
     SeveralCertificates {
@@ -237,7 +251,16 @@ pub struct IdentityProvider {
 impl IdentityProvider {
     /// Reads the identity provider's metadata document (metadata 2.4.3).
     pub fn from_metadata(xml: &str) -> Result<Self, SetupError> {
-        idp_metadata::read(xml)
+        Ok(idp_metadata::read(xml)?.0)
+    }
+
+    /// The same of a document that was just fetched, which must be valid at `now` (metadata 2.3.2, `validUntil`). One that
+    /// is pasted may be older: it is somebody who vouches for it.
+    pub fn from_current_metadata(xml: &str, now: OffsetDateTime) -> Result<Self, SetupError> {
+        match idp_metadata::read(xml)? {
+            (_, Some(until)) if until <= now => Err(SetupError::MetadataExpired { until }),
+            (provider, _) => Ok(provider),
+        }
     }
 
     /// Takes the three values that an identity provider's set-up page shows; several PEM certificates are kept.
@@ -267,6 +290,9 @@ impl IdentityProvider {
         let sso = Endpoint { url: protected(sso_url)?, binding };
         if certificates.is_empty() {
             return Err(SetupError::CertificateMissing);
+        }
+        if certificates.len() > MAX_CERTIFICATES {
+            return Err(SetupError::TooManyCertificates);
         }
         Ok(Self { entity_id: entity_id.to_owned(), sso, slo: None, certificates })
     }

@@ -8,11 +8,13 @@ use crate::{bytes, structure};
 use samael::metadata::{
     Endpoint, EntityDescriptor, EntityDescriptorType, HTTP_POST_BINDING, HTTP_REDIRECT_BINDING, IdpSsoDescriptor,
 };
+use time::OffsetDateTime;
 
 /// Entra's tenant-wide document has about 100 KB.
 const MAX_METADATA_BYTES: usize = 1024 * 1024;
 
-pub(crate) fn read(xml: &str) -> Result<IdentityProvider, SetupError> {
+/// The identity provider that the document describes, and until when.
+pub(crate) fn read(xml: &str) -> Result<(IdentityProvider, Option<OffsetDateTime>), SetupError> {
     if xml.len() > MAX_METADATA_BYTES {
         return Err(SetupError::MetadataTooLarge);
     }
@@ -20,27 +22,47 @@ pub(crate) fn read(xml: &str) -> Result<IdentityProvider, SetupError> {
     structure::scan(text).map_err(SetupError::MetadataXml)?;
     let root: EntityDescriptorType = text.parse().map_err(|error| SetupError::MetadataUnreadable(Box::new(error)))?;
     let mut found = Vec::new();
-    collect(&root, &mut found);
+    collect(&root, None, &mut found);
     match found.as_slice() {
-        [(entity, role)] => identity_provider(entity, role),
+        [Found { entity, role, until }] => Ok((identity_provider(entity, role)?, *until)),
         [] => Err(SetupError::NoIdentityProvider),
         several => Err(SetupError::SeveralIdentityProviders { count: several.len() }),
     }
 }
 
-/// Every SAML 2.0 identity provider role in the document.
-fn collect<'a>(descriptor: &'a EntityDescriptorType, found: &mut Vec<(&'a EntityDescriptor, &'a IdpSsoDescriptor)>) {
+/// An identity provider's role in a document, and until when the document vouches for it.
+struct Found<'a> {
+    entity: &'a EntityDescriptor,
+    role: &'a IdpSsoDescriptor,
+    until: Option<OffsetDateTime>,
+}
+
+/// Every SAML 2.0 identity provider role in the document; each ends with whatever it is part of (metadata 2.3.1).
+fn collect<'a>(descriptor: &'a EntityDescriptorType, until: Option<OffsetDateTime>, found: &mut Vec<Found<'a>>) {
     match descriptor {
         EntityDescriptorType::EntitiesDescriptor(group) => {
+            let until = earlier(until, instant(group.valid_until.map(|end| end.timestamp())));
             for descriptor in &group.descriptors {
-                collect(descriptor, found);
+                collect(descriptor, until, found);
             }
         }
         EntityDescriptorType::EntityDescriptor(entity) => {
+            let until = earlier(until, instant(entity.valid_until.map(|end| end.timestamp())));
             let roles = entity.idp_sso_descriptors.iter().flatten();
-            found.extend(roles.filter(|role| speaks_saml2(role)).map(|role| (entity, role)));
+            found.extend(roles.filter(|role| speaks_saml2(role)).map(|role| {
+                let until = earlier(until, instant(role.valid_until.map(|end| end.timestamp())));
+                Found { entity, role, until }
+            }));
         }
     }
+}
+
+fn instant(seconds: Option<i64>) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds?).ok()
+}
+
+fn earlier(one: Option<OffsetDateTime>, other: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
+    one.into_iter().chain(other).min()
 }
 
 /// metadata 2.4.1: `protocolSupportEnumeration` is required; where it is left out, we assume SAML 2.0.

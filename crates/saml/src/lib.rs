@@ -9,6 +9,7 @@
 pub mod code;
 pub mod decryption;
 pub mod idp;
+pub mod idp_change;
 pub mod logout;
 pub mod outgoing;
 pub mod request;
@@ -26,6 +27,7 @@ mod idp_metadata;
 mod instant;
 mod logout_message;
 mod meaning;
+mod oaep;
 mod read;
 mod redirect;
 mod shape;

@@ -87,9 +87,10 @@ fn explain(
         attempts.iter().filter(|attempt| attempt.certificate.family() == signed.key_family).collect();
     if tried.is_empty() {
         let kinds: Vec<String> = idp.certificates.iter().map(|known| known.key_kind().to_string()).collect();
-        return Rejection::new(Code::KeyType)
+        let rejection = Rejection::new(Code::KeyType)
             .expected(&format!("a signature by {}", kinds.join(" or ")))
             .received(&format!("a signature by {}", signed.key_family));
+        return Rejection { claimed: claimed(document, signed.signature, idp), ..rejection };
     }
     let reason = |attempt: &&Attempt<'_>| match attempt.results.get(index) {
         Some(VerifyResult::Invalid { reason }) => reason.clone(),
@@ -104,18 +105,25 @@ fn explain(
     }
     let known: Vec<&str> = tried.iter().map(|attempt| attempt.certificate.fingerprint()).collect();
     let rejection = Rejection::new(Code::SignatureMismatch).expected(&format!("certificate {}", known.join(" or ")));
-    match claimed_fingerprint(document, signed.signature) {
-        Some(claimed) => rejection.received(&format!("certificate {claimed}")),
+    let rejection = match claimed_der(document, signed.signature) {
+        Some(der) => rejection.received(&format!("certificate {}", idp::fingerprint(&der))),
         None => rejection,
-    }
+    };
+    Rejection { claimed: claimed(document, signed.signature, idp), ..rejection }
 }
 
-/// The fingerprint of the certificate that the message says it was signed with: shown to the admin, never used.
-fn claimed_fingerprint(document: &Document<'_>, signature: NodeId) -> Option<String> {
+/// The certificate that the message says it was signed with, if that is one that could be trusted and is not.
+fn claimed(document: &Document<'_>, signature: NodeId, idp: &IdentityProvider) -> Option<Box<IdpCertificate>> {
+    let certificate = IdpCertificate::from_der(&claimed_der(document, signature)?).ok()?;
+    (!idp.certificates.contains(&certificate)).then(|| Box::new(certificate))
+}
+
+/// The same as it came: shown to the admin, never used.
+fn claimed_der(document: &Document<'_>, signature: NodeId) -> Option<Vec<u8>> {
     let key_info = xml::named(document, signature, SIGNATURE, "KeyInfo").next()?;
     let data = xml::named(document, key_info, SIGNATURE, "X509Data").next()?;
     let certificate = xml::named(document, data, SIGNATURE, "X509Certificate").next()?;
-    idp::decode(document.element_text(certificate)?).ok().map(|der| idp::fingerprint(&der))
+    idp::decode(document.element_text(certificate)?).ok()
 }
 
 /// Exclusive canonical form of an element that is proven, without comments and without its enveloped signature: the

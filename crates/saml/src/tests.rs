@@ -7,6 +7,7 @@ mod differential;
 mod kit;
 mod limits;
 mod logouts;
+mod oaep;
 mod refuses;
 mod requests;
 mod seeds;

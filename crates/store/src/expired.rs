@@ -12,6 +12,9 @@ const SESSION_RETENTION: Duration = Duration::days(1);
 /// How long an access token is kept after its end.
 const TOKEN_RETENTION: Duration = Duration::days(1);
 
+/// How long a certificate that is not trusted is remembered after it was seen last.
+const CERTIFICATE_RETENTION: Duration = Duration::days(90);
+
 /// How long logs are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
@@ -21,7 +24,24 @@ pub struct Retention {
 
 /// Removes what has run out, and entries of logs that are too old; answers how many rows went.
 pub async fn delete(tx: &mut ControlTx, retention: Retention) -> Result<u64> {
-    Ok(sign_ins(tx).await? + directories(tx, retention.exchanges).await? + steps(tx, retention.steps).await?)
+    let logs = directories(tx, retention.exchanges).await? + steps(tx, retention.steps).await?;
+    Ok(sign_ins(tx).await? + logs + seen_certificates(tx).await?)
+}
+
+async fn seen_certificates(tx: &mut ControlTx) -> Result<u64> {
+    let now = tx.now();
+    let seen = sqlx::query!(
+        "-- expired::delete_seen_certificates
+         DELETE FROM seen_certificates s USING
+             (SELECT tenant_id, connection_id, fingerprint FROM seen_certificates WHERE last_seen_at < $1
+              ORDER BY last_seen_at LIMIT $2) AS old
+         WHERE s.tenant_id = old.tenant_id AND s.connection_id = old.connection_id AND s.fingerprint = old.fingerprint",
+        now - CERTIFICATE_RETENTION,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(seen.rows_affected())
 }
 
 async fn directories(tx: &mut ControlTx, log_retention: Duration) -> Result<u64> {

@@ -1,6 +1,7 @@
 //! `gatehouse connection …`: the values that go into Okta, and those that come from there.
 
 mod directory;
+mod idp;
 mod key;
 mod sign_in;
 
@@ -9,14 +10,12 @@ use super::{
     output::{Output, moment},
 };
 use crate::{keys, saml::settings::Settings, setup};
-use anyhow::{Context, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use anyhow::Context;
+use clap::{Subcommand, ValueEnum};
 use domain::ids::ConnectionId;
-use saml::idp::{IdentityProvider, IdpCertificate, LogoutService};
+use saml::idp::IdpCertificate;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use store::connections::{self, Connection};
-use time::OffsetDateTime;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -35,8 +34,10 @@ pub enum Command {
         #[arg(long)]
         sample_user: bool,
     },
-    /// Tell what the identity provider is: by its metadata, or by three fields.
-    Idp(Idp),
+    /// Tell what the identity provider is: by the address of its metadata, by its metadata, or by three fields.
+    Idp(idp::Idp),
+    /// Fetch the identity provider's metadata now; without this they are fetched once a day.
+    Refresh(idp::Refresh),
     /// Set how sign-in behaves.
     SignIn(sign_in::SignIn),
     /// Show the steps of sign-ins and logouts, newest first, and why they were refused.
@@ -76,45 +77,6 @@ impl Switch {
     }
 }
 
-#[derive(Debug, Args)]
-pub struct Idp {
-    /// The connection's id.
-    id: ConnectionId,
-    /// The metadata that the identity provider offers for download (Okta: "Identity Provider metadata").
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sso_url", "issuer", "certificate_file"], required_unless_present = "sso_url")]
-    metadata_file: Option<PathBuf>,
-    /// Okta: "Identity Provider Single Sign-On URL".
-    #[arg(long, value_name = "URL", requires_all = ["issuer", "certificate_file"])]
-    sso_url: Option<String>,
-    /// Okta: "Identity Provider Issuer".
-    #[arg(long, value_name = "ID")]
-    issuer: Option<String>,
-    /// Okta: "X.509 Certificate".
-    #[arg(long, value_name = "FILE")]
-    certificate_file: Option<PathBuf>,
-    /// Okta: "Identity Provider Single Logout URL", with the three fields; without it there is no single logout.
-    #[arg(long, value_name = "URL", requires = "sso_url")]
-    slo_url: Option<String>,
-    /// How it wants to be asked, with the three fields.
-    #[arg(long, value_name = "redirect|post", requires = "sso_url", default_value = "redirect")]
-    binding: Binding,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Binding {
-    Redirect,
-    Post,
-}
-
-impl From<Binding> for saml::outgoing::Binding {
-    fn from(binding: Binding) -> Self {
-        match binding {
-            Binding::Redirect => Self::Redirect,
-            Binding::Post => Self::Post,
-        }
-    }
-}
-
 impl Command {
     /// Whether it makes a key, which has to be sealed.
     pub fn makes_a_key(&self) -> bool {
@@ -145,14 +107,22 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         Command::Key(command) => key::run(command, desk, output).await,
         Command::Attribute(command) => directory::attribute(command, desk, output).await,
         Command::Log(arguments) => directory::log(&arguments, desk, output).await,
-        Command::Idp(idp) => set_idp(desk, idp, output).await,
+        Command::Idp(idp) => {
+            let id = idp.id;
+            idp::give(idp, desk).await?;
+            show(desk, id, output).await
+        }
+        Command::Refresh(refresh) => {
+            idp::refresh(&refresh, desk).await?;
+            show(desk, refresh.id, output).await
+        }
         Command::Show { id } => show(desk, id, output).await,
         Command::List { tenant } => {
             let tenant = desk.tenant_by_slug(&tenant).await?;
             let mut tx = desk.tenant(tenant.id).await?;
             let all = connections::list(&mut tx).await?;
             tx.rollback().await?;
-            let records = all.iter().map(|connection| fields(desk, connection, output));
+            let records = all.iter().map(|connection| Ok(labelled(fields(desk, connection)?, output)));
             output.list(&records.collect::<anyhow::Result<Vec<_>>>()?)
         }
     }
@@ -179,59 +149,30 @@ async fn create(
     show(desk, id, output).await
 }
 
-async fn set_idp(desk: &Desk, idp: Idp, output: &Output) -> anyhow::Result<()> {
-    let Idp { id, metadata_file, sso_url, issuer, certificate_file, slo_url, binding } = idp;
-    let read =
-        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()));
-    let provider = match (metadata_file, sso_url, issuer, certificate_file) {
-        (Some(file), ..) => IdentityProvider::from_metadata(&read(&file)?)?,
-        (None, Some(sso_url), Some(issuer), Some(file)) => {
-            let mut provider = IdentityProvider::from_fields(&sso_url, &issuer, &read(&file)?)?;
-            provider.sso.binding = binding.into();
-            let slo = slo_url.map(|url| LogoutService::new(&url, None, binding.into())).transpose();
-            provider.slo = slo.context("--slo-url")?;
-            provider
-        }
-        _ => bail!("give --metadata-file, or --sso-url with --issuer and --certificate-file"),
-    };
-    let mut tx = desk.tenant(desk.tenant_of(id).await?).await?;
-    let before = connections::by_id(&mut tx, id).await?.and_then(|connection| connection.idp);
-    tx.rollback().await?;
-    if provider.slo.is_none() && before.is_some_and(|before| before.slo.is_some()) {
-        eprintln!("gatehouse: there is no single logout any more; give metadata that name its address, or --slo-url");
-    }
-    setup::set_idp(&desk.store, desk.now(), id, &provider).await?;
-    for certificate in &provider.certificates {
-        warn_of_expiry(certificate, desk.now());
-    }
-    show(desk, id, output).await
-}
-
-fn warn_of_expiry(certificate: &IdpCertificate, now: OffsetDateTime) {
-    let days = (certificate.not_after() - now).whole_days();
-    if days < 30 {
-        let subject = certificate.subject();
-        eprintln!(
-            "gatehouse: the signing certificate {subject} ends in {days} day(s); ask the IT admin for the next one"
-        );
-    }
-}
-
 async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<()> {
     let tenant = desk.tenant_of(id).await?;
     let mut tx = desk.tenant(tenant).await?;
     let connection = connections::by_id(&mut tx, id).await?.context("the connection is gone")?;
+    let mut fields = fields(desk, &connection)?;
+    fields.extend(idp::watched(&mut tx, id).await?);
     tx.rollback().await?;
     if let Some(idp) = &connection.idp {
         output.line(&format!("Paste into {}; it is already known here as {}:", connection.display_name, idp.entity_id));
     } else {
         output.line("Paste into Okta, then tell what Okta shows with `gatehouse connection idp`:");
     }
-    output.record(&fields(desk, &connection, output)?)
+    output.record(&labelled(fields, output))
 }
 
-/// Programs get field names, people get Okta's labels.
-fn fields(desk: &Desk, connection: &Connection, output: &Output) -> anyhow::Result<Vec<(&'static str, Value)>> {
+/// A value under its name for programs, and under Okta's label for people.
+type Field = (&'static str, &'static str, Value);
+
+fn labelled(fields: Vec<Field>, output: &Output) -> Vec<(&'static str, Value)> {
+    let for_people = output.is_for_people();
+    fields.into_iter().map(|(name, label, value)| (if for_people { label } else { name }, value)).collect()
+}
+
+fn fields(desk: &Desk, connection: &Connection) -> anyhow::Result<Vec<Field>> {
     let base = format!("{}/c/{}", desk.config.server.public_url, connection.id);
     let idp = connection.idp.as_ref();
     let certificates: Vec<String> = idp.iter().flat_map(|idp| &idp.certificates).map(|der| describe(der)).collect();
@@ -261,8 +202,7 @@ fn fields(desk: &Desk, connection: &Connection, output: &Output) -> anyhow::Resu
         ),
     ];
     fields.extend(sign_in::fields(&Settings::of(connection)?, connection.allow_sha1));
-    let for_people = output.is_for_people();
-    Ok(fields.into_iter().map(|(name, label, value)| (if for_people { label } else { name }, value)).collect())
+    Ok(fields)
 }
 
 fn describe(der: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 use super::{DEFAULTS, origin};
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
+use ipnet::IpNet;
 use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::Path, str::FromStr, time::Duration};
 use tracing_subscriber::EnvFilter;
 
@@ -147,6 +148,19 @@ impl Reader {
                 .push(format!("{key} = \"{text}\" is not a filter such as info or info,gateway=debug: {error}"));
         }
         text
+    }
+
+    /// Networks such as 10.0.0.0/8, with commas between them.
+    pub(super) fn networks(&mut self, key: &str) -> Vec<IpNet> {
+        let text = self.text(key);
+        let (mut networks, words) = (Vec::new(), text.split(',').map(str::trim).filter(|word| !word.is_empty()));
+        for word in words {
+            match word.parse() {
+                Ok(network) => networks.push(network),
+                Err(_) => self.problems.push(format!("{key}: \"{word}\" is not a network such as 10.0.0.0/8")),
+            }
+        }
+        networks
     }
 
     pub(super) fn checked<T>(&mut self, key: &str, result: anyhow::Result<T>) -> Option<T> {

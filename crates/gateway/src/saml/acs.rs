@@ -7,6 +7,7 @@ use super::{
     checked::{Checked, Form},
     identity::Identity,
     keys::Keys,
+    seen,
     settings::{IdpInitiated, Settings},
     trace::{Trace, understood},
 };
@@ -70,6 +71,9 @@ pub async fn post(
     if let Err(Error::Saml(rejection)) = &outcome {
         counter!("gatehouse_saml_responses_total", "result" => "refused", "code" => rejection.code.id()).increment(1);
         record(&app, tenant, connection, rejection, now).await?;
+        if let Some(certificate) = &rejection.claimed {
+            seen::note(&app, tenant, connection, certificate, now).await?;
+        }
         trace.refused(rejection, seen.message.take());
     }
     let accepted = outcome?;

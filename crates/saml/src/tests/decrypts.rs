@@ -9,12 +9,12 @@ use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, N
 use aws_lc_rs::cipher::{AES_128, AES_192, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::rand;
-use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA512_MGF1SHA512, OaepAlgorithm, OaepPublicEncryptingKey,
-    PrivateDecryptingKey,
-};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use openssl::encrypt::Encrypter;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::rsa::Padding;
 use std::sync::OnceLock;
 use time::Duration;
 
@@ -36,25 +36,43 @@ const PLACES: [Place; 3] = [Place::Inside, Place::Beside, Place::Retrieved];
 /// RSA-OAEP with its parameters as they are written.
 #[derive(Clone, Copy)]
 struct Transport {
-    algorithm: &'static OaepAlgorithm,
+    digest: fn() -> MessageDigest,
+    mask: fn() -> MessageDigest,
     method: &'static str,
 }
 
 const MGF1P: Transport = Transport {
-    algorithm: &OAEP_SHA1_MGF1SHA1,
+    digest: MessageDigest::sha1,
+    mask: MessageDigest::sha1,
     method: "<e:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p\"/>",
 };
 const SHA256: Transport = Transport {
-    algorithm: &OAEP_SHA256_MGF1SHA256,
+    digest: MessageDigest::sha256,
+    mask: MessageDigest::sha256,
     method: "<e:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#rsa-oaep\"><ds:DigestMethod \
              Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><m:MGF xmlns:m=\"http://www.w3.org/2009/xmlenc11#\" \
              Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha256\"/></e:EncryptionMethod>",
 };
 const SHA512: Transport = Transport {
-    algorithm: &OAEP_SHA512_MGF1SHA512,
+    digest: MessageDigest::sha512,
+    mask: MessageDigest::sha512,
     method: "<e:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#rsa-oaep\"><ds:DigestMethod \
              Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha512\"/><m:MGF xmlns:m=\"http://www.w3.org/2009/xmlenc11#\" \
              Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha512\"/></e:EncryptionMethod>",
+};
+/// As Keycloak sends it: XML encryption 1.0 has no word for the mask, which is SHA-1 whatever the digest.
+const SHA256_MGF1P: Transport = Transport {
+    digest: MessageDigest::sha256,
+    mask: MessageDigest::sha1,
+    method: "<e:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p\"><ds:DigestMethod \
+             Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/></e:EncryptionMethod>",
+};
+const SHA1_MGF256: Transport = Transport {
+    digest: MessageDigest::sha1,
+    mask: MessageDigest::sha256,
+    method: "<e:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#rsa-oaep\"><m:MGF \
+             xmlns:m=\"http://www.w3.org/2009/xmlenc11#\" Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha256\"/>\
+             </e:EncryptionMethod>",
 };
 
 /// PKCS#8 of a key, made once for each number.
@@ -82,10 +100,15 @@ fn content_key(cipher: &str) -> Vec<u8> {
 }
 
 fn carry(key: &[u8], transport: Transport) -> Vec<u8> {
-    let public = PrivateDecryptingKey::from_pkcs8(pkcs8(0)).expect("key").public_key();
-    let public = OaepPublicEncryptingKey::new(public).expect("public key");
-    let mut room = vec![0; public.ciphertext_size()];
-    public.encrypt(transport.algorithm, key, &mut room, None).expect("encrypt").to_vec()
+    let public = PKey::private_key_from_pkcs8(pkcs8(0)).expect("key");
+    let mut encrypter = Encrypter::new(&public).expect("encrypter");
+    encrypter.set_rsa_padding(Padding::PKCS1_OAEP).expect("padding");
+    encrypter.set_rsa_oaep_md((transport.digest)()).expect("digest");
+    encrypter.set_rsa_mgf1_md((transport.mask)()).expect("mask");
+    let mut sealed = vec![0; encrypter.encrypt_len(key).expect("length")];
+    let length = encrypter.encrypt(key, &mut sealed).expect("encrypt");
+    sealed.truncate(length);
+    sealed
 }
 
 fn encrypt(cipher: &str, key: &[u8], text: &[u8]) -> Vec<u8> {
@@ -184,7 +207,7 @@ fn every_cipher_transport_place_and_style_is_opened() {
     for style in STYLES {
         for cipher in CIPHERS {
             for place in PLACES {
-                for transport in [MGF1P, SHA256, SHA512] {
+                for transport in [MGF1P, SHA256, SHA512, SHA256_MGF1P, SHA1_MGF256] {
                     let xml = response(style, cipher, place, transport);
                     let accepted = judge(&xml, &[ours()]);
                     let accepted = accepted.unwrap_or_else(|refused| panic!("{style:?} {cipher} {place:?}: {refused}"));

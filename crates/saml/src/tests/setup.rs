@@ -2,6 +2,7 @@
 
 use super::kit::{ec, rsa, stranger};
 use crate::idp::{IdentityProvider, IdpCertificate, KeyKind, SetupError};
+use crate::idp_change::Change;
 use crate::outgoing::Binding;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -211,4 +212,57 @@ fn setup_errors_tell_what_to_paste() {
         let text = error.to_string();
         assert!(text.contains("paste") || text.contains("fill in"), "{text}");
     }
+}
+
+#[test]
+fn fetched_metadata_must_be_valid_and_pasted_metadata_need_not() {
+    let now = datetime!(2026-03-01 12:00 UTC);
+    let document = |until: &str, role_until: &str| {
+        let xml = entity("urn:idp", &signing(), REDIRECT, SSO);
+        let xml = xml.replacen(" entityID=", &format!(" validUntil=\"{until}\" entityID="), 1);
+        xml.replacen(" WantAuthn", &format!(" validUntil=\"{role_until}\" WantAuthn"), 1)
+    };
+    let (over, on) = ("2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z");
+    IdentityProvider::from_current_metadata(&document(on, on), now).expect("control");
+    for ended in [document(over, on), document(on, over)] {
+        let error = IdentityProvider::from_current_metadata(&ended, now).expect_err("ended");
+        assert!(matches!(error, SetupError::MetadataExpired { until } if until == now), "{error}");
+        IdentityProvider::from_metadata(&ended).expect("pasted");
+    }
+    let federation = format!(
+        "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" validUntil=\"{over}\">{}</md:EntitiesDescriptor>",
+        document(on, on)
+    );
+    IdentityProvider::from_current_metadata(&federation, now).expect_err("the whole ended");
+}
+
+#[test]
+fn nobody_needs_more_certificates_than_sixteen() {
+    let fields = |count: usize| IdentityProvider::from_fields(SSO, "urn:idp", &pem(&rsa().certificate).repeat(count));
+    assert_eq!(fields(16).expect("control").certificates.len(), 16);
+    assert!(matches!(fields(17), Err(SetupError::TooManyCertificates)));
+}
+
+#[test]
+fn a_change_is_told_line_by_line() {
+    let read = |id: &str, keys: &str, sso: &str| {
+        IdentityProvider::from_metadata(&entity(id, keys, REDIRECT, sso)).expect("idp")
+    };
+    let before = read("urn:idp", &signing(), SSO);
+    assert!(Change::between(&before, &before.clone()).is_none());
+    let both = [signing(), key_descriptor("", &ec().certificate)].concat();
+    let change = Change::between(&before, &read("urn:idp", &both, SSO));
+    assert_eq!(change.to_string(), format!("certificate SHA-256 {} comes", ec().certificate.fingerprint()));
+    assert!(!change.is_of_issuer && !change.is_none());
+    let change =
+        Change::between(&read("urn:idp", &both, SSO), &read("urn:other", &signing(), "https://other.test/sso"));
+    assert!(change.is_of_issuer);
+    assert_eq!(
+        change.to_string(),
+        format!(
+            "issuer: urn:idp becomes urn:other\nsign-on URL: {SSO} becomes https://other.test/sso\n\
+             certificate SHA-256 {} goes",
+            ec().certificate.fingerprint()
+        )
+    );
 }

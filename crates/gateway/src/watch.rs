@@ -1,0 +1,137 @@
+//! Looks at each connection once a day, and when one of its certificates comes nearer to its end: fetches the metadata
+//! that were given by address, and tells of certificates.
+//!
+//! What is due stands in the database. Whoever looks puts it off first, so that of several processes one does it; if that
+//! one dies, it is due again soon.
+
+mod expiry;
+mod metadata;
+
+pub use metadata::NewIssuer;
+
+use crate::{
+    app::App,
+    config::Outbound,
+    error::Error,
+    outbound::Version,
+    setup::idp::{self, Found},
+};
+use domain::ids::{ConnectionId, TenantId};
+use futures_util::{StreamExt, stream};
+use store::{
+    connections,
+    scope::{Actor, Scope},
+    store::Store,
+    tenant::TenantTx,
+    watches::{self, Watch},
+};
+use time::{Duration, OffsetDateTime};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tracing::warn;
+
+/// How often a process asks what is due.
+const PERIOD: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How many connections it takes at a time, and how many of them it looks at at once.
+const BATCH: i64 = 32;
+const AT_ONCE: usize = 8;
+
+/// How long it keeps a connection from others: longer than a batch takes at its slowest.
+const LEASE: Duration = Duration::minutes(5);
+
+/// When it looks again.
+const DAILY: Duration = Duration::DAY;
+const AFTER_A_PROBLEM: Duration = Duration::HOUR;
+
+/// Runs until dropped. It begins a while after the start, when there is enough else to do.
+pub async fn run(app: App) {
+    let mut ticks = interval_at(Instant::now() + PERIOD, PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = round(&app).await {
+            warn!(error = %error, "It could not be asked which connections to look at; the next round tries again");
+        }
+    }
+}
+
+/// Looks at everything that is due; answers how many connections that were.
+///
+/// # Errors
+/// When the database cannot be asked. What goes wrong with one connection is logged.
+pub async fn round(app: &App) -> Result<usize, Error> {
+    let mut all = 0;
+    loop {
+        let mut tx = app.control(app.clock.now()).await?;
+        let due = watches::take(&mut tx, BATCH, LEASE).await?;
+        tx.commit().await?;
+        if due.is_empty() {
+            return Ok(all);
+        }
+        all += due.len();
+        let looks = due.into_iter().map(|(tenant, connection)| look_for_round(app, tenant, connection));
+        stream::iter(looks).for_each_concurrent(AT_ONCE, |look| look).await;
+    }
+}
+
+async fn look_for_round(app: &App, tenant: TenantId, connection: ConnectionId) {
+    let place = Place { store: &app.store, limits: &app.config.outbound, tenant, connection };
+    match look(&place, app.clock.now(), NewIssuer::Refused).await {
+        Ok(None) => {}
+        Ok(Some(problem)) => warn!(connection = %connection, "The identity provider's metadata: {problem}"),
+        // It may have been removed meanwhile.
+        Err(Error::NotFound) => {}
+        Err(error) => {
+            warn!(connection = %connection, error = %error, "A connection could not be looked at; it is due again soon")
+        }
+    }
+}
+
+/// Which connection to look at, and with what.
+pub struct Place<'a> {
+    pub store: &'a Store,
+    pub limits: &'a Outbound,
+    pub tenant: TenantId,
+    pub connection: ConnectionId,
+}
+
+impl Place<'_> {
+    async fn tx(&self, now: OffsetDateTime) -> Result<TenantTx, Error> {
+        Ok(self.store.tenant(Scope { tenant: self.tenant, actor: Actor::Gateway, now }).await?)
+    }
+}
+
+/// Looks at one connection; answers what is wrong with its metadata.
+///
+/// # Errors
+/// [`Error::NotFound`], or when the database cannot be used.
+pub async fn look(place: &Place<'_>, now: OffsetDateTime, new_issuer: NewIssuer) -> Result<Option<String>, Error> {
+    let connection = place.connection;
+    let mut tx = place.tx(now).await?;
+    let before = watches::of(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    // Not held while a stranger's server takes its time.
+    tx.rollback().await?;
+    let answer = match &before.metadata_url {
+        Some(url) => Some(ask(url, &before, place.limits, now).await),
+        None => None,
+    };
+
+    let mut tx = place.tx(now).await?;
+    let stored = connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let mut watch = watches::of(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let is_still_asked = watch.metadata_url == before.metadata_url && watch.fetched_at == before.fetched_at;
+    if let (Some(answer), true) = (answer, is_still_asked) {
+        metadata::settle(&mut tx, &stored, &mut watch, answer, new_issuer).await?;
+    }
+    let mark = expiry::tell(&mut tx, connection, &mut watch).await?;
+    let soon = if watch.problem.is_some() { AFTER_A_PROBLEM } else { DAILY };
+    let due_at = mark.into_iter().chain([now + soon]).min().unwrap_or(now + soon);
+    watches::update(&mut tx, connection, &watch, due_at).await?;
+    tx.commit().await?;
+    Ok(watch.problem)
+}
+
+async fn ask(url: &str, watch: &Watch, limits: &Outbound, now: OffsetDateTime) -> Result<Found, String> {
+    let known = Version { etag: watch.etag.clone(), last_modified: watch.last_modified.clone() };
+    idp::fetch(url, &known, limits, now).await
+}
