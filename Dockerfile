@@ -22,7 +22,7 @@ LABEL org.opencontainers.image.title="Gatehouse" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /usr/lib/*-linux-gnu/libcrypto.so.3 /usr/lib/
+COPY --from=build /usr/lib/*/libssl.so.3 /usr/lib/*/libcrypto.so.3 /usr/lib/
 COPY --from=build /out/gatehouse /usr/local/bin/gatehouse
 # 8080 is for everybody; 8081 (health, metrics) for those who run it: do not publish it.
 ENV GATEHOUSE__SERVER__LISTEN=0.0.0.0:8080 GATEHOUSE__OPERATIONS__LISTEN=0.0.0.0:8081

@@ -59,9 +59,14 @@ impl SimpleSaml {
         IdpKey::load_or_generate(&folder, OffsetDateTime::now_utc()).unwrap();
     }
 
+    /// Where its metadata are.
+    pub fn metadata_url(&self) -> String {
+        format!("{}saml2/idp/metadata.php", self.base_url)
+    }
+
     /// Its metadata, as an IT admin downloads them.
     pub async fn metadata(&self) -> String {
-        let answer = reqwest::get(format!("{}saml2/idp/metadata.php", self.base_url)).await.unwrap();
+        let answer = reqwest::get(self.metadata_url()).await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "SimpleSAMLphp has no metadata: {text} {}", self.program.words());
         text

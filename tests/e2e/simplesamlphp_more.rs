@@ -6,8 +6,14 @@ use crate::{
     stage::{Stage, answer_to, fill_in},
 };
 use gateway::{
+    outbound::Version,
     saml::settings::{IdpInitiated, Settings},
-    setup::{self, sp_keys::Signing},
+    setup::{
+        self,
+        idp::{Found, Source},
+        sp_keys::Signing,
+    },
+    watch::{self, NewIssuer, Place},
 };
 use harness::browser::Browser;
 use saml::{idp::IdentityProvider, outgoing::Binding, sp_key::KeyAlgorithm};
@@ -179,6 +185,16 @@ async fn keys_change_on_both_sides_and_no_sign_in_fails() {
     let both = IdentityProvider { certificates: [old.certificates, renewed.certificates].concat(), ..renewed };
     setup::set_idp(&app.store, gateway.clock.now(), connection, &both).await.unwrap();
     step("its own key is another").await;
+
+    let (url, outbound) = (idp.metadata_url(), &app.config.outbound);
+    let found = setup::idp::fetch(&url, &Version::default(), outbound, gateway.clock.now()).await.unwrap();
+    let Found::Other(provider, version) = found else { panic!("no metadata came") };
+    let source = Source { url, version };
+    setup::idp::set(&app.store, gateway.clock.now(), connection, &provider, Some(source)).await.unwrap();
+    idp.make_key();
+    let place = Place { store: &app.store, limits: outbound, tenant: stage.acme.tenant, connection };
+    assert_eq!(watch::look(&place, gateway.clock.now(), NewIssuer::Refused).await.unwrap(), None);
+    step("its own key is another, and its metadata were read again").await;
 }
 
 /// Metadata without the certificates behind the first one that signs.

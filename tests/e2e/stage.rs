@@ -29,7 +29,10 @@ pub struct Answer {
 impl Stage {
     /// The customer's identity provider is the simulator's.
     pub async fn new() -> Self {
-        let gateway = Gateway::start_with(Clock::System, |_| {}).await;
+        let gateway = Gateway::start_with(Clock::System, |config| {
+            config.outbound.private_networks = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        })
+        .await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let start = format!("{base_url}/start");
