@@ -2,6 +2,7 @@
 //! and policies. All share the machine. `bin/bench` starts it with a database and says in which folder it keeps what.
 
 mod acs;
+mod hostile;
 mod http;
 mod jackson;
 mod load;
@@ -9,15 +10,14 @@ mod pgbench;
 mod places;
 mod processes;
 mod report;
+mod saml;
 mod scenarios;
 mod scim;
 mod statements;
+mod verify;
 
 use gateway::{clock::Clock, vault::Vault};
-use harness::{
-    customer::Customer,
-    gateway_process::{Gateway, setting, superuser},
-};
+use harness::gateway_process::{Gateway, setting, superuser};
 use processes::{Gatehouse, ROOT_KEY, Usage, free_ports, parent, postgres_time, settings, url};
 use std::{path::PathBuf, time::Duration};
 
@@ -98,19 +98,7 @@ async fn run(options: Options) {
         return;
     }
     if options.includes("saml") {
-        let acme = Customer::of(&desk).await;
-        println!(
-            "\n| what | rate (1/s) | p50 (ms) | p99 (ms) | gateway µs | postgres µs |\n|---|---:|---:|---:|---:|---:|"
-        );
-        let ours = acs::post(&acme, &gatehouse.url, gatehouse.port, &usage).await;
-        let theirs = pgbench::acs(&acme, MEASURED, &usage);
-        for (name, figures) in [("ACS post, gateway", &ours), ("ACS post, pgbench", &theirs)] {
-            let load::Figures { rate, times, usage } = figures;
-            let (p50, p99) = (times[0].p50, times[0].p99);
-            let (server, postgres) = (report::micro(usage.server), report::micro(usage.postgres));
-            println!("| {name} | {rate:.0} | {p50:.2} | {p99:.2} | {server:.0} | {postgres:.0} |");
-        }
-        println!("ACS post: {:.2} of pgbench's rate", ours.rate / theirs.rate);
+        saml::measure(&desk, &gatehouse, &state, &usage).await;
     }
     if options.includes("scim") {
         scim::measure(&desk, &gatehouse, &state, &options, postmaster, &usage).await;

@@ -8,6 +8,7 @@ use crate::idp::IdentityProvider;
 use crate::request::RequestedAuthnContext;
 use crate::shape::{Assertion, Content};
 use crate::sp::ServiceProvider;
+use crate::trace::{self, Kept};
 use crate::xml::{self, ASSERTION};
 use crate::{encrypted, meaning, read, shape, signature, text, transport};
 use std::fmt;
@@ -113,25 +114,52 @@ impl fmt::Debug for VerifiedAssertion {
 pub fn verify(saml_response: &str, expected: &Expected<'_>) -> Result<VerifiedAssertion, Rejection> {
     let decoded = transport::decode(saml_response, MAX_RESPONSE_BYTES)?;
     let (source, document) = xml::received(&decoded)?;
-    let shape = shape::check(&document, expected.sha1())?;
+    verify_received(source, &document, expected)
+}
+
+/// The same, and what of the response may be kept for an administrator, whatever the verdict; `contents` as in
+/// [`trace::kept`](crate::trace::kept).
+pub fn verify_and_keep(
+    saml_response: &str,
+    expected: &Expected<'_>,
+    contents: bool,
+) -> (Result<VerifiedAssertion, Rejection>, Option<Kept>) {
+    let decoded = match transport::decode(saml_response, MAX_RESPONSE_BYTES) {
+        Ok(decoded) => decoded,
+        Err(rejection) => return (Err(rejection), None),
+    };
+    match xml::received(&decoded) {
+        Ok((source, document)) => {
+            (verify_received(source, &document, expected), trace::of(source, &document, contents))
+        }
+        Err(rejection) => (Err(rejection), None),
+    }
+}
+
+fn verify_received(
+    source: &str,
+    document: &Document<'_>,
+    expected: &Expected<'_>,
+) -> Result<VerifiedAssertion, Rejection> {
+    let shape = shape::check(document, expected.sha1())?;
     let signatures = shape.signatures();
     match (&shape.content, signatures.is_empty()) {
         (Content::Assertion(_), true) => return Err(Code::Unsigned.into()),
         (Content::Encrypted, true) => {}
-        (_, false) => signature::verify(&document, source, signatures, expected.idp)?,
+        (_, false) => signature::verify(document, source, signatures, expected.idp)?,
     }
 
     // From here on only verified bytes count. Where the Response itself is not signed, its own fields can only be read
     // from the received document: they may refuse, but never grant.
     let is_signed = shape.signature.is_some();
-    let canonical = shape.signature.map(|signature| signature::canonical(&document, shape.response, Some(&signature)));
+    let canonical = shape.signature.map(|signature| signature::canonical(document, shape.response, Some(&signature)));
     let canonical = canonical.transpose()?;
     let canonical = canonical.as_deref().map(xml::parse).transpose().map_err(|_| Code::SignatureUnprocessable)?;
-    let response_tree = canonical.as_ref().unwrap_or(&document);
+    let response_tree = canonical.as_ref().unwrap_or(document);
     let response = response_tree.document_element().ok_or(Code::SignatureUnprocessable)?;
     let own_text = match &shape.content {
         Content::Assertion(Assertion { node, signature: Some(signature) }) => {
-            Some(signature::canonical(&document, *node, Some(signature))?)
+            Some(signature::canonical(document, *node, Some(signature))?)
         }
         Content::Assertion(_) => None,
         Content::Encrypted => {
@@ -140,7 +168,7 @@ pub fn verify(saml_response: &str, expected: &Expected<'_>) -> Result<VerifiedAs
             Some(opened(response_tree, holder, is_signed, expected)?)
         }
     };
-    text::no_comments(&document, shape.response).map_err(Rejection::of_proven)?;
+    text::no_comments(document, shape.response).map_err(Rejection::of_proven)?;
     let own_tree = own_text.as_deref().map(xml::parse).transpose().map_err(|_| Code::SignatureUnprocessable)?;
     let (tree, assertion) = match &own_tree {
         Some(tree) => (tree, tree.document_element()),

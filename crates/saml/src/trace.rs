@@ -63,14 +63,19 @@ pub struct Kept {
 pub fn kept(field: &str, contents: bool) -> Option<Kept> {
     let decoded = transport::decode(field, MAX_RESPONSE_BYTES).ok()?;
     let (source, document) = xml::received(&decoded).ok()?;
+    of(source, &document, contents)
+}
+
+/// The same of a message that was read.
+pub(crate) fn of(source: &str, document: &Document<'_>, contents: bool) -> Option<Kept> {
     let root = document.document_element()?;
     let is_response = document.element(root)?.name.namespace_uri.as_deref() == Some(PROTOCOL);
-    let in_response_to = xml::attribute(&document, root, "InResponseTo").filter(|_| is_response);
+    let in_response_to = xml::attribute(document, root, "InResponseTo").filter(|_| is_response);
     let mut shown = String::new();
     if contents {
         shown.push_str(source);
     } else {
-        write(&document, root, &mut shown);
+        write(document, root, &mut shown);
     }
     Some(Kept { xml: cut(shown), in_response_to: in_response_to.map(str::to_owned) })
 }

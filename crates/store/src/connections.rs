@@ -1,8 +1,9 @@
 //! Connections: a tenant's link between one application and one identity provider.
 
-use crate::{error::Result, pooled::one_row, tenant::TenantTx};
+use crate::{error::Result, moment::Moment, pooled::one_row, tenant::TenantTx};
 use domain::ids::{ApplicationId, ConnectionId};
 use serde_json::Value;
+use sqlx::{Row as _, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -99,6 +100,29 @@ impl From<Row> for Connection {
         let provisioning = Provisioning { password_sync, entitlements };
         Self { id, application_id, display_name, idp, allow_sha1, provisioning, sign_in_settings, created_at }
     }
+}
+
+/// A row of a message with several statements.
+pub(crate) fn read(row: &PgRow) -> Result<Connection> {
+    let Moment(created_at) = row.try_get("created_at")?;
+    let row = Row {
+        id: row.try_get("id")?,
+        application_id: row.try_get("application_id")?,
+        display_name: row.try_get("display_name")?,
+        idp_entity_id: row.try_get("idp_entity_id")?,
+        idp_sso_url: row.try_get("idp_sso_url")?,
+        idp_sso_binding: row.try_get("idp_sso_binding")?,
+        idp_slo_url: row.try_get("idp_slo_url")?,
+        idp_slo_response_url: row.try_get("idp_slo_response_url")?,
+        idp_slo_binding: row.try_get("idp_slo_binding")?,
+        idp_certificates: row.try_get("idp_certificates")?,
+        allow_sha1: row.try_get("allow_sha1")?,
+        password_sync: row.try_get("password_sync")?,
+        entitlements: row.try_get("entitlements")?,
+        sign_in_settings: row.try_get("sign_in_settings")?,
+        created_at,
+    };
+    Ok(row.into())
 }
 
 /// Stores a new connection, still without an identity provider.

@@ -23,6 +23,7 @@ pub mod passwords;
 mod pool;
 mod pooled;
 pub mod prepared;
+pub mod responses;
 pub mod schema_attributes;
 pub mod scim_tokens;
 pub mod scope;

@@ -1,7 +1,7 @@
 //! Statements that go along with the message that opens a transaction, where nothing can be bound: each connection
 //! prepares them, and a call's arguments are made of digits and nothing else.
 
-use crate::{search::ByName, users};
+use crate::{responses, search::ByName, users};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
@@ -28,7 +28,8 @@ pub fn statements() -> Vec<(&'static str, &'static str, String)> {
     let mut statements =
         vec![("enter", "uuid", ENTER.to_owned()), ("bearer", "uuid, bytea, bigint", BEARER.to_owned())];
     statements.extend(ByName::statements());
-    statements.extend(users::STATEMENTS.map(|(name, types, sql)| (name, types, sql.to_owned())));
+    let texts = users::STATEMENTS.into_iter().chain(responses::STATEMENTS);
+    statements.extend(texts.map(|(name, types, sql)| (name, types, sql.to_owned())));
     statements
 }
 
@@ -50,6 +51,8 @@ pub(crate) enum Argument<'a> {
     Numbers(Vec<i64>),
     /// In hexadecimal digits, which the call decodes: so nothing in it can end it.
     Bytes(&'a [u8]),
+    /// In the same way.
+    Text(&'a str),
     /// Each in the same way.
     Texts(Vec<&'a str>),
 }
@@ -65,6 +68,7 @@ pub(crate) fn call(name: &str, arguments: &[Argument<'_>]) -> String {
             Argument::Number(number) => text.push_str(&number.to_string()),
             Argument::Numbers(numbers) => text.push_str(&format!("'{{{}}}'", list(numbers))),
             Argument::Bytes(bytes) => push_decoded(&mut text, bytes),
+            Argument::Text(value) => push_text(&mut text, value),
             Argument::Texts(values) => {
                 for (index, value) in values.iter().enumerate() {
                     text.push_str(if index > 0 { ", " } else { "ARRAY[" });
@@ -107,6 +111,7 @@ mod tests {
             Argument::Number(-1),
             Argument::Numbers(vec![1, -2]),
             Argument::Bytes(b"\'"),
+            Argument::Text("'"),
             Argument::Texts(vec!["'); DROP TABLE accounts; -- \u{e9}", "]"]),
             Argument::Texts(Vec::new()),
         ];
@@ -114,7 +119,7 @@ mod tests {
             call("name", &arguments),
             "EXECUTE name('00000000-0000-0000-0000-000000000000', \
              '{00000000-0000-0000-0000-000000000000,ffffffff-ffff-ffff-ffff-ffffffffffff}', -1, '{1,-2}', \
-             decode('27','hex'), \
+             decode('27','hex'), convert_from(decode('27','hex'),'UTF8'), \
              ARRAY[convert_from(decode('27293b2044524f50205441424c45206163636f756e74733b202d2d20c3a9','hex'),'UTF8'), \
              convert_from(decode('5d','hex'),'UTF8')], '{}')"
         );

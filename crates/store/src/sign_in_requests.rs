@@ -1,6 +1,6 @@
 //! AuthnRequests on their way, and assertions that came back: each is used once.
 
-use crate::{error::Result, pooled::one_row, tenant::TenantTx};
+use crate::{error::Result, tenant::TenantTx};
 use domain::ids::ConnectionId;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -30,14 +30,6 @@ pub struct Unsolicited<'a> {
     pub ticket_hash: &'a [u8],
     pub identity: &'a Value,
     pub expires_at: OffsetDateTime,
-}
-
-/// A request as a response meets it.
-#[derive(Debug)]
-pub struct PendingRequest {
-    pub connection: ConnectionId,
-    pub expires_at: OffsetDateTime,
-    pub answered_at: Option<OffsetDateTime>,
 }
 
 /// A request whose answer a browser collects.
@@ -90,38 +82,6 @@ pub async fn insert_unsolicited(tx: &mut TenantTx, new: &Unsolicited<'_>) -> Res
     .execute(tx.conn().await?)
     .await?;
     Ok(())
-}
-
-/// The tenant's request with that ID, kept from others until this transaction ends.
-pub async fn for_update(tx: &mut TenantTx, id: &str) -> Result<Option<PendingRequest>> {
-    let row = sqlx::query!(
-        "-- sign_in_requests::for_update
-         SELECT connection_id, expires_at, answered_at FROM sign_in_requests WHERE id = $1 FOR UPDATE",
-        id
-    )
-    .fetch_optional(tx.conn().await?)
-    .await?;
-    Ok(row.map(|row| PendingRequest {
-        connection: ConnectionId(row.connection_id),
-        expires_at: row.expires_at,
-        answered_at: row.answered_at,
-    }))
-}
-
-/// Stores the verified identity that answers a request, for the browser with the ticket.
-pub async fn answer(tx: &mut TenantTx, id: &str, ticket_hash: &[u8], identity: &Value) -> Result<()> {
-    let now = tx.now();
-    let done = sqlx::query!(
-        "-- sign_in_requests::answer
-         UPDATE sign_in_requests SET answered_at = $2, ticket_hash = $3, identity = $4 WHERE id = $1",
-        id,
-        now,
-        ticket_hash,
-        identity
-    )
-    .execute(tx.conn().await?)
-    .await?;
-    one_row(&done)
 }
 
 /// Takes the answer out: a ticket works once, whoever holds it.

@@ -1,7 +1,8 @@
 //! Keys with which the gateway signs AuthnRequests, sealed under the root key.
 
-use crate::{control::ControlTx, error::Result, pooled::one_row, tenant::TenantTx};
+use crate::{control::ControlTx, error::Result, moment::Moment, pooled::one_row, tenant::TenantTx};
 use domain::ids::{ConnectionId, TenantId};
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -60,6 +61,21 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<Sea
     .fetch_all(tx.conn().await?)
     .await?;
     Ok(keys)
+}
+
+/// A row of a message with several statements.
+pub(crate) fn read(row: &PgRow) -> Result<SealedSpKey> {
+    let moment = |name| Ok::<_, sqlx::Error>(row.try_get::<Option<Moment>, _>(name)?.map(|Moment(at)| at));
+    Ok(SealedSpKey {
+        id: row.try_get("id")?,
+        root_key_id: row.try_get("root_key_id")?,
+        sealed: row.try_get("sealed")?,
+        certificate: row.try_get("certificate")?,
+        algorithm: row.try_get("algorithm")?,
+        signs: row.try_get("signs")?,
+        signs_from: moment("signs_from")?,
+        ends_at: moment("ends_at")?,
+    })
 }
 
 /// Sets the end of a key of the connection.

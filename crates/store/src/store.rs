@@ -5,7 +5,7 @@ use crate::{
     control::ControlTx,
     error::Result,
     pool::{self, Pool},
-    pooled::Pooled,
+    pooled::{Pooled, Results},
     prepared,
     scope::{Actor, Scope},
     tenant::TenantTx,
@@ -81,6 +81,11 @@ impl Store {
         glances: Vec<Glance>,
     ) -> Result<(Vec<TenantTx>, Vec<PgRow>)> {
         TenantTx::glance(&self.tenants, scope, first, glances).await
+    }
+
+    /// Calls prepared statements of a tenant in one message, which is a transaction of its own; the rows of each.
+    pub(crate) async fn ask(&self, scope: Scope, calls: &[String]) -> Result<Results> {
+        TenantTx::ask(&self.tenants, scope, calls).await
     }
 
     /// Opens a transaction across tenants.

@@ -74,6 +74,15 @@ impl TenantTx {
         Ok((glances.into_iter().zip(rows).map(tx).collect(), results.pop().unwrap_or_default()))
     }
 
+    /// Calls prepared statements in one message, which is a transaction of its own; the rows of each.
+    pub(crate) async fn ask(pool: &Pool, scope: Scope, calls: &[String]) -> Result<Results> {
+        let message = [&[enter(scope.tenant)], calls].concat();
+        let mut results = Pooled::ask(pool, &message).await?;
+        // The first ones are of who asks.
+        results.drain(..results.len().min(1));
+        Ok(results)
+    }
+
     fn unopened(pool: &Pool, scope: Scope, told: Option<(Question, Results)>) -> Self {
         let scope = Scope { now: microseconds(scope.now), ..scope };
         Self { pooled: None, pool: pool.clone(), scope, told }

@@ -22,7 +22,7 @@ use ::saml::{
     code::{Code, Rejection},
     request,
     response::{self, Expected, VerifiedAssertion},
-    trace::{self, Kept},
+    trace::Kept,
 };
 use anyhow::Context;
 use axum::{
@@ -40,10 +40,10 @@ use domain::{
 use metrics::counter;
 use serde_json::{Value, json};
 use store::{
-    connections,
     error::{Constraint, Error as StoreError},
     events,
-    scope::Actor,
+    responses::{self, Answer, Settled},
+    scope::{Actor, Scope},
     sign_in_requests::{self, Unsolicited},
 };
 use time::OffsetDateTime;
@@ -122,17 +122,14 @@ async fn receive(
         return Err(Rejection::new(Code::RateLimited).into());
     }
     let form = Form::read(headers, body, "SAMLResponse")?;
-    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
-    let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
-    let keys = Keys::of(&mut tx, connection).await?.decryption(app)?;
-    tx.rollback().await?;
+    let scope = Scope { tenant, actor: Actor::Browser, now };
+    let (stored, keys) = responses::receiver(&app.store, scope, connection).await?.ok_or(Error::NotFound)?;
+    let keys = Keys::from_stored(keys, now).decryption(app)?;
     let settings = Settings::of(&stored)?;
     let saml_response = form.message;
     let checked = Checked::new(app, &stored, &settings, keys, now)?;
     let contents = settings.is_under_test(now);
-    let judge = move |expected: &Expected<'_>| {
-        (response::verify(&saml_response, expected), trace::kept(&saml_response, contents))
-    };
+    let judge = move |expected: &Expected<'_>| response::verify_and_keep(&saml_response, expected, contents);
     let (verified, message) = checked.judge(judge).await?;
     seen.message = message;
     let assertion = verified?;
@@ -152,7 +149,7 @@ async fn receive(
     }
     let new = request::request_id(entropy::bytes());
     let attempt = assertion.in_response_to().unwrap_or(&new).to_owned();
-    let ticket = keep(app, tenant, connection, &assertion, (&attempt, &identity, target), now).await?;
+    let ticket = keep(app, scope, connection, &assertion, (&attempt, &identity, target)).await?;
     Ok(Accepted::Ticket { attempt, ticket })
 }
 
@@ -175,49 +172,59 @@ fn guard_domain(settings: &Settings, identity: &Identity) -> Result<(), Rejectio
 /// One assertion, one request, one answer: all in one transaction.
 async fn keep(
     app: &Inner,
-    tenant: TenantId,
+    scope: Scope,
     connection: ConnectionId,
     assertion: &VerifiedAssertion,
-    (request_id, identity, target): (&str, &Identity, Option<&str>),
-    now: OffsetDateTime,
+    (attempt, identity, target): (&str, &Identity, Option<&str>),
 ) -> Result<Secret, Error> {
-    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
-    sign_in_requests::remember_assertion(&mut tx, connection, assertion.assertion_id(), assertion.valid_until())
+    let ticket = Secret::plain();
+    let identity = serde_json::to_value(identity).context("an identity serializes")?;
+    let Some(request_id) = assertion.in_response_to() else {
+        let unsolicited = Unsolicited {
+            id: attempt,
+            connection,
+            target,
+            ticket_hash: &ticket.hash(),
+            identity: &identity,
+            expires_at: scope.now + COLLECTED_WITHIN,
+        };
+        keep_unsolicited(app, scope, assertion, &unsolicited).await?;
+        return Ok(ticket);
+    };
+    let answer = Answer {
+        connection,
+        request_id,
+        assertion_id: assertion.assertion_id(),
+        assertion_until: assertion.valid_until(),
+        ticket_hash: &ticket.hash(),
+        identity: &identity,
+    };
+    let code = match responses::settle(&app.store, scope, &answer).await? {
+        Settled::Taken => return Ok(ticket),
+        Settled::Replayed => return Err(Rejection::new(Code::AssertionReplayed).of_proven().into()),
+        Settled::NotWaiting(None) => Code::RequestUnknown,
+        Settled::NotWaiting(Some(request)) if request.connection != connection => Code::RequestOtherConnection,
+        Settled::NotWaiting(Some(request)) if request.answered_at.is_some() => Code::RequestUsed,
+        Settled::NotWaiting(Some(_)) => Code::RequestExpired,
+    };
+    Err(Rejection::new(code).received(request_id).of_proven().into())
+}
+
+async fn keep_unsolicited(
+    app: &Inner,
+    scope: Scope,
+    assertion: &VerifiedAssertion,
+    new: &Unsolicited<'_>,
+) -> Result<(), Error> {
+    let mut tx = app.store.tenant(scope).await?;
+    sign_in_requests::remember_assertion(&mut tx, new.connection, assertion.assertion_id(), assertion.valid_until())
         .await
         .map_err(|error| match error {
             StoreError::Conflict(Constraint::Assertion) => Rejection::new(Code::AssertionReplayed).of_proven().into(),
             error => Error::from(error),
         })?;
-    let ticket = Secret::plain();
-    let identity = serde_json::to_value(identity).context("an identity serializes")?;
-    if assertion.in_response_to().is_none() {
-        let unsolicited = Unsolicited {
-            id: request_id,
-            connection,
-            target,
-            ticket_hash: &ticket.hash(),
-            identity: &identity,
-            expires_at: now + COLLECTED_WITHIN,
-        };
-        sign_in_requests::insert_unsolicited(&mut tx, &unsolicited).await?;
-        tx.commit().await?;
-        return Ok(ticket);
-    }
-    let request = sign_in_requests::for_update(&mut tx, request_id).await?;
-    let refused = match request {
-        None => Some(Code::RequestUnknown),
-        Some(request) if request.connection != connection => Some(Code::RequestOtherConnection),
-        Some(request) if request.answered_at.is_some() => Some(Code::RequestUsed),
-        Some(request) if request.expires_at <= now => Some(Code::RequestExpired),
-        Some(_) => None,
-    };
-    if let Some(code) = refused {
-        tx.rollback().await?;
-        return Err(Rejection::new(code).received(request_id).of_proven().into());
-    }
-    sign_in_requests::answer(&mut tx, request_id, &ticket.hash(), &identity).await?;
-    tx.commit().await?;
-    Ok(ticket)
+    sign_in_requests::insert_unsolicited(&mut tx, new).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Only what the identity provider really signed is worth an event; anybody can post rubbish.

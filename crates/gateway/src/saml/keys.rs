@@ -41,7 +41,12 @@ impl Keys {
     /// # Errors
     /// When the database cannot be used.
     pub async fn of(tx: &mut TenantTx, connection: ConnectionId) -> Result<Self, Error> {
-        Ok(Self { all: sp_keys::list(tx, connection).await?, now: tx.now() })
+        Ok(Self::from_stored(sp_keys::list(tx, connection).await?, tx.now()))
+    }
+
+    /// Those that were read, newest first.
+    pub fn from_stored(all: Vec<SealedSpKey>, now: OffsetDateTime) -> Self {
+        Self { all, now }
     }
 
     /// All of them.
