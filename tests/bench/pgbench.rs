@@ -1,26 +1,12 @@
 //! The same statements in the same order by pgbench, as the login of the gateway: what the database alone can do.
 
 use crate::{
-    CLIENTS,
     load::{Figures, Times},
     processes::Usage,
     statements::{Protocol, Script},
 };
-use harness::{
-    customer::Customer,
-    gateway_process::{setting, unique},
-};
+use harness::gateway_process::{setting, unique};
 use std::{env::temp_dir, fs, path::Path, process::Command, time::Duration};
-
-/// An assertion of that customer, for so long.
-pub fn acs(acme: &Customer, measured: Duration, usage: &dyn Fn() -> Usage) -> Figures {
-    let client: uuid::Uuid = acme.application.client_id.parse().unwrap();
-    let text = include_str!("acs.sql")
-        .replace("TENANT", &acme.tenant.to_string())
-        .replace("CONNECTION", &acme.connection.to_string())
-        .replace("APPLICATION", &client.to_string());
-    run(&Script { text, variables: Vec::new(), protocol: Protocol::Prepared }, CLIENTS, 1, measured, usage)
-}
 
 /// Runs a script of so many requests in so many clients for so long.
 pub fn run(script: &Script, clients: usize, requests: usize, measured: Duration, usage: &dyn Fn() -> Usage) -> Figures {

@@ -1,9 +1,8 @@
 //! The SAML benchmark: verification alone, posts to the assertion consumer service, and hostile ones.
 
 use crate::{
-    MEASURED, acs, hostile,
+    acs, hostile,
     load::{Figures, best},
-    pgbench,
     processes::{Gatehouse, Usage},
     report::micro,
     verify,
@@ -23,14 +22,12 @@ pub async fn measure(desk: &Arc<Gateway>, gatehouse: &Gatehouse, state: &Path, u
     let signed = verify::measure(state);
     let acme = Customer::of(desk).await;
     let supply = acs::prepared(&acme, &gatehouse.url).await;
-    let round =
-        |number| [acs::post(&acme, gatehouse.port, &supply, number, usage), pgbench::acs(&acme, MEASURED, usage)];
-    let [ours, theirs] = (1..acs::ROUNDS).fold(round(0), |before, number| best(before, round(number)));
+    let round = |number| [acs::post(&acme, gatehouse.port, &supply, number, usage)];
+    let [ours] = (1..acs::ROUNDS).fold(round(0), |before, number| best(before, round(number)));
     println!(
         "\n| posted | rate (1/s) | p50 (ms) | p99 (ms) | gateway µs | postgres µs |\n|---|---:|---:|---:|---:|---:|"
     );
     row("honest", &ours);
-    row("honest, pgbench alone", &theirs);
     let kinds = hostile::kinds(&acme, &gatehouse.url);
     let mut dearest = ("", 0.0);
     for kind in &kinds {

@@ -8,6 +8,7 @@ mod modes;
 mod trace;
 mod watch;
 
+use crate::serve::Process;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::read::DeflateDecoder;
 use gateway::{clock::Clock, setup};
@@ -150,15 +151,15 @@ async fn a_response_and_its_assertion_work_once() {
 #[tokio::test]
 async fn of_sixteen_posts_at_once_one_gets_a_ticket_and_of_eight_collections_one_a_session() {
     let (acme, ann) = acme_with_ann().await;
-    // A second gateway behind the same address, which shares nothing with the first but the database.
-    let address = acme.gateway.url.clone();
-    let second = Gateway::start_with(acme.gateway.clock.clone(), |config| config.server.public_url = address).await;
+    // Two processes behind the same address, which share nothing but the database.
+    let address = &acme.gateway.url;
+    let processes = [Process::start_behind(address).await, Process::start_behind(address).await];
     let waiting = acme.waiting(&ann).await;
     let response = waiting.signed(&waiting.honest());
     let mut posts = JoinSet::new();
     for number in 0..16 {
-        let gateway = if number % 2 == 0 { &acme.gateway.url } else { &second.url };
-        let (acs, response) = (format!("{gateway}/c/{}/saml/acs", acme.connection), response.clone());
+        let port = processes[number % 2].port;
+        let (acs, response) = (format!("http://localhost:{port}/c/{}/saml/acs", acme.connection), response.clone());
         posts.spawn(async move { Browser::new().post(&acs, &[("SAMLResponse", &response)]).await });
     }
     let (taken, refused): (Vec<Page>, Vec<Page>) =

@@ -12,11 +12,11 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-struct Process {
+pub struct Process {
     child: Child,
     log: Lines<BufReader<ChildStdout>>,
     seen: Vec<String>,
-    port: u16,
+    pub port: u16,
 }
 
 async fn free_port() -> u16 {
@@ -37,12 +37,22 @@ fn command() -> Command {
 
 impl Process {
     async fn start() -> Self {
+        let port = free_port().await;
+        Self::start_on(port, &format!("http://localhost:{port}")).await
+    }
+
+    /// One of several behind an address.
+    pub async fn start_behind(public_url: &str) -> Self {
+        Self::start_on(free_port().await, public_url).await
+    }
+
+    async fn start_on(port: u16, public_url: &str) -> Self {
         migrated().await;
-        let (port, operations) = (free_port().await, free_port().await);
+        let operations = free_port().await;
         let mut child = command()
             .arg("serve")
             .env("GATEHOUSE__SERVER__LISTEN", format!("127.0.0.1:{port}"))
-            .env("GATEHOUSE__SERVER__PUBLIC_URL", format!("http://localhost:{port}"))
+            .env("GATEHOUSE__SERVER__PUBLIC_URL", public_url)
             .env("GATEHOUSE__OPERATIONS__LISTEN", format!("127.0.0.1:{operations}"))
             .stdout(Stdio::piped())
             .spawn()

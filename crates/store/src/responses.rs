@@ -54,11 +54,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 4] = [
          FROM (SELECT) AS one LEFT JOIN request q ON true",
     ),
     // A statement of its own, which sees what the one before it waited for.
-    (
-        "settled",
-        "uuid, text",
-        "SELECT true AS is_known FROM assertions WHERE connection_id = $1 AND assertion_id = $2",
-    ),
+    ("settled", "uuid, text", "SELECT true AS is_known FROM assertions WHERE connection_id = $1 AND assertion_id = $2"),
 ];
 
 /// The connection and its keys that are of use, newest first; nothing for another tenant's.
