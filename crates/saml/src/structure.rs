@@ -64,6 +64,7 @@ impl Scan {
         if self.depth >= MAX_DEPTH {
             return Err(too_many(Code::TooDeep, MAX_DEPTH));
         }
+        qualified(markup.split(|character| is_space(character) || matches!(character, '/' | '>')).next())?;
         let (mut attributes, mut namespaces) = (0, 0);
         let mut rest = markup;
         loop {
@@ -82,9 +83,15 @@ impl Scan {
                 return Err(Code::Malformed.into());
             }
             bounded(value)?;
-            if declares_namespace(before) {
+            let name = attribute_name(before);
+            qualified(Some(name))?;
+            if name == "xmlns" || name.starts_with("xmlns:") {
                 namespaces += 1;
                 absolute(value)?;
+                // Namespaces in XML 1.0, 6.1: only a default namespace can be taken back.
+                if value.is_empty() && name != "xmlns" {
+                    return Err(Code::Malformed.into());
+                }
             } else {
                 attributes += 1;
             }
@@ -99,11 +106,16 @@ impl Scan {
     }
 }
 
-/// Whether the attribute whose value comes next is `xmlns` or `xmlns:prefix`.
-fn declares_namespace(before_value: &str) -> bool {
+/// The name of the attribute whose value comes next.
+fn attribute_name(before_value: &str) -> &str {
     let name = before_value.trim_end_matches(is_space).trim_end_matches('=').trim_end_matches(is_space);
-    let name = name.rsplit(is_space).next().unwrap_or(name);
-    name == "xmlns" || name.starts_with("xmlns:")
+    name.rsplit(is_space).next().unwrap_or(name)
+}
+
+/// Namespaces in XML 1.0, 4: a name has one prefix at most. Parsers that pass over this disagree where to cut.
+fn qualified(name: Option<&str>) -> Result<(), Rejection> {
+    let colons = name.unwrap_or_default().bytes().filter(|byte| *byte == b':').count();
+    if colons > 1 { Err(Code::Malformed.into()) } else { Ok(()) }
 }
 
 /// RFC 3986 3.1: a URI begins with a scheme. Canonicalization of a relative one is undefined, and libraries that
