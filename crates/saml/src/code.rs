@@ -211,7 +211,7 @@ codes! {
     /// The subject has no NameID.
     NameIdMissing "703" IDENTITY
         "Send a NameID: in Okta set \"Application username\", in Entra set \"Unique User Identifier (Name ID)\".";
-    /// The NameID is empty, too long or contains control characters.
+    /// The NameID is empty, too long or contains characters that no name has.
     NameIdInvalid "704" IDENTITY
         "Fill the field that is mapped to the NameID for this user (Okta: \"Application username\"; Entra: \"Unique \
          User Identifier (Name ID)\").";

@@ -18,6 +18,10 @@ const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const STATUS_PREFIX: &str = "urn:oasis:names:tc:SAML:2.0:status:";
 const MAX_NAME_ID: usize = 1024;
 
+/// Ohm, Kelvin and Angstrom: they look like letters and become them in lower case, so that a name with one of them would
+/// be somebody else's.
+const LOOK_ALIKES: [char; 3] = ['\u{2126}', '\u{212a}', '\u{212b}'];
+
 /// The fields of the Response that are compared (core 3.2.2).
 #[derive(Clone)]
 pub(crate) struct Response {
@@ -139,9 +143,11 @@ pub(crate) fn name_id(document: &Document<'_>, subject: NodeId, keys: &[Decrypti
 
 fn plain_name_id(document: &Document<'_>, node: NodeId) -> Result<NameId, Rejection> {
     let value = text::whole(document, node)?;
-    if value.is_empty() || value.len() > MAX_NAME_ID || value.contains(char::is_control) {
-        return Err(Rejection::new(Code::NameIdInvalid)
-            .expected(&format!("1 to {MAX_NAME_ID} bytes without control characters")));
+    let is_somebody_elses = value.trim() != value || value.contains(LOOK_ALIKES);
+    if value.is_empty() || value.len() > MAX_NAME_ID || value.contains(char::is_control) || is_somebody_elses {
+        return Err(Rejection::new(Code::NameIdInvalid).expected(&format!(
+            "1 to {MAX_NAME_ID} bytes without control characters, signs that look like letters, or spaces at the ends"
+        )));
     }
     Ok(NameId {
         value,
