@@ -36,7 +36,7 @@ pub struct Customer {
     pub token_id: TokenId,
     pub token: String,
     pub idp: Idp,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 /// An answer of the SCIM server.

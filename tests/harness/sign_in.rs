@@ -137,7 +137,7 @@ impl Customer {
 
     /// A form post to an OAuth endpoint as that application.
     pub async fn post_as(&self, application: &Application, path: &str, form: &[(&str, &str)]) -> TokenAnswer {
-        let request = reqwest::Client::new().post(format!("{}{path}", self.gateway.url)).form(form);
+        let request = self.http.post(format!("{}{path}", self.gateway.url)).form(form);
         let request = match &application.client_secret {
             Some(secret) => request.basic_auth(&application.client_id, Some(secret)),
             None => request.form(&[form, &[("client_id", application.client_id.as_str())]].concat()),

@@ -1,5 +1,6 @@
 //! Sign-in over SAML: who gets in, and everybody who does not.
 
+mod attacks;
 mod cli;
 mod identity;
 mod keys;

@@ -1,13 +1,13 @@
 //! The identity provider: a directory of people, a page to sign in as one of them, and their provisioning.
 
 pub mod authn_request;
-mod encryption;
+pub(crate) mod encryption;
 pub mod keys;
 pub mod logout;
 pub mod metadata;
 mod pages;
 pub mod response;
-mod signed_query;
+pub(crate) mod signed_query;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

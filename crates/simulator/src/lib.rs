@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod attack;
 pub mod client;
 pub mod clock;
 pub mod directory;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bergshamra_dsig::{DsigContext, sign};
 use bergshamra_keys::{Key, KeysManager, loader};
-use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, SerialNumber};
 use time::{Duration, OffsetDateTime};
 
 use super::signed_query::RSA_SHA256;
@@ -14,6 +14,10 @@ use super::signed_query::RSA_SHA256;
 const KEY_FILE: &str = "idp-key.pem";
 const CERTIFICATE_FILE: &str = "idp-certificate.pem";
 const YEARS: i64 = 10;
+
+/// Behind the heads of two sequences and the version.
+const SERIAL_NUMBER_AT: usize = 13;
+const INTEGER: u8 = 2;
 
 /// An RSA key of 2048 bits with its self-signed certificate.
 #[derive(Clone)]
@@ -25,7 +29,13 @@ pub struct IdpKey {
 impl IdpKey {
     /// Makes a key that is kept nowhere.
     pub fn generate(now: OffsetDateTime) -> anyhow::Result<Self> {
-        let (key_pem, certificate_pem) = generate(now)?;
+        let (key_pem, certificate_pem) = generate(now, None)?;
+        Self::from_pem(&key_pem, certificate_pem)
+    }
+
+    /// Makes a key whose certificate has the names and the serial number of another's.
+    pub fn imitating(other: &Self, now: OffsetDateTime) -> anyhow::Result<Self> {
+        let (key_pem, certificate_pem) = generate(now, Some(other.serial_number()?))?;
         Self::from_pem(&key_pem, certificate_pem)
     }
 
@@ -35,7 +45,7 @@ impl IdpKey {
         let certificate_path = folder.join(CERTIFICATE_FILE);
         if !key_path.exists() || !certificate_path.exists() {
             std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
-            let (key_pem, certificate_pem) = generate(now)?;
+            let (key_pem, certificate_pem) = generate(now, None)?;
             write_private(&key_path, &key_pem)?;
             std::fs::write(&certificate_path, certificate_pem)
                 .with_context(|| format!("could not write {}", certificate_path.display()))?;
@@ -66,8 +76,16 @@ impl IdpKey {
         STANDARD.decode(self.certificate_base64()).context("the certificate is not base64")
     }
 
+    /// RFC 5280 4.1.2.2: it follows the version, which every certificate of ours has.
+    fn serial_number(&self) -> anyhow::Result<Vec<u8>> {
+        let der = self.certificate_der()?;
+        let (_, number) = der.split_at_checked(SERIAL_NUMBER_AT).context("the certificate is too short")?;
+        let [INTEGER, length, number @ ..] = number else { bail!("the certificate has no serial number") };
+        Ok(number.get(..usize::from(*length)).context("the serial number is cut off")?.to_vec())
+    }
+
     /// An RSA-SHA256 signature over these bytes.
-    pub(super) fn sign_bytes(&self, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
         let key = self.key.to_signing_key().map_err(|error| anyhow!("the key cannot sign: {error}"))?;
         let algorithm = bergshamra_crypto::sign::from_uri(RSA_SHA256).map_err(|error| anyhow!("{error}"))?;
         let key = key.context("the key cannot sign")?;
@@ -75,17 +93,25 @@ impl IdpKey {
     }
 
     /// Fills the first signature template of the document.
-    pub(super) fn sign(&self, template: String) -> anyhow::Result<String> {
+    pub(crate) fn sign(&self, template: String) -> anyhow::Result<String> {
         let mut keys = KeysManager::new();
         keys.add_key(self.key.clone());
         sign::sign_owned(&DsigContext::new(keys), template).map_err(|error| anyhow!("could not sign: {error}"))
     }
 }
 
-fn generate(now: OffsetDateTime) -> anyhow::Result<(String, String)> {
+/// Fills the first signature template with an HMAC under this secret.
+pub(crate) fn sign_by_secret(secret: &[u8], template: String) -> anyhow::Result<String> {
+    let mut keys = KeysManager::new();
+    keys.add_key(loader::load_hmac_key(secret).map_err(|error| anyhow!("the secret: {error}"))?);
+    sign::sign_owned(&DsigContext::new(keys), template).map_err(|error| anyhow!("could not sign: {error}"))
+}
+
+fn generate(now: OffsetDateTime, serial_number: Option<Vec<u8>>) -> anyhow::Result<(String, String)> {
     let pair = KeyPair::generate_for(&PKCS_RSA_SHA256).context("could not make an RSA key")?;
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "Gatehouse simulator");
+    params.serial_number = serial_number.map(SerialNumber::from);
     params.not_before = now - Duration::DAY;
     params.not_after = now + Duration::days(365 * YEARS);
     let certificate = params.self_signed(&pair).context("could not sign the certificate")?;

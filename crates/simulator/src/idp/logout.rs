@@ -80,7 +80,7 @@ impl LogoutMessage {
         Ok(STANDARD.encode(key.sign(self.xml(&signature_template(&self.id, key))?)?))
     }
 
-    fn xml(&self, signature: &str) -> anyhow::Result<String> {
+    pub(crate) fn xml(&self, signature: &str) -> anyhow::Result<String> {
         let instant = |instant: OffsetDateTime| {
             let whole = instant.replace_nanosecond(0).context("a time")?.to_offset(time::UtcOffset::UTC);
             whole.format(&Rfc3339).context("a time that can be written")

@@ -31,15 +31,15 @@ pub enum Sign {
 #[derive(Clone, Debug)]
 pub struct ResponseBuilder {
     now: OffsetDateTime,
-    issuer: String,
-    audience: String,
-    recipient: String,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) recipient: String,
     destination: Option<String>,
-    in_response_to: Option<String>,
+    pub(crate) in_response_to: Option<String>,
     not_before: Duration,
     not_on_or_after: Duration,
     issue_instant: Duration,
-    name_id: String,
+    pub(crate) name_id: String,
     name_id_format: String,
     attributes: Vec<(String, Vec<String>)>,
     status: String,
@@ -331,7 +331,7 @@ impl ResponseBuilder {
 }
 
 /// A signature to be filled: RSA-SHA256 over one element, exclusive canonicalization, the prefix list that Okta has.
-pub(super) fn signature_template(id: &str, key: &IdpKey) -> String {
+pub(crate) fn signature_template(id: &str, key: &IdpKey) -> String {
     let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
     format!(
         "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo>\

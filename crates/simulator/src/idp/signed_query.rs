@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use super::keys::IdpKey;
 use super::metadata::ServiceProvider;
 
-pub(super) const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+pub(crate) const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 const ECDSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256";
 const MAX_INFLATED: u64 = 64 * 1024;
 
