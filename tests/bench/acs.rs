@@ -15,15 +15,8 @@ use store::{
 use time::Duration;
 use url::form_urlencoded;
 
-/// How often it is measured; the best round counts.
-pub const ROUNDS: usize = 3;
-
-/// Responses that are prepared for a round; each is posted once.
-const SUPPLY: usize = 9_000;
-
-/// Posts those of a round to the gateway.
-pub fn post(acme: &Customer, port: u16, supply: &[String], round: usize, usage: &dyn Fn() -> Usage) -> Figures {
-    let bodies = &supply[round * SUPPLY..][..SUPPLY];
+/// Posts them to the gateway, each once.
+pub fn post(acme: &Customer, port: u16, bodies: &[String], usage: &dyn Fn() -> Usage) -> Figures {
     let target = format!("/c/{}/saml/acs", acme.connection);
     let request = move |body: &str, into: &mut Vec<u8>| {
         let (length, kind) = (body.len(), "application/x-www-form-urlencoded");
@@ -32,18 +25,19 @@ pub fn post(acme: &Customer, port: u16, supply: &[String], round: usize, usage: 
     };
     let step =
         Step { label: "ACS post", status: 303, request: Box::new(|draw, into| request(&bodies[draw.number], into)) };
-    let scenario = Scenario { name: "ACS post", steps: vec![step], users: 0..1, supply: SUPPLY, clients: CLIENTS };
+    let scenario =
+        Scenario { name: "ACS post", steps: vec![step], users: 0..1, supply: bodies.len(), clients: CLIENTS };
     scenario.run(port, CLIENTS, WARM_UP, MEASURED, usage)
 }
 
 /// Requests in the database and the forms with their signed answers, as sign-ins of real browsers would have left them.
-pub async fn prepared(acme: &Customer, url: &str) -> Vec<String> {
+pub async fn prepared(acme: &Customer, url: &str, name: &str, count: usize, groups: &[&str]) -> Vec<String> {
     let (app, now) = (&acme.gateway.app, acme.gateway.clock.now());
     let base = format!("{url}/c/{}", acme.connection);
-    let mut bodies = Vec::with_capacity(ROUNDS * SUPPLY);
+    let mut bodies = Vec::with_capacity(count);
     let mut tx = app.store.tenant(Scope { tenant: acme.tenant, actor: Actor::Browser, now }).await.unwrap();
-    for number in 0..ROUNDS * SUPPLY {
-        let id = format!("_bench{number:026}");
+    for number in 0..count {
+        let id = format!("_{name}{number:026}");
         let new = NewSignInRequest {
             id: &id,
             connection: acme.connection,
@@ -59,6 +53,7 @@ pub async fn prepared(acme: &Customer, url: &str) -> Vec<String> {
             .attribute("email", &email)
             .attribute("firstName", "Ann")
             .attribute("lastName", "Archer")
+            .attribute_values("groups", groups)
             .sign(Sign::Assertion);
         let response = builder.encode(acme.idp.key()).unwrap();
         bodies.push(form_urlencoded::Serializer::new(String::new()).append_pair("SAMLResponse", &response).finish());

@@ -28,6 +28,13 @@ pub struct Kind {
     body: String,
 }
 
+impl Kind {
+    /// Whether it is as large as a response may be.
+    pub fn is_large(&self) -> bool {
+        self.body.len() > LARGEST
+    }
+}
+
 /// MiB of the gateway.
 pub struct Memory {
     pub before: f64,

@@ -3,7 +3,7 @@
 use crate::{
     load::{Figures, Times},
     processes::Usage,
-    statements::{Protocol, Script},
+    statements::Script,
 };
 use harness::gateway_process::{setting, unique};
 use std::{env::temp_dir, fs, path::Path, process::Command, time::Duration};

@@ -14,6 +14,15 @@ use std::{path::Path, sync::Arc};
 const VERIFIED: f64 = 0.25;
 const POSTED: f64 = 1_500.0;
 
+/// Responses for a round, each of which is posted once, and how often; the best counts.
+const SUPPLY: usize = 9_000;
+const ROUNDS: usize = 3;
+
+/// Responses as large as they may be, by long names of groups.
+const LARGE_SUPPLY: usize = 1_500;
+const LARGE_GROUPS: usize = 60;
+const LARGE_GROUP: usize = 3_000;
+
 /// MiB by which the gateway may grow under hostile posts.
 const GROWTH: f64 = 32.0;
 
@@ -21,31 +30,36 @@ const GROWTH: f64 = 32.0;
 pub async fn measure(desk: &Arc<Gateway>, gatehouse: &Gatehouse, state: &Path, usage: &dyn Fn() -> Usage) {
     let signed = verify::measure(state);
     let acme = Customer::of(desk).await;
-    let supply = acs::prepared(&acme, &gatehouse.url).await;
-    let round = |number| [acs::post(&acme, gatehouse.port, &supply, number, usage)];
-    let [ours] = (1..acs::ROUNDS).fold(round(0), |before, number| best(before, round(number)));
+    let supply = acs::prepared(&acme, &gatehouse.url, "usual", ROUNDS * SUPPLY, &["Everyone", "Engineering"]).await;
+    let round = |number: usize| [acs::post(&acme, gatehouse.port, &supply[number * SUPPLY..][..SUPPLY], usage)];
+    let [ours] = (1..ROUNDS).fold(round(0), |before, number| best(before, round(number)));
+    let group = "g".repeat(LARGE_GROUP);
+    let groups = [group.as_str(); LARGE_GROUPS];
+    let supply = acs::prepared(&acme, &gatehouse.url, "large", LARGE_SUPPLY, &groups).await;
+    let large = acs::post(&acme, gatehouse.port, &supply, usage);
     println!(
         "\n| posted | rate (1/s) | p50 (ms) | p99 (ms) | gateway µs | postgres µs |\n|---|---:|---:|---:|---:|---:|"
     );
     row("honest", &ours);
+    row("honest, 190 KB", &large);
     let kinds = hostile::kinds(&acme, &gatehouse.url);
-    let mut dearest = ("", 0.0);
+    let cost = |figures: &Figures| figures.usage.server + figures.usage.postgres;
+    let mut shares = Vec::new();
     for kind in &kinds {
         let figures = hostile::post(&acme, gatehouse.port, kind, usage);
-        let cost = figures.usage.server + figures.usage.postgres;
-        if cost > dearest.1 {
-            dearest = (kind.name, cost);
-        }
+        let honest = if kind.is_large() { &large } else { &ours };
+        shares.push((cost(&figures) / cost(honest), kind.name));
         row(kind.name, &figures);
     }
+    shares.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (share, dearest) = shares[shares.len() - 1];
     let memory = hostile::memory(&acme, gatehouse.port, &kinds, &gatehouse.program);
     let hostile::Memory { before, after, peak } = memory;
     println!("\nMemory under 10,000 hostile posts: {before:.0} MiB before, {after:.0} after, {peak:.0} at most.");
-    let honest = ours.usage.server + ours.usage.postgres;
-    println!("The dearest hostile post is \"{}\": {:.2} of an honest one.\n", dearest.0, dearest.1 / honest);
+    println!("The dearest hostile post is \"{dearest}\": {share:.2} of an honest one of its size.\n");
     goal("a signed response verified in at most 0.25 ms", signed <= VERIFIED);
     goal("1,500 posts a second", ours.rate >= POSTED);
-    goal("no hostile post costs more than an honest one", dearest.1 <= honest);
+    goal("no hostile post costs more than an honest one of its size", share <= 1.0);
     goal("flat memory under hostile posts", after - before <= GROWTH);
 }
 

@@ -4,9 +4,6 @@
 use crate::{names::fold, refusal::Refusal};
 use std::fmt;
 
-/// Ohm, Kelvin and Angstrom: they look like letters and become them in lower case.
-const LOOK_ALIKES: [char; 3] = ['\u{2126}', '\u{212a}', '\u{212b}'];
-
 /// An e-mail address; equal addresses have equal keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
@@ -19,7 +16,7 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let invalid = || Refusal::EmailInvalid { value: text.chars().take(100).collect() };
         let (local, domain) = text.split_once('@').ok_or_else(invalid)?;
-        if text.len() > 254 || text.contains(LOOK_ALIKES) || !is_local(local) || !is_domain(domain) {
+        if text.len() > 254 || !is_local(local) || !is_domain(domain) {
             return Err(invalid());
         }
         Ok(Self { text: text.to_owned(), key: fold(text) })
@@ -105,8 +102,6 @@ mod tests {
             "ann(x)@acme.test",
             "an\u{200b}n@acme.test",
             "ann,bob@acme.test",
-            "mar\u{212a}@acme.test",
-            "ann@\u{212a}.test",
         ];
         for text in bad {
             assert!(Email::parse(text).is_err(), "{text:?}");

@@ -7,10 +7,19 @@ use std::fmt;
 /// The longest name accepted, in characters.
 pub const MAX_NAME_CHARS: usize = 256;
 
-/// Folds a name to the form in which two spellings of it are equal. Lower-casing makes a capital sigma one of two
-/// letters by its place in the word; here they are one.
+/// Folds a name to the form in which two spellings of it are equal: without spaces around it, and in lower case. The two
+/// small sigmas are one letter. Ohm, Kelvin and Angstrom are signs and no letters: folded to these, a name with one of them
+/// would be somebody else's, and so would one with a no-break space at its end.
 pub fn fold(text: &str) -> String {
-    text.trim().to_lowercase().replace('ς', "σ")
+    let mut folded = String::with_capacity(text.len());
+    for character in text.trim_matches([' ', '\t', '\r', '\n']).chars() {
+        match character {
+            'ς' => folded.push('σ'),
+            '\u{2126}' | '\u{212a}' | '\u{212b}' => folded.push(character),
+            _ => folded.extend(character.to_lowercase()),
+        }
+    }
+    folded
 }
 
 /// A SCIM `userName`: shown as sent, unique per connection without regard to case (RFC 7643 4.1.1).
@@ -85,6 +94,16 @@ mod tests {
         assert_eq!(name.key(), "ann.lee@acme.test");
         assert_eq!(UserName::parse("ΣΊΣΥΦΟΣ").unwrap().key(), UserName::parse("σίσυφος").unwrap().key());
         assert_eq!(fold("Παπάς@acme.test"), fold("ΠΑΠΆΣ@ACME.TEST"));
+    }
+
+    #[test]
+    fn names_that_only_look_alike_are_two() {
+        assert_eq!(fold(" Mark\r\n"), "mark");
+        for other in ["mar\u{212a}", "\u{a0}mark", "mark\u{3000}", "m\u{e5}rk"] {
+            assert_ne!(fold(other), "mark", "{other:?}");
+        }
+        assert_ne!(fold("\u{212b}"), fold("\u{c5}"));
+        assert_ne!(fold("\u{2126}"), fold("\u{3a9}"));
     }
 
     #[test]

@@ -32,14 +32,15 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 4] = [
          AND (ends_at IS NULL OR ends_at > 'epoch'::timestamptz + $2 * '1 microsecond'::interval) \
          ORDER BY created_at DESC, id DESC LIMIT 10",
     ),
-    // Whoever comes second waits for the request that the first one has locked, and finds it answered.
+    // Whoever comes second waits for the request that the first one has locked, and finds it answered. Rows are found by
+    // their whole keys and never by a join, whose plan would be kept from when there were few.
     (
         "settle",
         "uuid, text, text, bigint, bytea, text, bigint",
         "WITH request AS MATERIALIZED ( \
-             SELECT id, connection_id, expires_at, answered_at FROM sign_in_requests WHERE id = $2 FOR UPDATE \
+             SELECT connection_id, expires_at, answered_at FROM sign_in_requests WHERE id = $2 FOR UPDATE \
          ), waiting AS ( \
-             SELECT id FROM request WHERE connection_id = $1 AND answered_at IS NULL \
+             SELECT FROM request WHERE connection_id = $1 AND answered_at IS NULL \
              AND expires_at > 'epoch'::timestamptz + $7 * '1 microsecond'::interval \
          ), remembered AS ( \
              INSERT INTO assertions (connection_id, assertion_id, expires_at) \
@@ -48,7 +49,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 4] = [
          ), taken AS ( \
              UPDATE sign_in_requests r SET answered_at = 'epoch'::timestamptz + $7 * '1 microsecond'::interval, \
                  ticket_hash = $5, identity = $6::jsonb \
-             FROM waiting, remembered WHERE r.id = waiting.id RETURNING true AS is_taken \
+             WHERE r.id = $2 AND EXISTS (SELECT FROM remembered) RETURNING true AS is_taken \
          ) \
          SELECT EXISTS (SELECT FROM taken) AS is_taken, q.connection_id, q.expires_at, q.answered_at \
          FROM (SELECT) AS one LEFT JOIN request q ON true",
