@@ -8,12 +8,8 @@ use crate::{
 use gateway::{
     outbound::Version,
     saml::settings::{IdpInitiated, Settings},
-    setup::{
-        self,
-        idp::{Found, Source},
-        sp_keys::Signing,
-    },
-    watch::{self, NewIssuer, Place},
+    setup::{self, idp::Found, sp_keys::Signing},
+    watch::{self, Asked, Place},
 };
 use harness::browser::Browser;
 use saml::{idp::IdentityProvider, outgoing::Binding, sp_key::KeyAlgorithm};
@@ -188,12 +184,11 @@ async fn keys_change_on_both_sides_and_no_sign_in_fails() {
 
     let (url, outbound) = (idp.metadata_url(), &app.config.outbound);
     let found = setup::idp::fetch(&url, &Version::default(), outbound, gateway.clock.now()).await.unwrap();
-    let Found::Other(provider, version) = found else { panic!("no metadata came") };
-    let source = Source { url, version };
-    setup::idp::set(&app.store, gateway.clock.now(), connection, &provider, Some(source)).await.unwrap();
+    let Found::Other(metadata) = found else { panic!("no metadata came") };
+    setup::idp::follow(&app.store, gateway.clock.now(), connection, &url, *metadata).await.unwrap();
     idp.make_key();
     let place = Place { store: &app.store, limits: outbound, tenant: stage.acme.tenant, connection };
-    assert_eq!(watch::look(&place, gateway.clock.now(), NewIssuer::Refused).await.unwrap(), None);
+    assert_eq!(watch::look(&place, gateway.clock.now(), &Asked::Daily).await.unwrap(), None);
     step("its own key is another, and its metadata were read again").await;
 }
 

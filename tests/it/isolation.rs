@@ -585,7 +585,7 @@ const GATE_CONTROL: [&str; 30] = [
     "sp_keys: UPDATE (root_key_id, sealed)",
     "tenants: SELECT",
     "watches: SELECT (connection_id, due_at, tenant_id)",
-    "watches: UPDATE (due_at)",
+    "watches: UPDATE (asked_at, due_at)",
 ];
 
 /// Each row is a sentence about what is wrong with a table.

@@ -8,14 +8,14 @@ use std::fmt;
 pub const MAX_NAME_CHARS: usize = 256;
 
 /// Folds a name to the form in which two spellings of it are equal: without spaces around it, and in lower case. The two
-/// small sigmas are one letter. Ohm, Kelvin and Angstrom are signs and no letters: folded to these, a name with one of them
+/// small sigmas are one letter. Ohm, Kelvin, Angstrom and U+03F4 are signs and no letters: folded to these, a name with one of them
 /// would be somebody else's, and so would one with a no-break space at its end.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for character in text.trim_matches([' ', '\t', '\r', '\n']).chars() {
         match character {
             'ς' => folded.push('σ'),
-            '\u{2126}' | '\u{212a}' | '\u{212b}' => folded.push(character),
+            '\u{3f4}' | '\u{2126}' | '\u{212a}' | '\u{212b}' => folded.push(character),
             _ => folded.extend(character.to_lowercase()),
         }
     }
@@ -104,6 +104,7 @@ mod tests {
         }
         assert_ne!(fold("\u{212b}"), fold("\u{c5}"));
         assert_ne!(fold("\u{2126}"), fold("\u{3a9}"));
+        assert_ne!(fold("\u{3f4}"), fold("\u{398}"));
     }
 
     #[test]

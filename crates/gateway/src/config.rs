@@ -67,6 +67,8 @@ pub struct Saml {
 pub struct Outbound {
     /// Networks that are not public and may be asked all the same.
     pub private_networks: Vec<IpNet>,
+    /// Networks that are public and must not be asked all the same.
+    pub refused_networks: Vec<IpNet>,
     /// How long one document may take.
     pub timeout: Duration,
 }
@@ -157,6 +159,7 @@ impl Config {
             },
             outbound: Outbound {
                 private_networks: reader.networks("outbound.private_networks"),
+                refused_networks: reader.networks("outbound.refused_networks"),
                 timeout: Duration::from_secs(reader.number("outbound.timeout_seconds", 1..=60)),
             },
             printed: Vec::new(),

@@ -6,7 +6,6 @@
 mod addresses;
 
 use crate::{config::Outbound, error::chain};
-use ipnet::IpNet;
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
@@ -41,15 +40,15 @@ pub enum FetchError {
     NotUrl(#[from] url::ParseError),
     #[error("the address must begin with https:// and hold no user name or password")]
     NotHttps,
-    #[error("the name {0} is not known; check the address for a typing error")]
-    NameUnknown(String),
+    #[error("the name {host} could not be looked up ({cause}); check the address for a typing error")]
+    NameUnknown { host: String, cause: String },
     #[error(
         "the address leads into a private network, where Gatehouse does not go; if the identity provider stands there, the operator names the network in outbound.private_networks"
     )]
     Private,
-    #[error("there was no whole answer within {0:?}; it is tried again")]
+    #[error("there was no whole answer within {0:?}")]
     Slow(Duration),
-    #[error("the server could not be asked ({0}); it is tried again")]
+    #[error("the server could not be asked ({0})")]
     Unreachable(String),
     #[error("the server redirects to another address; give the address that it redirects to")]
     Redirected,
@@ -61,8 +60,8 @@ pub enum FetchError {
     TooLarge,
     #[error("the document is not UTF-8; give the address of the metadata")]
     NotText,
-    #[error("the connection could not be prepared")]
-    Internal(#[source] reqwest::Error),
+    #[error("the connection could not be prepared ({0})")]
+    Internal(String),
 }
 
 /// A server's words for a version of a document (RFC 9110 8.8).
@@ -88,13 +87,13 @@ pub enum Fetched {
 /// # Errors
 /// Why there is no document, in the reader's words.
 pub async fn fetch(address: &str, known: &Version, limits: &Outbound) -> Result<Fetched, FetchError> {
-    let asked = ask(address, known, &limits.private_networks);
+    let asked = ask(address, known, limits);
     timeout(limits.timeout, asked).await.unwrap_or(Err(FetchError::Slow(limits.timeout)))
 }
 
-async fn ask(address: &str, known: &Version, private_networks: &[IpNet]) -> Result<Fetched, FetchError> {
+async fn ask(address: &str, known: &Version, limits: &Outbound) -> Result<Fetched, FetchError> {
     let url = Url::parse(address.trim())?;
-    let (host, addresses) = allowed(&url, private_networks).await?;
+    let (host, addresses) = allowed(&url, limits).await?;
     let mut request = client(&host, &addresses)?.get(url).header(ACCEPT, WANTED);
     for (name, value) in [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)] {
         if let Some(value) = value {
@@ -114,8 +113,8 @@ async fn ask(address: &str, known: &Version, private_networks: &[IpNet]) -> Resu
 }
 
 /// The host and where it is, if all of that is allowed.
-async fn allowed(url: &Url, private_networks: &[IpNet]) -> Result<(String, Vec<SocketAddr>), FetchError> {
-    let plain = url.username().is_empty() && url.password().is_none();
+async fn allowed(url: &Url, limits: &Outbound) -> Result<(String, Vec<SocketAddr>), FetchError> {
+    let plain = url.username().is_empty() && url.password().is_none() && matches!(url.scheme(), "https" | "http");
     let (Some(host), Some(port), true) = (url.host(), url.port_or_known_default(), plain) else {
         return Err(FetchError::NotHttps);
     };
@@ -124,24 +123,25 @@ async fn allowed(url: &Url, private_networks: &[IpNet]) -> Result<(String, Vec<S
         Host::Ipv6(address) => vec![SocketAddr::from((*address, port))],
         Host::Domain(name) => {
             let found = lookup_host((*name, port)).await;
-            found.map_err(|_| FetchError::NameUnknown((*name).to_owned()))?.collect()
+            found.map_err(|error| unknown(name, &error.to_string()))?.collect()
         }
     };
     if addresses.is_empty() {
-        return Err(FetchError::NameUnknown(host.to_string()));
+        return Err(unknown(&host.to_string(), "it has no address"));
     }
-    let is_named = |address: IpAddr| private_networks.iter().any(|network| network.contains(&address.to_canonical()));
-    let all = |is: &dyn Fn(IpAddr) -> bool| addresses.iter().all(|address| is(address.ip()));
+    let all = |is: fn(IpAddr, &Outbound) -> bool| addresses.iter().all(|address| is(address.ip(), limits));
     // Without TLS, only the operator can say that the way there is safe.
-    match url.scheme() {
-        "https" => {}
-        "http" if all(&is_named) => {}
-        _ => return Err(FetchError::NotHttps),
+    if url.scheme() == "http" && !all(addresses::is_named) {
+        return Err(FetchError::NotHttps);
     }
-    if !all(&|address| addresses::is_allowed(address, private_networks)) {
+    if !all(addresses::is_allowed) {
         return Err(FetchError::Private);
     }
     Ok((host.to_string(), addresses))
+}
+
+fn unknown(host: &str, cause: &str) -> FetchError {
+    FetchError::NameUnknown { host: host.to_owned(), cause: cause.to_owned() }
 }
 
 /// For one request: it knows no other way to the host, and keeps no connection that a next one could find.
@@ -153,7 +153,7 @@ fn client(host: &str, addresses: &[SocketAddr]) -> Result<Client, FetchError> {
         .connect_timeout(CONNECTING)
         .pool_max_idle_per_host(0)
         .user_agent(concat!("Gatehouse/", env!("CARGO_PKG_VERSION")));
-    builder.build().map_err(FetchError::Internal)
+    builder.build().map_err(|error| FetchError::Internal(chain(&error)))
 }
 
 /// The innermost cause says what happened, the others only that something did.

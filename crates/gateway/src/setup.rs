@@ -139,7 +139,7 @@ pub async fn set_idp(
     connection: ConnectionId,
     provider: &IdentityProvider,
 ) -> Result<(), Error> {
-    idp::set(store, now, connection, provider, None).await
+    idp::set(store, now, connection, provider).await
 }
 
 /// The tenant that owns a connection; an unknown one is [`Error::NotFound`].

@@ -7,14 +7,12 @@
 mod expiry;
 mod metadata;
 
-pub use metadata::NewIssuer;
-
 use crate::{
     app::App,
     config::Outbound,
-    error::Error,
+    error::{Error, chain},
     outbound::Version,
-    setup::idp::{self, Found},
+    setup::idp,
 };
 use domain::ids::{ConnectionId, TenantId};
 use futures_util::{StreamExt, stream};
@@ -27,7 +25,7 @@ use store::{
 };
 use time::{Duration, OffsetDateTime};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use tracing::warn;
+use tracing::{error, warn};
 
 /// How often a process asks what is due.
 const PERIOD: std::time::Duration = std::time::Duration::from_secs(30);
@@ -50,7 +48,10 @@ pub async fn run(app: App) {
     loop {
         ticks.tick().await;
         if let Err(error) = round(&app).await {
-            warn!(error = %error, "It could not be asked which connections to look at; the next round tries again");
+            warn!(
+                error = chain(&error),
+                "It could not be asked which connections to look at; the next round tries again"
+            );
         }
     }
 }
@@ -69,22 +70,41 @@ pub async fn round(app: &App) -> Result<usize, Error> {
             return Ok(all);
         }
         all += due.len();
-        let looks = due.into_iter().map(|(tenant, connection)| look_for_round(app, tenant, connection));
+        // Each in a task of its own: what makes one panic must not keep the others from being looked at.
+        let looks = due.into_iter().map(|(tenant, connection)| {
+            let look = tokio::spawn(look_for_round(app.clone(), tenant, connection));
+            async move {
+                if let Err(lost) = look.await {
+                    error!(connection = %connection, error = %lost, "A connection could not be looked at");
+                }
+            }
+        });
         stream::iter(looks).for_each_concurrent(AT_ONCE, |look| look).await;
     }
 }
 
-async fn look_for_round(app: &App, tenant: TenantId, connection: ConnectionId) {
+async fn look_for_round(app: App, tenant: TenantId, connection: ConnectionId) {
     let place = Place { store: &app.store, limits: &app.config.outbound, tenant, connection };
-    match look(&place, app.clock.now(), NewIssuer::Refused).await {
+    match look(&place, app.clock.now(), &Asked::Daily).await {
         Ok(None) => {}
-        Ok(Some(problem)) => warn!(connection = %connection, "The identity provider's metadata: {problem}"),
+        Ok(Some(problem)) => {
+            warn!(connection = %connection, problem, "The identity provider's metadata cannot be used")
+        }
         // It may have been removed meanwhile.
         Err(Error::NotFound) => {}
         Err(error) => {
-            warn!(connection = %connection, error = %error, "A connection could not be looked at; it is due again soon")
+            warn!(connection = %connection, error = chain(&error), "A connection could not be looked at; it is due again soon");
         }
     }
+}
+
+/// Who wants to have a connection looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody: it is due.
+    Daily,
+    /// The operator, who takes the metadata also if they name this issuer for the first time.
+    ByOperator { new_issuer: Option<String> },
 }
 
 /// Which connection to look at, and with what.
@@ -96,8 +116,12 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    async fn tx(&self, now: OffsetDateTime) -> Result<TenantTx, Error> {
-        Ok(self.store.tenant(Scope { tenant: self.tenant, actor: Actor::Gateway, now }).await?)
+    async fn tx(&self, asked: &Asked, now: OffsetDateTime) -> Result<TenantTx, Error> {
+        let actor = match asked {
+            Asked::Daily => Actor::Gateway,
+            Asked::ByOperator { .. } => Actor::Operator,
+        };
+        Ok(self.store.tenant(Scope { tenant: self.tenant, actor, now }).await?)
     }
 }
 
@@ -105,23 +129,28 @@ impl Place<'_> {
 ///
 /// # Errors
 /// [`Error::NotFound`], or when the database cannot be used.
-pub async fn look(place: &Place<'_>, now: OffsetDateTime, new_issuer: NewIssuer) -> Result<Option<String>, Error> {
+pub async fn look(place: &Place<'_>, now: OffsetDateTime, asked: &Asked) -> Result<Option<String>, Error> {
     let connection = place.connection;
-    let mut tx = place.tx(now).await?;
-    let before = watches::of(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let mut tx = place.tx(asked, now).await?;
+    let before = watches::of(&mut tx, connection).await?;
     // Not held while a stranger's server takes its time.
     tx.rollback().await?;
     let answer = match &before.metadata_url {
-        Some(url) => Some(ask(url, &before, place.limits, now).await),
+        Some(url) => Some(idp::fetch(url, &known(&before, asked, now), place.limits, now).await),
         None => None,
     };
 
-    let mut tx = place.tx(now).await?;
+    let mut tx = place.tx(asked, now).await?;
     let stored = connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
-    let mut watch = watches::of(&mut tx, connection).await?.ok_or(Error::NotFound)?;
-    let is_still_asked = watch.metadata_url == before.metadata_url && watch.fetched_at == before.fetched_at;
-    if let (Some(answer), true) = (answer, is_still_asked) {
-        metadata::settle(&mut tx, &stored, &mut watch, answer, new_issuer).await?;
+    let mut watch = watches::of(&mut tx, connection).await?;
+    let is_another = watch.metadata_url != before.metadata_url || watch.fetched_at != before.fetched_at;
+    match answer {
+        Some(_) if is_another && *asked != Asked::Daily => {
+            tx.rollback().await?;
+            return Ok(Some("somebody else changed it at the same moment; look at it and try again".to_owned()));
+        }
+        Some(answer) if !is_another => metadata::settle(&mut tx, &stored, &mut watch, answer, asked).await?,
+        _ => {}
     }
     let mark = expiry::tell(&mut tx, connection, &mut watch).await?;
     let soon = if watch.problem.is_some() { AFTER_A_PROBLEM } else { DAILY };
@@ -131,7 +160,10 @@ pub async fn look(place: &Place<'_>, now: OffsetDateTime, new_issuer: NewIssuer)
     Ok(watch.problem)
 }
 
-async fn ask(url: &str, watch: &Watch, limits: &Outbound, now: OffsetDateTime) -> Result<Found, String> {
-    let known = Version { etag: watch.etag.clone(), last_modified: watch.last_modified.clone() };
-    idp::fetch(url, &known, limits, now).await
+/// The version that need not come again: none for somebody who looks, and none that is over (metadata 2.3.2).
+fn known(watch: &Watch, asked: &Asked, now: OffsetDateTime) -> Version {
+    if *asked != Asked::Daily || watch.valid_until.is_some_and(|until| until <= now) {
+        return Version::default();
+    }
+    Version { etag: watch.etag.clone(), last_modified: watch.last_modified.clone() }
 }

@@ -421,7 +421,7 @@ impl fmt::Display for Rejection {
 }
 
 /// At most [`SHOWN`] characters, none of which can break a line, a log or a terminal.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(SHOWN));
     let mut length = 0;
     for character in text.chars() {
@@ -445,7 +445,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Control and formatting characters: they change how the text around them is displayed.
-fn invisible(character: char) -> bool {
+pub(crate) fn invisible(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -88,7 +88,9 @@ fn transport(document: &Document<'_>, method: NodeId) -> Result<Oaep, Rejection>
         Rejection::new(Code::EncryptionAlgorithm).expected("RSA-OAEP with SHA-1 or SHA-2").received(&received)
     })?;
     let label = xml::named(document, method, ENCRYPTION, "OAEPparams").next();
-    Ok(Oaep { digest, mask, label: label.map(|label| base64(document, label)).transpose()? })
+    let label = label.map(|label| base64(document, label)).transpose()?;
+    // None and an empty one are the same (RFC 8017 7.1.1).
+    Ok(Oaep { digest, mask, label: label.filter(|label| !label.is_empty()) })
 }
 
 /// xmlenc 1.1 3.3.1; a CipherReference would have us fetch something.

@@ -1,7 +1,7 @@
 //! The identity provider of a connection: what the IT admin pastes becomes keys and addresses that can be trusted.
 
 use crate::algorithm::KeyFamily;
-use crate::code::Rejection;
+use crate::code::{Rejection, invisible, shown};
 use crate::idp_metadata;
 use crate::outgoing::{Binding, Endpoint};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -18,7 +18,10 @@ const MIN_RSA_BITS: usize = 2048;
 const MAX_RSA_BITS: usize = 8192;
 
 /// Signing certificates of one identity provider; Entra publishes up to six.
-const MAX_CERTIFICATES: usize = 16;
+pub(crate) const MAX_CERTIFICATES: usize = 16;
+
+/// metadata 2.3.2: the longest entity ID.
+const MAX_ENTITY_ID: usize = 1024;
 
 /// Why the identity provider's data cannot be used; each sentence says what to paste instead.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,11 @@ pub enum SetupError {
         "the issuer is missing; paste the identity provider's entity ID (Okta: \"Identity Provider Issuer\", Entra: \"Microsoft Entra Identifier\")"
     )]
     IssuerMissing,
+    /// The issuer is no name.
+    #[error(
+        "the issuer has more than {MAX_ENTITY_ID} characters or some that cannot be seen; paste the identity provider's entity ID as it shows it"
+    )]
+    IssuerInvalid,
     /// The metadata has no address for requests by HTTP-Redirect or HTTP-POST.
     #[error(
         "the metadata has no sign-on address for the HTTP-Redirect or the HTTP-POST binding; switch one of them on in the identity provider, or fill in the three fields with its sign-on URL"
@@ -155,7 +163,7 @@ impl IdpCertificate {
         let parsed = Self {
             der: der.to_vec(),
             fingerprint: fingerprint(der),
-            subject: certificate.subject().to_string(),
+            subject: shown(&certificate.subject().to_string()),
             not_after: certificate.validity().not_after.to_datetime(),
             key_kind,
         };
@@ -176,7 +184,7 @@ impl IdpCertificate {
         &self.fingerprint
     }
 
-    /// The subject's distinguished name, for people.
+    /// The subject's distinguished name, for people: bounded and escaped.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -256,10 +264,11 @@ impl IdentityProvider {
 
     /// The same of a document that was just fetched, which must be valid at `now` (metadata 2.3.2, `validUntil`). One that
     /// is pasted may be older: it is somebody who vouches for it.
-    pub fn from_current_metadata(xml: &str, now: OffsetDateTime) -> Result<Self, SetupError> {
+    /// Also answers until when it is.
+    pub fn from_current_metadata(xml: &str, now: OffsetDateTime) -> Result<(Self, Option<OffsetDateTime>), SetupError> {
         match idp_metadata::read(xml)? {
             (_, Some(until)) if until <= now => Err(SetupError::MetadataExpired { until }),
-            (provider, _) => Ok(provider),
+            current => Ok(current),
         }
     }
 
@@ -267,10 +276,25 @@ impl IdentityProvider {
     pub fn from_fields(sso_url: &str, issuer: &str, certificate: &str) -> Result<Self, SetupError> {
         let certificates = blocks(certificate)?;
         let certificates = certificates.iter().map(|der| IdpCertificate::from_der(der)).collect::<Result<_, _>>()?;
-        Self::checked(issuer, (sso_url, Binding::Redirect), certificates)
+        Self::given(issuer, (sso_url, Binding::Redirect), certificates)
     }
 
-    /// Puts together what was stored; the same rules hold as at set-up.
+    /// What somebody gives must also be bounded; what is stored was, and must go on to work.
+    pub(crate) fn given(
+        entity_id: &str,
+        sso: (&str, Binding),
+        certificates: Vec<IdpCertificate>,
+    ) -> Result<Self, SetupError> {
+        if entity_id.chars().count() > MAX_ENTITY_ID || entity_id.trim().contains(invisible) {
+            return Err(SetupError::IssuerInvalid);
+        }
+        if certificates.len() > MAX_CERTIFICATES {
+            return Err(SetupError::TooManyCertificates);
+        }
+        Self::checked(entity_id, sso, certificates)
+    }
+
+    /// Puts together what was stored.
     pub fn from_parts(entity_id: &str, sso: (&str, Binding), certificates_der: &[Vec<u8>]) -> Result<Self, SetupError> {
         let certificates =
             certificates_der.iter().map(|der| IdpCertificate::from_der(der)).collect::<Result<_, _>>()?;
@@ -278,7 +302,7 @@ impl IdentityProvider {
     }
 
     /// There is no identity provider without a certificate: nothing it sends could ever be verified.
-    pub(crate) fn checked(
+    fn checked(
         entity_id: &str,
         (sso_url, binding): (&str, Binding),
         certificates: Vec<IdpCertificate>,
@@ -290,9 +314,6 @@ impl IdentityProvider {
         let sso = Endpoint { url: protected(sso_url)?, binding };
         if certificates.is_empty() {
             return Err(SetupError::CertificateMissing);
-        }
-        if certificates.len() > MAX_CERTIFICATES {
-            return Err(SetupError::TooManyCertificates);
         }
         Ok(Self { entity_id: entity_id.to_owned(), sso, slo: None, certificates })
     }

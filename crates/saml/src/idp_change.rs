@@ -1,5 +1,6 @@
 //! What is another in an identity provider that was known already, for people who decide about it.
 
+use crate::code;
 use crate::idp::{IdentityProvider, IdpCertificate};
 use crate::outgoing::{Binding, Endpoint};
 use std::fmt;
@@ -54,10 +55,10 @@ impl Change {
     }
 }
 
-/// A line for each difference.
+/// A line for each difference, whatever stands in it: somebody decides by them.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let or_none = |value: &Option<String>| value.as_deref().map_or_else(|| "none".to_owned(), code::shown);
         let replaced = self.replaced.iter();
         let mut lines: Vec<String> = replaced
             .map(|Replaced { what, before, after }| format!("{what}: {} becomes {}", or_none(before), or_none(after)))

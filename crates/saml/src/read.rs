@@ -18,9 +18,9 @@ const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const STATUS_PREFIX: &str = "urn:oasis:names:tc:SAML:2.0:status:";
 const MAX_NAME_ID: usize = 1024;
 
-/// Ohm, Kelvin and Angstrom: they look like letters and become them in lower case, so that a name with one of them would
-/// be somebody else's.
-const LOOK_ALIKES: [char; 3] = ['\u{2126}', '\u{212a}', '\u{212b}'];
+/// Ohm, Kelvin, Angstrom and theta as signs: they look like letters and become them in lower case, so that a name with one of
+/// them would be somebody else's.
+const LOOK_ALIKES: [char; 4] = ['\u{3f4}', '\u{2126}', '\u{212a}', '\u{212b}'];
 
 /// The fields of the Response that are compared (core 3.2.2).
 #[derive(Clone)]

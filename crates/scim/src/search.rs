@@ -138,14 +138,14 @@ pub fn index(document: &Value, kind: &ResourceType) -> Vec<IndexRow> {
 }
 
 /// Lower-casing makes a capital sigma one of two letters by its place in the word; here they are one, so that the
-/// key of a part of a text is a part of the text's key. Ohm, Kelvin and Angstrom are signs and no letters: folded to these,
+/// key of a part of a text is a part of the text's key. Ohm, Kelvin, Angstrom and U+03F4 are signs and no letters: folded to these,
 /// a search for one person would find another.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             'ς' => folded.push('σ'),
-            '\u{2126}' | '\u{212a}' | '\u{212b}' => folded.push(character),
+            '\u{3f4}' | '\u{2126}' | '\u{212a}' | '\u{212b}' => folded.push(character),
             _ => folded.extend(character.to_lowercase()),
         }
     }

@@ -33,12 +33,13 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 4] = [
          ORDER BY created_at DESC, id DESC LIMIT 10",
     ),
     // Whoever comes second waits for the request that the first one has locked, and finds it answered. Rows are found by
-    // their whole keys and never by a join, whose plan would be kept from when there were few.
+    // their whole keys and never by a join, whose plan would be kept from when there were few. The ticket tells whoever has to
+    // ask again, because the connection broke, that it was taken the first time.
     (
         "settle",
         "uuid, text, text, bigint, bytea, text, bigint",
         "WITH request AS MATERIALIZED ( \
-             SELECT connection_id, expires_at, answered_at FROM sign_in_requests WHERE id = $2 FOR UPDATE \
+             SELECT connection_id, expires_at, answered_at, ticket_hash FROM sign_in_requests WHERE id = $2 FOR UPDATE \
          ), waiting AS ( \
              SELECT FROM request WHERE connection_id = $1 AND answered_at IS NULL \
              AND expires_at > 'epoch'::timestamptz + $7 * '1 microsecond'::interval \
@@ -51,7 +52,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 4] = [
                  ticket_hash = $5, identity = $6::jsonb \
              WHERE r.id = $2 AND EXISTS (SELECT FROM remembered) RETURNING true AS is_taken \
          ) \
-         SELECT EXISTS (SELECT FROM taken) AS is_taken, q.connection_id, q.expires_at, q.answered_at \
+         SELECT EXISTS (SELECT FROM taken) OR coalesce(q.ticket_hash = $5, false) AS is_taken, q.connection_id, q.expires_at, q.answered_at \
          FROM (SELECT) AS one LEFT JOIN request q ON true",
     ),
     // A statement of its own, which sees what the one before it waited for.

@@ -2,9 +2,10 @@
 
 use crate::{error::Result, tenant::TenantTx};
 use domain::ids::ConnectionId;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-/// How many of a connection are remembered: whoever is not the identity provider can make up any number.
+/// How many of a connection are remembered, those that were seen last, and how many new ones are told of in a day: whoever is
+/// not the identity provider can make up any number.
 const MOST: i64 = 10;
 
 /// A certificate that was seen.
@@ -18,7 +19,7 @@ pub struct SeenCertificate {
     pub last_seen_at: OffsetDateTime,
 }
 
-/// Remembers that a certificate was seen; whether it was for the first time.
+/// Remembers that a certificate was seen; whether it is new and to be told of.
 pub async fn remember(
     tx: &mut TenantTx,
     connection: ConnectionId,
@@ -37,22 +38,34 @@ pub async fn remember(
     if again.rows_affected() > 0 {
         return Ok(false);
     }
+    let is_told = sqlx::query_scalar!(
+        r#"-- seen_certificates::make_room
+        WITH forgotten AS (
+            DELETE FROM seen_certificates WHERE connection_id = $1 AND fingerprint IN (
+                SELECT fingerprint FROM seen_certificates WHERE connection_id = $1
+                ORDER BY last_seen_at DESC, fingerprint OFFSET $2)
+        )
+        SELECT count(*) < $3 AS "is_told!" FROM seen_certificates WHERE connection_id = $1 AND first_seen_at > $4"#,
+        connection.0,
+        MOST - 1,
+        MOST,
+        now - Duration::DAY
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
     let first = sqlx::query!(
         "-- seen_certificates::first
          INSERT INTO seen_certificates (connection_id, fingerprint, subject, ends_at, first_seen_at, last_seen_at)
-         SELECT $1, $2, $3, $4, $5, $5
-         WHERE (SELECT count(*) FROM seen_certificates WHERE connection_id = $1) < $6
-         ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING",
         connection.0,
         fingerprint,
         subject,
         ends_at,
-        now,
-        MOST
+        now
     )
     .execute(tx.conn().await?)
     .await?;
-    Ok(first.rows_affected() == 1)
+    Ok(is_told && first.rows_affected() == 1)
 }
 
 /// Those of the connection, the one seen last first.

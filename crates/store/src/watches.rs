@@ -6,8 +6,8 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-/// What is known of a connection from looking at it.
-#[derive(Debug, Clone, PartialEq)]
+/// What is known of a connection from looking at it; nothing of one that was made by a version that did not look.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Watch {
     /// Where the metadata are, if they were given so.
     pub metadata_url: Option<String>,
@@ -15,6 +15,8 @@ pub struct Watch {
     pub etag: Option<String>,
     /// Its `Last-Modified`.
     pub last_modified: Option<String>,
+    /// Until when it is valid.
+    pub valid_until: Option<OffsetDateTime>,
     /// When the document was last as it should be.
     pub fetched_at: Option<OffsetDateTime>,
     /// Why it is not.
@@ -38,29 +40,35 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
 }
 
 /// What is known of the connection.
-pub async fn of(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<Watch>> {
+pub async fn of(tx: &mut TenantTx, connection: ConnectionId) -> Result<Watch> {
     let watch = sqlx::query_as!(
         Watch,
         "-- watches::of
-         SELECT metadata_url, etag, last_modified, fetched_at, problem, told FROM watches WHERE connection_id = $1",
+         SELECT metadata_url, etag, last_modified, valid_until, fetched_at, problem, told FROM watches
+         WHERE connection_id = $1",
         connection.0
     )
     .fetch_optional(tx.conn().await?)
     .await?;
-    Ok(watch)
+    Ok(watch.unwrap_or_default())
 }
 
-/// Stores what is known now, and when to look again.
+/// Stores what is known now that somebody looked, and when to look again.
 pub async fn update(tx: &mut TenantTx, connection: ConnectionId, watch: &Watch, due_at: OffsetDateTime) -> Result<()> {
+    let now = tx.now();
     let done = sqlx::query!(
         "-- watches::update
-         UPDATE watches SET metadata_url = $2, etag = $3, last_modified = $4, fetched_at = $5, problem = $6, told = $7,
-             due_at = $8
-         WHERE connection_id = $1",
+         INSERT INTO watches (connection_id, metadata_url, etag, last_modified, valid_until, asked_at, fetched_at,
+                              problem, told, due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (tenant_id, connection_id) DO UPDATE SET metadata_url = $2, etag = $3, last_modified = $4,
+             valid_until = $5, asked_at = $6, fetched_at = $7, problem = $8, told = $9, due_at = $10",
         connection.0,
         watch.metadata_url,
         watch.etag,
         watch.last_modified,
+        watch.valid_until,
+        now,
         watch.fetched_at,
         watch.problem,
         watch.told,
@@ -71,13 +79,13 @@ pub async fn update(tx: &mut TenantTx, connection: ConnectionId, watch: &Watch, 
     one_row(&done)
 }
 
-/// Has somebody look at once, if the metadata were given by URL and not fetched since `before`.
+/// Has somebody look at once, if the metadata were given by URL and nobody has asked for them since `before`.
 pub async fn hurry(tx: &mut TenantTx, connection: ConnectionId, before: OffsetDateTime) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "-- watches::hurry
          UPDATE watches SET due_at = $2
-         WHERE connection_id = $1 AND metadata_url IS NOT NULL AND fetched_at < $3 AND due_at > $2",
+         WHERE connection_id = $1 AND metadata_url IS NOT NULL AND asked_at < $3 AND due_at > $2",
         connection.0,
         now,
         before
@@ -92,9 +100,11 @@ pub async fn take(tx: &mut ControlTx, most: i64, lease: Duration) -> Result<Vec<
     let now = tx.now();
     let rows = sqlx::query!(
         "-- watches::take
-         UPDATE watches w SET due_at = $1 FROM
-             (SELECT tenant_id, connection_id FROM watches WHERE due_at <= $2 ORDER BY due_at LIMIT $3
-              FOR UPDATE SKIP LOCKED) AS due
+         WITH due AS MATERIALIZED (
+             SELECT tenant_id, connection_id FROM watches WHERE due_at <= $2 ORDER BY due_at LIMIT $3
+             FOR UPDATE SKIP LOCKED
+         )
+         UPDATE watches w SET due_at = $1, asked_at = $2 FROM due
          WHERE w.tenant_id = due.tenant_id AND w.connection_id = due.connection_id
          RETURNING w.tenant_id, w.connection_id",
         now + lease,

@@ -102,3 +102,55 @@ async fn a_plan_made_for_small_groups_serves_a_large_one() {
     assert_eq!(left, i64::from(2 * LARGE - NAMED), "they were found, and went");
     tx.rollback().await.unwrap();
 }
+
+/// What this transaction has read of requests and assertions by now.
+async fn sign_in_rows_read(database: &mut PgConnection) -> i64 {
+    let query = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+                 WHERE relname IN ('sign_in_requests', 'assertions')";
+    sqlx::query_scalar(query).fetch_one(database).await.unwrap()
+}
+
+/// Every sign-in asks these, and a tenant has as many requests on their way as people who begin.
+#[tokio::test]
+async fn a_plan_made_while_nobody_signed_in_serves_a_tenant_with_thousands_of_requests() {
+    harness::gateway_process::migrated().await;
+    let mut database = superuser().await;
+    let mut tx = database.begin().await.unwrap();
+    run(&mut tx, "SET LOCAL session_replication_role = replica; SET LOCAL plan_cache_mode = force_generic_plan").await;
+    run(&mut tx, prepared::SETTINGS).await;
+    let rows = |tenant: &str, numbers: &str| {
+        format!(
+            "INSERT INTO sign_in_requests (tenant_id, id, connection_id, browser_hash, created_at, expires_at)
+             SELECT {tenant}, 'r' || n, '{CONNECTION}', '\\x00', now(), now() FROM {numbers} AS n;
+             INSERT INTO assertions (tenant_id, connection_id, assertion_id, expires_at)
+             SELECT {tenant}, '{CONNECTION}', 'a' || n, now() FROM {numbers} AS n"
+        )
+    };
+    run(&mut tx, &rows("gen_random_uuid()", "generate_series(1, 5000)")).await;
+    run(&mut tx, "ANALYZE sign_in_requests, assertions").await;
+    run(&mut tx, &format!("SET LOCAL ROLE gate_tenant; SET LOCAL app.tenant_id = '{TENANT}'")).await;
+    let settle = |request: &str, assertion: &str| {
+        format!(
+            "EXECUTE settle('{CONNECTION}', '{request}', '{assertion}', 9e15, '\\x01', '{{}}', 0); EXECUTE settled('{CONNECTION}', '{assertion}')"
+        )
+    };
+    for (name, types, text) in prepared::statements() {
+        if name.starts_with("settle") {
+            run(&mut tx, &format!("PREPARE {name} ({types}) AS {text}")).await;
+        }
+    }
+    run(&mut tx, &settle("none", "none")).await;
+    run(&mut tx, "RESET ROLE").await;
+    run(&mut tx, &rows(&format!("'{TENANT}'::uuid"), &format!("generate_series(1, {LARGE})"))).await;
+    run(&mut tx, "SET LOCAL ROLE gate_tenant").await;
+    let before = sign_in_rows_read(&mut tx).await;
+    run(&mut tx, &settle("r77", "new")).await;
+    let read = sign_in_rows_read(&mut tx).await - before;
+    assert!((1..=10).contains(&read), "rows read: {read}");
+    let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM sign_in_requests WHERE answered_at IS NOT NULL")
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(taken, 1);
+    tx.rollback().await.unwrap();
+}

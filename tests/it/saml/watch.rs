@@ -14,8 +14,8 @@ use gateway::{
     clock::Clock,
     config::Outbound,
     outbound::{FetchError, Version, fetch},
-    setup::idp::{self, Found, Source},
-    watch::{self, NewIssuer, Place},
+    setup::idp::{self, Found},
+    watch::{self, Asked, Place},
 };
 use harness::{
     customer::{Customer, superuser},
@@ -106,7 +106,7 @@ impl Server {
 
 fn limits(networks: &[&str]) -> Outbound {
     let private_networks = networks.iter().map(|network| network.parse().unwrap()).collect();
-    Outbound { private_networks, timeout: std::time::Duration::from_secs(1) }
+    Outbound { private_networks, refused_networks: Vec::new(), timeout: std::time::Duration::from_secs(1) }
 }
 
 const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
@@ -129,19 +129,18 @@ async fn with_server_at(clock: Clock) -> (Customer, DirectoryUser, Server) {
 async fn follow(acme: &Customer, server: &Server) {
     let (app, now) = (&acme.gateway.app, acme.gateway.clock.now());
     let found = idp::fetch(&server.address, &Version::default(), &app.config.outbound, now).await.unwrap();
-    let Found::Other(provider, version) = found else { panic!("nothing came") };
-    let source = Source { url: server.address.clone(), version };
-    idp::set(&app.store, now, acme.connection, &provider, Some(source)).await.unwrap();
+    let Found::Other(metadata) = found else { panic!("nothing came") };
+    idp::follow(&app.store, now, acme.connection, &server.address, *metadata).await.unwrap();
 }
 
 async fn look(acme: &Customer) -> Option<String> {
-    look_and(acme, NewIssuer::Refused).await
+    look_and(acme, Asked::Daily).await
 }
 
-async fn look_and(acme: &Customer, new_issuer: NewIssuer) -> Option<String> {
+async fn look_and(acme: &Customer, asked: Asked) -> Option<String> {
     let (app, connection) = (&acme.gateway.app, acme.connection);
     let place = Place { store: &app.store, limits: &app.config.outbound, tenant: acme.tenant, connection };
-    watch::look(&place, acme.gateway.clock.now(), new_issuer).await.unwrap()
+    watch::look(&place, acme.gateway.clock.now(), &asked).await.unwrap()
 }
 
 /// Whether somebody looks again at that moment, as far as a database knows it.
@@ -238,7 +237,10 @@ async fn another_issuer_is_shown_and_not_taken_until_somebody_says_so() {
     ));
     let problem = look(&acme).await.unwrap();
     assert!(problem.contains(&format!("issuer: {issuer} becomes {other}")), "{problem}");
-    assert!(problem.contains(&format!("gatehouse connection refresh {} --new-issuer", acme.connection)), "{problem}");
+    assert!(
+        problem.contains(&format!("gatehouse connection refresh {} --new-issuer ISSUER", acme.connection)),
+        "{problem}"
+    );
     assert!(is_due_at(&acme, acme.gateway.clock.now() + Duration::HOUR).await);
     let waiting = acme.waiting(&ann).await;
     waiting.gets_in(&waiting.signed(&waiting.honest())).await;
@@ -248,12 +250,19 @@ async fn another_issuer_is_shown_and_not_taken_until_somebody_says_so() {
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["data"], json!({ "problem": problem }));
 
-    assert_eq!(look_and(&acme, NewIssuer::Taken).await, None);
+    let by_operator = |issuer: &str| Asked::ByOperator { new_issuer: Some(issuer.to_owned()) };
+    assert_eq!(
+        look_and(&acme, by_operator("https://evil.test")).await.as_deref(),
+        Some(problem.as_str()),
+        "not that one"
+    );
+    assert_eq!(look_and(&acme, by_operator(other)).await, None);
     let waiting = acme.waiting(&ann).await;
     waiting.is_refused(&waiting.signed(&waiting.honest()), "GH-SAML-804").await;
     waiting.gets_in(&waiting.signed(&waiting.honest().issuer(other))).await;
     let updated = acme.events("connection.updated").await.pop().unwrap();
     assert_eq!(updated["data"], json!({ "changed": "identity provider", "values": ["issuer"] }));
+    assert_eq!(updated["actor"], "operator");
 }
 
 #[tokio::test]
@@ -315,7 +324,7 @@ async fn the_gateway_is_nobodys_hand_in_its_own_network() {
         assert!(matches!(refused, FetchError::NotHttps), "{address}: {refused}");
     }
     let refused = fetch("https://nobody.invalid/", &known, &limits(&LOOPBACK)).await.unwrap_err();
-    assert!(matches!(&refused, FetchError::NameUnknown(name) if name == "nobody.invalid"), "{refused}");
+    assert!(matches!(&refused, FetchError::NameUnknown { host, .. } if host == "nobody.invalid"), "{refused}");
     assert_eq!(server.asked().len(), 0, "nothing was connected to");
     fetch(&server.address, &known, &limits(&LOOPBACK)).await.expect("control: where the operator says so");
     assert_eq!(server.asked().len(), 1);
@@ -428,26 +437,59 @@ async fn a_certificate_that_nobody_announced_is_reported_and_not_trusted() {
     tx.rollback().await.unwrap();
 }
 
-/// Whoever makes up certificates fills no table.
+/// Whoever makes up certificates fills no table and no outbox, and hides no other.
 #[tokio::test]
-async fn only_ten_untrusted_certificates_are_remembered() {
+async fn the_ten_untrusted_certificates_that_were_seen_last_are_remembered() {
     let acme = Customer::new().await;
-    let (app, now) = (&acme.gateway.app, acme.gateway.clock.now());
-    let mut tx = app.tenant(acme.tenant, store::scope::Actor::Browser, now).await.unwrap();
-    let mut new = 0;
-    for number in 0..15 {
+    let (app, start) = (&acme.gateway.app, acme.gateway.clock.now());
+    let see = async |number: i64, after: Duration| {
+        let mut tx = app.tenant(acme.tenant, store::scope::Actor::Browser, start + after).await.unwrap();
         let fingerprint = format!("{number:064}");
-        new += i32::from(
-            store::seen_certificates::remember(&mut tx, acme.connection, (&fingerprint, "CN=x", now)).await.unwrap(),
-        );
+        let seen = (fingerprint.as_str(), "CN=x", start);
+        let is_told = store::seen_certificates::remember(&mut tx, acme.connection, seen).await.unwrap();
+        let listed = store::seen_certificates::list(&mut tx, acme.connection).await.unwrap();
+        tx.commit().await.unwrap();
+        (is_told, listed.len(), listed[0].fingerprint == fingerprint)
+    };
+    for number in 0..15 {
+        let expected = (number < 10, usize::try_from(number + 1).unwrap().min(10), true);
+        assert_eq!(see(number, Duration::minutes(number)).await, expected, "{number}");
     }
-    assert_eq!(new, 10);
-    assert!(
-        !store::seen_certificates::remember(&mut tx, acme.connection, (&format!("{:064}", 3), "CN=x", now))
-            .await
-            .unwrap()
-    );
-    tx.rollback().await.unwrap();
+    assert_eq!(see(14, Duration::HOUR).await, (false, 10, true), "the same again");
+    assert_eq!(see(0, Duration::HOUR * 2).await, (false, 10, true), "forgotten, and one too many for this day");
+    assert_eq!(see(99, Duration::HOUR * 48).await, (true, 10, true), "the next day");
+}
+
+/// A name that a database, a log or a terminal cannot take.
+#[tokio::test]
+async fn a_strangers_certificate_with_a_hostile_subject_is_refused_like_any_other() {
+    let (acme, ann) = with_ann(Customer::new().await).await;
+    let stranger = IdpKey::named("a\0b\u{1b}[2K\nSHA-256", acme.gateway.clock.now()).unwrap();
+    let waiting = acme.waiting(&ann).await;
+    waiting.is_refused(&waiting.honest().encode(&stranger).unwrap(), "GH-SAML-505").await;
+    assert_eq!(acme.events("connection.certificate.untrusted_seen").await.len(), 1);
+    let shown = Operator::new().await.json(&["connection", "show", &acme.connection.to_string()]);
+    let listed = shown["untrusted_certificates"][0].as_str().unwrap();
+    assert!(listed.contains("(CN=a\\u{0}b\\u{1b}[2K\\u{a}SHA-256)"), "{listed}");
+}
+
+/// A server that says for ever that nothing changed does not keep metadata alive that are over.
+#[tokio::test]
+async fn metadata_that_are_over_are_asked_for_whole() {
+    let (acme, _, server) = with_server().await;
+    let until = acme.gateway.clock.now() + Duration::days(2);
+    let until = until.replace_nanosecond(0).unwrap().format(&time::format_description::well_known::Rfc3339).unwrap();
+    let document = acme.idp.metadata().replacen(" entityID=", &format!(" validUntil=\"{until}\" entityID="), 1);
+    server.now_does(Behaviour::Document(document));
+    assert_eq!(look(&acme).await, None);
+    acme.gateway.clock.advance(Duration::DAY);
+    server.asked();
+    assert_eq!(look(&acme).await, None);
+    assert!(server.asked()[0].contains_key("if-none-match"));
+    acme.gateway.clock.advance(Duration::DAY);
+    let problem = look(&acme).await.unwrap();
+    assert!(problem.starts_with("the metadata was valid until"), "{problem}");
+    assert!(!server.asked()[0].contains_key("if-none-match"));
 }
 
 /// The command waits for the server, which lives in this program.
@@ -480,9 +522,11 @@ async fn an_operator_gives_the_address_of_metadata_and_sees_what_becomes_of_it()
     let shown = operator.json(&["connection", "show", &id]);
     assert_says(&shown, &json!({ "idp_issuer": acme.idp.entity_id() }));
     assert!(shown["idp_metadata_problem"].as_str().unwrap().starts_with("the metadata name another issuer"));
-    let taken = operator.json(&[&refresh[..], &["--new-issuer"]].concat());
+    let taken = operator.json(&[&refresh[..], &["--new-issuer", "https://other.test"]].concat());
     assert_says(&taken, &json!({ "idp_issuer": "https://other.test", "idp_metadata_problem": Value::Null }));
     std::fs::remove_file(settings).unwrap();
+    let kept = operator.json(&["connection", "idp", &id, "--unfollow"]);
+    assert_says(&kept, &json!({ "idp_issuer": "https://other.test", "idp_metadata_url": Value::Null }));
 
     let by_hand = Customer::new().await;
     let refused = operator.refusal(&["connection", "refresh", &by_hand.connection.to_string()]);

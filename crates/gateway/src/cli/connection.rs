@@ -113,8 +113,9 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             show(desk, id, output).await
         }
         Command::Refresh(refresh) => {
-            idp::refresh(&refresh, desk).await?;
-            show(desk, refresh.id, output).await
+            let id = refresh.id;
+            idp::refresh(refresh, desk).await?;
+            show(desk, id, output).await
         }
         Command::Show { id } => show(desk, id, output).await,
         Command::List { tenant } => {
@@ -154,7 +155,7 @@ async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<
     let mut tx = desk.tenant(tenant).await?;
     let connection = connections::by_id(&mut tx, id).await?.context("the connection is gone")?;
     let mut fields = fields(desk, &connection)?;
-    fields.extend(idp::watched(&mut tx, id).await?);
+    fields.extend(idp::watched(&mut tx, &connection).await?);
     tx.rollback().await?;
     if let Some(idp) = &connection.idp {
         output.line(&format!("Paste into {}; it is already known here as {}:", connection.display_name, idp.entity_id));

@@ -1,16 +1,23 @@
 //! Which addresses are somebody's on the internet, and which lead into a network where the gateway is trusted.
 
-use ipnet::IpNet;
+use crate::config::Outbound;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Azure's metadata and health service: the one public address that answers from inside.
+/// Azure's metadata and health service, a public address that answers from inside; for others there is a setting.
 const AZURE_INSIDE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 /// Whether a customer may have the gateway connect there.
-pub fn is_allowed(address: IpAddr, private_networks: &[IpNet]) -> bool {
+pub fn is_allowed(address: IpAddr, limits: &Outbound) -> bool {
     // ::ffff:10.0.0.1 connects to 10.0.0.1, and is judged as that.
-    let address = address.to_canonical();
-    is_public(address) || private_networks.iter().any(|network| network.contains(&address))
+    let plain = address.to_canonical();
+    let is_refused = limits.refused_networks.iter().any(|network| network.contains(&plain));
+    !is_refused && (is_public(plain) || is_named(address, limits))
+}
+
+/// Whether it stands in a network of the operator's that may be asked.
+pub fn is_named(address: IpAddr, limits: &Outbound) -> bool {
+    let plain = address.to_canonical();
+    limits.private_networks.iter().any(|network| network.contains(&plain))
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -47,12 +54,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::is_allowed;
-    use ipnet::IpNet;
+    use crate::config::Outbound;
     use std::net::IpAddr;
 
-    fn allowed(address: &str, networks: &[&str]) -> bool {
-        let networks: Vec<IpNet> = networks.iter().map(|network| network.parse().unwrap()).collect();
-        is_allowed(address.parse::<IpAddr>().unwrap(), &networks)
+    fn limits(private: &[&str], refused: &[&str]) -> Outbound {
+        let read = |networks: &[&str]| networks.iter().map(|network| network.parse().unwrap()).collect();
+        let timeout = std::time::Duration::from_secs(1);
+        Outbound { private_networks: read(private), refused_networks: read(refused), timeout }
+    }
+
+    fn allowed(address: &str, private: &[&str]) -> bool {
+        is_allowed(address.parse::<IpAddr>().unwrap(), &limits(private, &[]))
     }
 
     #[test]
@@ -140,5 +152,11 @@ mod tests {
         assert!(allowed("::ffff:10.1.2.3", &["10.1.0.0/16"]));
         assert!(allowed("fd12::1", &["fd12::/16"]));
         assert!(!allowed("10.2.2.3", &["10.1.0.0/16"]));
+        let limits = limits(&["10.1.0.0/16"], &["10.1.2.0/24", "2600:1f00::/24"]);
+        for (address, expected) in
+            [("10.1.1.1", true), ("10.1.2.1", false), ("2600:1f00::1", false), ("2600:1e00::1", true)]
+        {
+            assert_eq!(is_allowed(address.parse().unwrap(), &limits), expected, "{address}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::{App, Inner},
     entropy,
-    error::{Error, PageFailure},
+    error::{Error, PageFailure, chain},
     extract::{Client, ConnectionPath},
     secret::Secret,
 };
@@ -71,10 +71,11 @@ pub async fn post(
     if let Err(Error::Saml(rejection)) = &outcome {
         counter!("gatehouse_saml_responses_total", "result" => "refused", "code" => rejection.code.id()).increment(1);
         record(&app, tenant, connection, rejection, now).await?;
-        if let Some(certificate) = &rejection.claimed {
-            seen::note(&app, tenant, connection, certificate, now).await?;
-        }
         trace.refused(rejection, seen.message.take());
+        // A note is not worth another answer than the refusal.
+        if let Err(error) = seen::note(&app, tenant, connection, rejection, now).await {
+            tracing::warn!(error = chain(&error), "A certificate that is not trusted could not be noted");
+        }
     }
     let accepted = outcome?;
     let (result, step) = match &accepted {

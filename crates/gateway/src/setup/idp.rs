@@ -1,9 +1,9 @@
 //! The identity provider of a connection: given by hand, or by the address of its metadata.
 
-use super::{operator, tenant_of};
+use super::{changed, operator, tenant_of};
 use crate::{
     config::Outbound,
-    error::Error,
+    error::{Error, chain},
     outbound::{self, Fetched, Version},
     saml::idp,
 };
@@ -20,12 +20,15 @@ use store::{
     watches::{self, Watch},
 };
 use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
 
-/// Where the metadata are, and which version was taken.
-#[derive(Debug, Clone)]
-pub struct Source {
-    pub url: String,
+/// Metadata that were fetched.
+#[derive(Debug)]
+pub struct Metadata {
+    pub provider: IdentityProvider,
     pub version: Version,
+    /// Until when they are valid, if they say so.
+    pub valid_until: Option<OffsetDateTime>,
 }
 
 /// What is at the address of metadata.
@@ -33,7 +36,7 @@ pub struct Source {
 pub enum Found {
     /// The version that was taken last.
     Same,
-    Other(Box<IdentityProvider>, Version),
+    Other(Box<Metadata>),
 }
 
 /// Fetches and reads metadata, if they are not the known version.
@@ -44,13 +47,16 @@ pub async fn fetch(url: &str, known: &Version, limits: &Outbound, now: OffsetDat
     match outbound::fetch(url, known, limits).await.map_err(|error| error.to_string())? {
         Fetched::Unchanged => Ok(Found::Same),
         Fetched::Document { text, version } => {
-            let provider = IdentityProvider::from_current_metadata(&text, now).map_err(|error| error.to_string())?;
-            Ok(Found::Other(Box::new(provider), version))
+            // A stranger's document may take its time.
+            let read = spawn_blocking(move || IdentityProvider::from_current_metadata(&text, now)).await;
+            let read = read.map_err(|_| "the metadata could not be read, which is our mistake".to_owned())?;
+            let (provider, valid_until) = read.map_err(|error| error.to_string())?;
+            Ok(Found::Other(Box::new(Metadata { provider, version, valid_until })))
         }
     }
 }
 
-/// Stores what the operator gave of the identity provider; from a source it is followed from now on, otherwise no more.
+/// Stores what the operator gave by hand; metadata are not followed any more.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -59,18 +65,52 @@ pub async fn set(
     now: OffsetDateTime,
     connection: ConnectionId,
     provider: &IdentityProvider,
-    source: Option<Source>,
+) -> Result<(), Error> {
+    give(store, now, connection, provider, Watch::default()).await
+}
+
+/// Stores metadata that were fetched, and follows them from now on.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn follow(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    url: &str,
+    metadata: Metadata,
+) -> Result<(), Error> {
+    let Metadata { provider, version: Version { etag, last_modified }, valid_until } = metadata;
+    let (metadata_url, fetched_at) = (Some(url.to_owned()), Some(now));
+    let watch = Watch { metadata_url, etag, last_modified, valid_until, fetched_at, ..Watch::default() };
+    give(store, now, connection, &provider, watch).await
+}
+
+/// Keeps the identity provider as it is known, and follows its metadata no more.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn unfollow(store: &Store, now: OffsetDateTime, connection: ConnectionId) -> Result<(), Error> {
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let told = watches::of(&mut tx, connection).await?.told;
+    watches::update(&mut tx, connection, &Watch { told, ..Watch::default() }, now).await?;
+    changed(&mut tx, connection, "metadata not followed").await?;
+    Ok(tx.commit().await?)
+}
+
+async fn give(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    provider: &IdentityProvider,
+    watch: Watch,
 ) -> Result<(), Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
     take(&mut tx, connection, provider).await?;
-    let told = watches::of(&mut tx, connection).await?.ok_or(Error::NotFound)?.told;
-    let fetched_at = source.as_ref().map(|_| now);
-    let (metadata_url, version) =
-        source.map_or((None, Version::default()), |source| (Some(source.url), source.version));
-    let Version { etag, last_modified } = version;
-    let watch = Watch { metadata_url, etag, last_modified, fetched_at, problem: None, told };
+    let told = watches::of(&mut tx, connection).await?.told;
     // At once, because a certificate may end soon.
-    watches::update(&mut tx, connection, &watch, now).await?;
+    watches::update(&mut tx, connection, &Watch { told, ..watch }, now).await?;
     Ok(tx.commit().await?)
 }
 
@@ -81,7 +121,11 @@ pub(crate) async fn take(
     provider: &IdentityProvider,
 ) -> Result<(), Error> {
     let before = connections::for_update(tx, connection).await?.ok_or(Error::NotFound)?;
-    let before = before.idp.is_some().then(|| idp::of(&before)).transpose()?;
+    // One that does not read any more is replaced like none.
+    let before = idp::of(&before).inspect_err(|error| match error {
+        Error::NotSetUp => {}
+        error => tracing::warn!(connection = %connection, error = chain(error), "An identity provider is replaced"),
+    });
     connections::set_idp(tx, connection, &idp::to_store(provider)).await?;
     seen_certificates::forget(tx, connection).await?;
     let change = before.map(|before| Change::between(&before, provider)).unwrap_or_default();

@@ -7,9 +7,11 @@ use domain::{
     expiry,
     ids::ConnectionId,
 };
+use metrics::counter;
 use serde_json::{Map, Value, json};
 use store::{connections, events, tenant::TenantTx, watches::Watch};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tracing::warn;
 
 /// Tells of each certificate that has reached a mark, and answers when the next one is reached.
 pub async fn tell(
@@ -30,6 +32,10 @@ pub async fn tell(
             let last = last.and_then(|days| u16::try_from(days).ok());
             let due = expiry::due(certificate.not_after(), now, last);
             if let Some(days) = due {
+                let fingerprint = certificate.fingerprint();
+                warn!(connection = %connection, whose, fingerprint, days, "A certificate ends within so many days");
+                counter!("gatehouse_certificate_warnings_total", "whose" => whose, "days" => days.to_string())
+                    .increment(1);
                 new.push(event(connection, whose, certificate, days, certificates));
             }
             // Only of those that are in use, so that it does not grow.

@@ -1,9 +1,13 @@
 //! What becomes of metadata that were fetched.
 
+use super::Asked;
 use crate::{
     error::Error,
     saml::idp,
-    setup::{self, idp::Found},
+    setup::{
+        self,
+        idp::{Found, Metadata},
+    },
 };
 use ::saml::idp_change::Change;
 use domain::event::{Event, EventKind, Subject};
@@ -11,38 +15,18 @@ use metrics::counter;
 use serde_json::json;
 use store::{connections::Connection, events, tenant::TenantTx, watches::Watch};
 
-/// Whether metadata may name another issuer than they did: another system would speak for the customer's users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewIssuer {
-    Refused,
-    Taken,
-}
-
 /// Takes what was found, or keeps what is known and notes the problem. A problem is told once, not each time.
 pub async fn settle(
     tx: &mut TenantTx,
     connection: &Connection,
     watch: &mut Watch,
     answer: Result<Found, String>,
-    new_issuer: NewIssuer,
+    asked: &Asked,
 ) -> Result<(), Error> {
     let (result, problem) = match answer {
         Ok(Found::Same) => ("unchanged", None),
-        Ok(Found::Other(provider, version)) => {
-            let known = connection.idp.is_some().then(|| idp::of(connection)).transpose()?;
-            let change = known.map(|known| Change::between(&known, &provider));
-            if change.as_ref().is_some_and(|change| change.is_of_issuer) && new_issuer == NewIssuer::Refused {
-                ("held", Some(held(connection, &change.unwrap_or_default())))
-            } else {
-                let is_another = change.is_none_or(|change| !change.is_none());
-                if is_another {
-                    setup::idp::take(tx, connection.id, &provider).await?;
-                }
-                (watch.etag, watch.last_modified) = (version.etag, version.last_modified);
-                (if is_another { "taken" } else { "unchanged" }, None)
-            }
-        }
-        Err(problem) => ("failed", Some(problem)),
+        Ok(Found::Other(metadata)) => judge(tx, connection, watch, *metadata, asked).await?,
+        Err(problem) => ("failed", Some(format!("{problem}. It is tried again every hour"))),
     };
     counter!("gatehouse_metadata_fetches_total", "result" => result).increment(1);
     if let Some(problem) = problem.as_ref().filter(|problem| watch.problem.as_ref() != Some(problem)) {
@@ -57,10 +41,34 @@ pub async fn settle(
     Ok(())
 }
 
+/// Another issuer would be another system that speaks for the customer's users: somebody has to name it.
+async fn judge(
+    tx: &mut TenantTx,
+    connection: &Connection,
+    watch: &mut Watch,
+    metadata: Metadata,
+    asked: &Asked,
+) -> Result<(&'static str, Option<String>), Error> {
+    let Metadata { provider, version, valid_until } = metadata;
+    let change = idp::of(connection).ok().map(|known| Change::between(&known, &provider));
+    let is_new = connection.idp.as_ref().is_some_and(|known| known.entity_id != provider.entity_id);
+    let is_named = matches!(asked, Asked::ByOperator { new_issuer: Some(issuer) } if *issuer == provider.entity_id);
+    if is_new && !is_named {
+        return Ok(("held", Some(held(connection, &change.unwrap_or_default()))));
+    }
+    let is_another = change.is_none_or(|change| !change.is_none());
+    if is_another {
+        setup::idp::take(tx, connection.id, &provider).await?;
+    }
+    (watch.etag, watch.last_modified, watch.valid_until) = (version.etag, version.last_modified, valid_until);
+    Ok((if is_another { "taken" } else { "unchanged" }, None))
+}
+
 fn held(connection: &Connection, change: &Change) -> String {
     format!(
         "the metadata name another issuer, so nothing of them was taken:\n{change}\nIf the identity provider was really \
-         replaced, take them with `gatehouse connection refresh {} --new-issuer`; otherwise ask the IT admin who changed them",
+         replaced, take them with `gatehouse connection refresh {} --new-issuer ISSUER`; otherwise ask the IT admin who \
+         changed them",
         connection.id
     )
 }

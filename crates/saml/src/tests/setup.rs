@@ -237,6 +237,26 @@ fn fetched_metadata_must_be_valid_and_pasted_metadata_need_not() {
 }
 
 #[test]
+fn an_issuer_is_a_name_that_can_be_seen() {
+    let fields = |issuer: &str| IdentityProvider::from_fields(SSO, issuer, &pem(&rsa().certificate));
+    assert_eq!(fields(&format!(" {} ", "i".repeat(1020))).expect("control").entity_id.len(), 1020);
+    for issuer in ["i\u{1b}[2K", "a\nissuer: a becomes a", "\u{202e}dpi", &"i".repeat(1025)] {
+        assert!(matches!(fields(issuer), Err(SetupError::IssuerInvalid)), "{issuer:?}");
+    }
+    let metadata = entity("urn:idp&#10;x", &signing(), REDIRECT, SSO);
+    assert!(matches!(IdentityProvider::from_metadata(&metadata), Err(SetupError::IssuerInvalid)));
+}
+
+#[test]
+fn a_subject_is_shown_without_what_moves_a_terminal() {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("key");
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "a\u{0}b\u{1b}[2K\nSHA-256");
+    let certificate = IdpCertificate::from_der(params.self_signed(&pair).expect("certificate").der()).expect("read");
+    assert_eq!(certificate.subject(), "CN=a\\u{0}b\\u{1b}[2K\\u{a}SHA-256");
+}
+
+#[test]
 fn nobody_needs_more_certificates_than_sixteen() {
     let fields = |count: usize| IdentityProvider::from_fields(SSO, "urn:idp", &pem(&rsa().certificate).repeat(count));
     assert_eq!(fields(16).expect("control").certificates.len(), 16);

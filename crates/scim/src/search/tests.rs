@@ -409,7 +409,7 @@ fn a_long_value_is_kept_beside_its_beginning() {
 #[test]
 fn signs_that_look_like_letters_are_none() {
     assert_eq!(super::fold("MARK Å Ω"), super::fold("mark å ω"));
-    for (sign, letter) in [("mar\u{212a}", "mark"), ("\u{212b}", "å"), ("\u{2126}", "ω")] {
+    for (sign, letter) in [("mar\u{212a}", "mark"), ("\u{212b}", "å"), ("\u{2126}", "ω"), ("\u{3f4}", "θ")] {
         assert_ne!(super::fold(sign), super::fold(letter), "{sign}");
     }
 }

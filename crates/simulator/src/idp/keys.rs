@@ -14,6 +14,7 @@ use super::signed_query::RSA_SHA256;
 const KEY_FILE: &str = "idp-key.pem";
 const CERTIFICATE_FILE: &str = "idp-certificate.pem";
 const YEARS: i64 = 10;
+const NAME: &str = "Gatehouse simulator";
 
 /// Behind the heads of two sequences and the version.
 const SERIAL_NUMBER_AT: usize = 13;
@@ -29,13 +30,19 @@ pub struct IdpKey {
 impl IdpKey {
     /// Makes a key that is kept nowhere.
     pub fn generate(now: OffsetDateTime) -> anyhow::Result<Self> {
-        let (key_pem, certificate_pem) = generate(now, None)?;
+        let (key_pem, certificate_pem) = generate(now, NAME, None)?;
         Self::from_pem(&key_pem, certificate_pem)
     }
 
     /// Makes a key whose certificate has the names and the serial number of another's.
     pub fn imitating(other: &Self, now: OffsetDateTime) -> anyhow::Result<Self> {
-        let (key_pem, certificate_pem) = generate(now, Some(other.serial_number()?))?;
+        let (key_pem, certificate_pem) = generate(now, NAME, Some(other.serial_number()?))?;
+        Self::from_pem(&key_pem, certificate_pem)
+    }
+
+    /// Makes a key whose certificate says that it is somebody's.
+    pub fn named(common_name: &str, now: OffsetDateTime) -> anyhow::Result<Self> {
+        let (key_pem, certificate_pem) = generate(now, common_name, None)?;
         Self::from_pem(&key_pem, certificate_pem)
     }
 
@@ -45,7 +52,7 @@ impl IdpKey {
         let certificate_path = folder.join(CERTIFICATE_FILE);
         if !key_path.exists() || !certificate_path.exists() {
             std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
-            let (key_pem, certificate_pem) = generate(now, None)?;
+            let (key_pem, certificate_pem) = generate(now, NAME, None)?;
             write_private(&key_path, &key_pem)?;
             std::fs::write(&certificate_path, certificate_pem)
                 .with_context(|| format!("could not write {}", certificate_path.display()))?;
@@ -107,10 +114,14 @@ pub(crate) fn sign_by_secret(secret: &[u8], template: String) -> anyhow::Result<
     sign::sign_owned(&DsigContext::new(keys), template).map_err(|error| anyhow!("could not sign: {error}"))
 }
 
-fn generate(now: OffsetDateTime, serial_number: Option<Vec<u8>>) -> anyhow::Result<(String, String)> {
+fn generate(
+    now: OffsetDateTime,
+    common_name: &str,
+    serial_number: Option<Vec<u8>>,
+) -> anyhow::Result<(String, String)> {
     let pair = KeyPair::generate_for(&PKCS_RSA_SHA256).context("could not make an RSA key")?;
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "Gatehouse simulator");
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.serial_number = serial_number.map(SerialNumber::from);
     params.not_before = now - Duration::DAY;
     params.not_after = now + Duration::days(365 * YEARS);

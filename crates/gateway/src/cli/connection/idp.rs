@@ -5,8 +5,11 @@ use crate::{
     cli::{Desk, output::moment},
     outbound::Version,
     saml::idp,
-    setup::idp::{Found, Source, fetch, set},
-    watch::{self, NewIssuer, Place},
+    setup::{
+        self,
+        idp::{Found, Metadata, fetch},
+    },
+    watch::{self, Asked, Place},
 };
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -17,7 +20,12 @@ use saml::{
 };
 use serde_json::json;
 use std::path::PathBuf;
-use store::{connections, seen_certificates, tenant::TenantTx, watches};
+use store::{
+    connections::{self, Connection},
+    seen_certificates,
+    tenant::TenantTx,
+    watches,
+};
 use time::OffsetDateTime;
 
 /// Days before the end of a certificate from which it is mentioned here.
@@ -41,9 +49,9 @@ pub struct Idp {
     /// How it wants to be asked, with the three fields.
     #[arg(long, value_name = "redirect|post", requires = "sso_url", default_value = "redirect")]
     binding: Binding,
-    /// Take it although its issuer is another than before: another system speaks for the tenant's users from now on.
-    #[arg(long)]
-    new_issuer: bool,
+    /// Take it although its issuer is this one and not the one before: another system speaks for the tenant's users then.
+    #[arg(long, value_name = "ISSUER")]
+    new_issuer: Option<String>,
 }
 
 /// One way of saying who it is.
@@ -53,21 +61,26 @@ struct Given {
     /// Where the identity provider publishes its metadata (Okta: "Metadata URL"); they are followed from now on.
     #[arg(long, value_name = "URL")]
     metadata_url: Option<String>,
-    /// The metadata that the identity provider offers for download (Okta: "Identity Provider metadata").
+    /// The metadata that the identity provider offers for download (Okta: "Identity Provider metadata"); no address is
+    /// followed from now on.
     #[arg(long, value_name = "FILE")]
     metadata_file: Option<PathBuf>,
     /// Okta: "Identity Provider Single Sign-On URL", with --issuer and --certificate-file.
     #[arg(long, value_name = "URL", requires_all = ["issuer", "certificate_file"])]
     sso_url: Option<String>,
+    /// Keep it as it is known, and follow its metadata no more.
+    #[arg(long)]
+    unfollow: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Refresh {
     /// The connection's id.
     pub id: ConnectionId,
-    /// Take the metadata although they name another issuer: another system speaks for the tenant's users from now on.
-    #[arg(long)]
-    new_issuer: bool,
+    /// Take the metadata although they name this issuer and not the one before: another system speaks for the tenant's users
+    /// then.
+    #[arg(long, value_name = "ISSUER")]
+    new_issuer: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,67 +98,93 @@ impl From<Binding> for saml::outgoing::Binding {
     }
 }
 
+/// What was given.
+enum Told {
+    ByHand(IdentityProvider),
+    ByAddress(String, Metadata),
+}
+
 /// Makes it the connection's identity provider.
 pub async fn give(idp: Idp, desk: &Desk) -> anyhow::Result<()> {
-    let (id, now, new_issuer) = (idp.id, desk.now(), idp.new_issuer);
+    let (id, now, new_issuer) = (idp.id, desk.now(), idp.new_issuer.clone());
     let mut tx = desk.tenant(desk.tenant_of(id).await?).await?;
     let before = connections::by_id(&mut tx, id).await?.context("the connection is gone")?;
+    let followed = watches::of(&mut tx, id).await?.metadata_url;
     tx.rollback().await?;
-    let (provider, source) = read(idp, desk).await?;
-    if before.idp.is_some() {
-        let before = idp::of(&before)?;
-        let change = Change::between(&before, &provider);
-        if change.is_of_issuer && !new_issuer {
-            bail!(
-                "this is another identity provider than the connection has:\n{change}\n\
-                 Nothing was changed. If it was really replaced, say so with --new-issuer"
-            );
-        }
-        if provider.slo.is_none() && before.slo.is_some() {
-            eprintln!(
-                "gatehouse: there is no single logout any more; give metadata that name its address, or --slo-url"
-            );
-        }
+    if idp.given.unfollow {
+        setup::idp::unfollow(&desk.store, now, id).await?;
+        return Ok(());
     }
-    set(&desk.store, now, id, &provider, source).await?;
+    let told = read(idp, desk).await.context("nothing was changed")?;
+    let provider = match &told {
+        Told::ByHand(provider) => provider,
+        Told::ByAddress(_, metadata) => &metadata.provider,
+    };
+    refuse_stranger(&before, provider, new_issuer.as_deref())?;
     for certificate in &provider.certificates {
         warn_of_expiry(certificate, now);
+    }
+    match told {
+        Told::ByHand(provider) => {
+            if let Some(url) = followed {
+                eprintln!("gatehouse: the metadata at {url} are not followed any more");
+            }
+            setup::idp::set(&desk.store, now, id, &provider).await?;
+        }
+        Told::ByAddress(url, metadata) => setup::idp::follow(&desk.store, now, id, &url, metadata).await?,
     }
     Ok(())
 }
 
-async fn read(idp: Idp, desk: &Desk) -> anyhow::Result<(IdentityProvider, Option<Source>)> {
-    let Idp {
-        given: Given { metadata_url, metadata_file, sso_url }, issuer, certificate_file, slo_url, binding, ..
-    } = idp;
+/// Refuses another identity provider than the connection has, unless the operator named its issuer.
+fn refuse_stranger(before: &Connection, provider: &IdentityProvider, new_issuer: Option<&str>) -> anyhow::Result<()> {
+    let Some(stored) = &before.idp else { return Ok(()) };
+    // One that does not read any more can still be replaced.
+    let known = idp::of(before).ok();
+    if stored.entity_id != provider.entity_id && new_issuer != Some(&provider.entity_id) {
+        let change = known.map(|known| Change::between(&known, provider)).unwrap_or_default();
+        bail!(
+            "this is another identity provider than the connection has:\n{change}\n\
+             Nothing was changed. If it was really replaced, say so with --new-issuer ISSUER"
+        );
+    }
+    if provider.slo.is_none() && stored.slo.is_some() {
+        eprintln!("gatehouse: there is no single logout any more; give metadata that name its address, or --slo-url");
+    }
+    Ok(())
+}
+
+async fn read(idp: Idp, desk: &Desk) -> anyhow::Result<Told> {
+    let Idp { given, issuer, certificate_file, slo_url, binding, .. } = idp;
+    let Given { metadata_url, metadata_file, sso_url, unfollow: _ } = given;
     let text =
         |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()));
     match (metadata_url, metadata_file, (sso_url, issuer, certificate_file)) {
         (Some(url), ..) => {
             let found = fetch(&url, &Version::default(), &desk.config.outbound, desk.now()).await;
             match found.map_err(|problem| anyhow!("{url}: {problem}"))? {
-                Found::Other(provider, version) => Ok((*provider, Some(Source { url, version }))),
+                Found::Other(metadata) => Ok(Told::ByAddress(url, *metadata)),
                 Found::Same => bail!("{url}: the server says that nothing changed although it was not asked that"),
             }
         }
-        (None, Some(file), _) => Ok((IdentityProvider::from_metadata(&text(&file)?)?, None)),
+        (None, Some(file), _) => Ok(Told::ByHand(IdentityProvider::from_metadata(&text(&file)?)?)),
         (None, None, (Some(sso_url), Some(issuer), Some(file))) => {
             let mut provider = IdentityProvider::from_fields(&sso_url, &issuer, &text(&file)?)?;
             provider.sso.binding = binding.into();
             let slo = slo_url.map(|url| LogoutService::new(&url, None, binding.into())).transpose();
             provider.slo = slo.context("--slo-url")?;
-            Ok((provider, None))
+            Ok(Told::ByHand(provider))
         }
         _ => bail!("give --metadata-url, --metadata-file, or --sso-url with --issuer and --certificate-file"),
     }
 }
 
 /// Looks at the metadata now instead of within the day.
-pub async fn refresh(refresh: &Refresh, desk: &Desk) -> anyhow::Result<()> {
-    let Refresh { id: connection, new_issuer } = *refresh;
+pub async fn refresh(refresh: Refresh, desk: &Desk) -> anyhow::Result<()> {
+    let Refresh { id: connection, new_issuer } = refresh;
     let tenant = desk.tenant_of(connection).await?;
     let mut tx = desk.tenant(tenant).await?;
-    let watch = watches::of(&mut tx, connection).await?.context("the connection is gone")?;
+    let watch = watches::of(&mut tx, connection).await?;
     tx.rollback().await?;
     if watch.metadata_url.is_none() {
         bail!(
@@ -153,8 +192,7 @@ pub async fn refresh(refresh: &Refresh, desk: &Desk) -> anyhow::Result<()> {
         );
     }
     let place = Place { store: &desk.store, limits: &desk.config.outbound, tenant, connection };
-    let taken = if new_issuer { NewIssuer::Taken } else { NewIssuer::Refused };
-    match watch::look(&place, desk.now(), taken).await? {
+    match watch::look(&place, desk.now(), &Asked::ByOperator { new_issuer }).await? {
         Some(problem) => bail!("{problem}"),
         None => Ok(()),
     }
@@ -171,10 +209,13 @@ fn warn_of_expiry(certificate: &IdpCertificate, now: OffsetDateTime) {
 }
 
 /// What is known of it beyond what is trusted.
-pub async fn watched(tx: &mut TenantTx, connection: ConnectionId) -> anyhow::Result<Vec<Field>> {
-    let watch = watches::of(tx, connection).await?.context("the connection is gone")?;
-    let seen = seen_certificates::list(tx, connection).await?;
-    let seen = seen.iter().map(|seen| {
+pub async fn watched(tx: &mut TenantTx, connection: &Connection) -> anyhow::Result<Vec<Field>> {
+    let watch = watches::of(tx, connection.id).await?;
+    let trusted: Vec<String> = idp::of(connection).ok().map_or_else(Vec::new, |provider| {
+        provider.certificates.iter().map(|certificate| certificate.fingerprint().to_owned()).collect()
+    });
+    let seen = seen_certificates::list(tx, connection.id).await?;
+    let seen = seen.iter().filter(|seen| !trusted.contains(&seen.fingerprint)).map(|seen| {
         let (last, end) = (moment(seen.last_seen_at), moment(seen.ends_at));
         format!("SHA-256 {} ({}) until {end}, seen last {last}", seen.fingerprint, seen.subject)
     });
