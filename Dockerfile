@@ -1,4 +1,4 @@
-# The `gatehouse` program and nothing else: no simulator, no compiler, no shell of its own needed at run time.
+# The `gatehouse` program and OpenSSL: no simulator, no compiler, no shell of its own needed at run time.
 #   docker build -t gatehouse .
 # Runs as a user without rights, on a read-only root file system, and writes to no disk.
 
@@ -21,8 +21,10 @@ LABEL org.opencontainers.image.title="Gatehouse" \
       org.opencontainers.image.description="Multi-tenant identity gateway: SAML and SCIM in, OpenID Connect out" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libssl3 \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /usr/lib/*/libssl.so.3 /usr/lib/*/libcrypto.so.3 /usr/lib/
 COPY --from=build /out/gatehouse /usr/local/bin/gatehouse
 # 8080 is for everybody; 8081 (health, metrics) for those who run it: do not publish it.
 ENV GATEHOUSE__SERVER__LISTEN=0.0.0.0:8080 GATEHOUSE__OPERATIONS__LISTEN=0.0.0.0:8081
