@@ -1,11 +1,13 @@
 //! What honest identity providers send is accepted, and read right.
 
 use super::kit::{
-    STYLES, Style, attribute, cut, ec, edit, edit_last, idp, judge, judge_at, judge_with, rsa, sign, signed, stranger,
+    RSA_SHA256, STYLES, Style, attribute, cut, ec, edit, edit_last, idp, judge, judge_at, judge_with, rsa, sign,
+    signed, stranger,
 };
 use crate::algorithm::Sha1;
 use crate::code::Code;
-use crate::self_test::forge::{self, ASSERTION_ID, ENTITY_ID, ISSUER, NAME_ID, NOW, REQUEST_ID};
+use crate::idp::{IdentityProvider, IdpCertificate};
+use crate::self_test::forge::{self, ASSERTION_ID, ENTITY_ID, ISSUER, NAME_ID, NOW, REQUEST_ID, Signer};
 use crate::shape::{Assertion, Content};
 use crate::{shape, signature, xml};
 use time::Duration;
@@ -54,6 +56,25 @@ fn the_key_may_be_any_of_the_connection_in_any_order() {
     }
     let rollover = forge::identity_provider([stranger(), rsa()]).expect("idp");
     judge_with(&by_rsa, &rollover, NOW, false).expect("accepted with the newer certificate");
+}
+
+/// A certificate carries a key; whether it is old is for the IT admin, who is told of its end beforehand.
+#[test]
+fn the_dates_of_a_certificate_and_its_twins_do_not_matter() {
+    let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).expect("key");
+    let certificate = |begin, end| {
+        let mut params = rcgen::CertificateParams::default();
+        (params.not_before, params.not_after) = (begin, end);
+        IdpCertificate::from_der(params.self_signed(&pair).expect("certificate").der()).expect("read")
+    };
+    let expired = certificate(NOW - Duration::days(400), NOW - Duration::days(35));
+    let future = certificate(NOW + Duration::DAY, NOW + Duration::days(365));
+    let signer = Signer::new(&pair, RSA_SHA256).expect("signer");
+    let xml = sign(&forge::response(), Style::Both, &signer);
+    for certificates in [vec![expired.clone()], vec![future.clone()], vec![expired, future]] {
+        judge_with(&xml, &IdentityProvider { certificates, ..idp() }, NOW, false).expect("accepted");
+    }
+    judge_with(&xml, &idp(), NOW, false).expect_err("control: another key");
 }
 
 #[test]
