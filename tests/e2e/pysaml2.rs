@@ -51,7 +51,7 @@ trait Takes {
 impl Takes for Customer {
     async fn takes(&self, provider: &IdentityProvider) {
         let (store, now) = (&self.gateway.app.store, self.gateway.clock.now());
-        setup::set_idp(store, now, self.connection, provider).await.unwrap();
+        setup::idp::set(store, now, self.connection, provider).await.unwrap();
     }
 }
 

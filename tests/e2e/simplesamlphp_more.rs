@@ -121,7 +121,7 @@ async fn requests_and_logouts_go_by_form_where_simplesamlphp_is_asked_so() {
     provider.sso.binding = Binding::Post;
     provider.slo.as_mut().expect("it has a logout service").endpoint.binding = Binding::Post;
     let gateway = &stage.acme.gateway;
-    setup::set_idp(&gateway.app.store, gateway.clock.now(), stage.acme.connection, &provider).await.unwrap();
+    setup::idp::set(&gateway.app.store, gateway.clock.now(), stage.acme.connection, &provider).await.unwrap();
     set(&stage, |settings| settings.force_authn = true).await;
     let browser = Chromium::start().await;
     signs_in(&stage, &browser).await;
@@ -179,7 +179,7 @@ async fn keys_change_on_both_sides_and_no_sign_in_fails() {
     let renewed = IdentityProvider::from_metadata(&idp.metadata().await).unwrap();
     assert_ne!(old.certificates, renewed.certificates);
     let both = IdentityProvider { certificates: [old.certificates, renewed.certificates].concat(), ..renewed };
-    setup::set_idp(&app.store, gateway.clock.now(), connection, &both).await.unwrap();
+    setup::idp::set(&app.store, gateway.clock.now(), connection, &both).await.unwrap();
     step("its own key is another").await;
 
     let (url, outbound) = (idp.metadata_url(), &app.config.outbound);

@@ -57,7 +57,7 @@ impl Stage {
         let idp = SimpleSaml::start(signs, "sue", &sue.email, "ADMINISTRATOR");
         let gateway = &stage.acme.gateway;
         let provider = IdentityProvider::from_metadata(&idp.metadata().await).unwrap();
-        setup::set_idp(&gateway.app.store, gateway.clock.now(), stage.acme.connection, &provider).await.unwrap();
+        setup::idp::set(&gateway.app.store, gateway.clock.now(), stage.acme.connection, &provider).await.unwrap();
         let metadata = reqwest::get(stage.acme.url("/saml/metadata")).await.unwrap().text().await.unwrap();
         idp.trust(&metadata);
         stage.acme.assign(&sue).await;

@@ -88,7 +88,7 @@ impl Customer {
         let connection = setup::create_connection(&app.store, now, &app.vault, tenant, client, name).await.unwrap();
         let idp = identity_provider(&gateway.clock).await;
         let provider = IdentityProvider::from_metadata(&idp.metadata()).unwrap();
-        setup::set_idp(&app.store, now, connection, &provider).await.unwrap();
+        setup::idp::set(&app.store, now, connection, &provider).await.unwrap();
         let (token_id, token) =
             setup::directory::create_token(&app.store, now, connection, TokenSpec::default()).await.unwrap();
         let token = token.reveal().to_owned();

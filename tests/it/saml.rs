@@ -303,7 +303,7 @@ async fn two_tenants_with_the_same_identity_provider_do_not_meet() {
 async fn trust_the_same_idp(customer: &Customer, other: &Customer) {
     let provider = IdentityProvider::from_metadata(&other.idp.metadata()).unwrap();
     let gateway = &customer.gateway;
-    setup::set_idp(&gateway.app.store, gateway.clock.now(), customer.connection, &provider).await.unwrap();
+    setup::idp::set(&gateway.app.store, gateway.clock.now(), customer.connection, &provider).await.unwrap();
     other.idp.trust(&Browser::new().get(&customer.url("/saml/metadata")).await.text).unwrap();
 }
 
@@ -454,7 +454,7 @@ async fn an_identity_provider_set_up_from_three_fields_works_as_from_metadata() 
     let by_fields = IdentityProvider::from_fields(&acme.idp.sso_url(), &acme.idp.entity_id(), certificate).unwrap();
     let from_metadata = acme.sign_in(&Browser::new(), &ann.email).await;
     let gateway = &acme.gateway;
-    setup::set_idp(&gateway.app.store, gateway.clock.now(), acme.connection, &by_fields).await.unwrap();
+    setup::idp::set(&gateway.app.store, gateway.clock.now(), acme.connection, &by_fields).await.unwrap();
     let waiting = acme.waiting(&ann).await;
     waiting.is_refused(&waiting.signed(&waiting.honest().issuer("https://evil.test")), "GH-SAML-804").await;
     let from_fields = waiting.gets_in(&waiting.signed(&waiting.honest())).await;

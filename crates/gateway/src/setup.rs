@@ -11,7 +11,7 @@ use crate::{
     vault::Vault,
 };
 use ::oidc::{client, keys::Algorithm};
-use ::saml::{idp::IdentityProvider, sp_key::KeyAlgorithm};
+use ::saml::sp_key::KeyAlgorithm;
 use domain::{
     email::is_domain,
     event::{Event, EventKind, Subject},
@@ -130,16 +130,6 @@ pub async fn create_connection(
     events::append(&mut tx, Some(id), &[event]).await?;
     tx.commit().await?;
     Ok(id)
-}
-
-/// Stores what the IT admin gave of the identity provider, by hand.
-pub async fn set_idp(
-    store: &Store,
-    now: OffsetDateTime,
-    connection: ConnectionId,
-    provider: &IdentityProvider,
-) -> Result<(), Error> {
-    idp::set(store, now, connection, provider).await
 }
 
 /// The tenant that owns a connection; an unknown one is [`Error::NotFound`].

@@ -154,7 +154,7 @@ pub async fn look(place: &Place<'_>, now: OffsetDateTime, asked: &Asked) -> Resu
     }
     let mark = expiry::tell(&mut tx, connection, &mut watch).await?;
     let soon = if watch.problem.is_some() { AFTER_A_PROBLEM } else { DAILY };
-    let due_at = mark.into_iter().chain([now + soon]).min().unwrap_or(now + soon);
+    let due_at = mark.map_or(now + soon, |mark| mark.min(now + soon));
     watches::update(&mut tx, connection, &watch, due_at).await?;
     tx.commit().await?;
     Ok(watch.problem)

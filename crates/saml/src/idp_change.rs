@@ -19,8 +19,6 @@ pub struct Replaced {
 /// The difference between two states of an identity provider.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
-    /// Whether another system speaks from now on: the one change that a document cannot make by itself.
-    pub is_of_issuer: bool,
     /// Issuer and addresses.
     pub replaced: Vec<Replaced>,
     /// Fingerprints of certificates that come.
@@ -42,7 +40,6 @@ impl Change {
         ];
         let replaced = values.into_iter().filter(|(_, before, after)| before != after);
         Self {
-            is_of_issuer: before.entity_id != after.entity_id,
             replaced: replaced.map(|(what, before, after)| Replaced { what, before, after }).collect(),
             added: missing(&after.certificates, &before.certificates),
             removed: missing(&before.certificates, &after.certificates),

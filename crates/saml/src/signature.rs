@@ -90,7 +90,10 @@ fn explain(
         let rejection = Rejection::new(Code::KeyType)
             .expected(&format!("a signature by {}", kinds.join(" or ")))
             .received(&format!("a signature by {}", signed.key_family));
-        return Rejection { claimed: claimed(document, signed.signature, idp), ..rejection };
+        return Rejection {
+            claimed: claimed_der(document, signed.signature).and_then(|der| untrusted(&der, idp)),
+            ..rejection
+        };
     }
     let reason = |attempt: &&Attempt<'_>| match attempt.results.get(index) {
         Some(VerifyResult::Invalid { reason }) => reason.clone(),
@@ -105,20 +108,18 @@ fn explain(
     }
     let known: Vec<&str> = tried.iter().map(|attempt| attempt.certificate.fingerprint()).collect();
     let rejection = Rejection::new(Code::SignatureMismatch).expected(&format!("certificate {}", known.join(" or ")));
-    let rejection = match claimed_der(document, signed.signature) {
-        Some(der) => rejection.received(&format!("certificate {}", idp::fingerprint(&der))),
-        None => rejection,
-    };
-    Rejection { claimed: claimed(document, signed.signature, idp), ..rejection }
+    let Some(der) = claimed_der(document, signed.signature) else { return rejection };
+    let rejection = rejection.received(&format!("certificate {}", idp::fingerprint(&der)));
+    Rejection { claimed: untrusted(&der, idp), ..rejection }
 }
 
-/// The certificate that the message says it was signed with, if that is one that could be trusted and is not.
-fn claimed(document: &Document<'_>, signature: NodeId, idp: &IdentityProvider) -> Option<Box<IdpCertificate>> {
-    let certificate = IdpCertificate::from_der(&claimed_der(document, signature)?).ok()?;
+/// A certificate, if it is one that could be trusted and is not.
+fn untrusted(der: &[u8], idp: &IdentityProvider) -> Option<Box<IdpCertificate>> {
+    let certificate = IdpCertificate::from_der(der).ok()?;
     (!idp.certificates.contains(&certificate)).then(|| Box::new(certificate))
 }
 
-/// The same as it came: shown to the admin, never used.
+/// The certificate that the message says it was signed with: shown to the admin, never used.
 fn claimed_der(document: &Document<'_>, signature: NodeId) -> Option<Vec<u8>> {
     let key_info = xml::named(document, signature, SIGNATURE, "KeyInfo").next()?;
     let data = xml::named(document, key_info, SIGNATURE, "X509Data").next()?;

@@ -3,6 +3,7 @@
 
 use crate::{responses, search::ByName, users};
 use std::sync::LazyLock;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// What each connection says first. Settings end with the transaction. Statements are planned once for each
@@ -47,7 +48,8 @@ const BEARER: &str = "SELECT coalesce(t.parent_id, t.id) AS credential, t.read_o
 pub(crate) enum Argument<'a> {
     Id(Uuid),
     Ids(Vec<Uuid>),
-    Number(i64),
+    /// In microseconds since 1970.
+    Moment(OffsetDateTime),
     Numbers(Vec<i64>),
     /// In hexadecimal digits, which the call decodes: so nothing in it can end it.
     Bytes(&'a [u8]),
@@ -65,7 +67,7 @@ pub(crate) fn call(name: &str, arguments: &[Argument<'_>]) -> String {
         match argument {
             Argument::Id(id) => text.push_str(&format!("'{id}'")),
             Argument::Ids(ids) => text.push_str(&format!("'{{{}}}'", list(ids))),
-            Argument::Number(number) => text.push_str(&number.to_string()),
+            Argument::Moment(time) => text.push_str(&(time.unix_timestamp_nanos() / 1_000).to_string()),
             Argument::Numbers(numbers) => text.push_str(&format!("'{{{}}}'", list(numbers))),
             Argument::Bytes(bytes) => push_decoded(&mut text, bytes),
             Argument::Text(value) => push_text(&mut text, value),
@@ -102,13 +104,14 @@ fn push_decoded(text: &mut String, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use time::Duration;
 
     #[test]
     fn no_argument_can_end_the_call() {
         let arguments = [
             Argument::Id(Uuid::nil()),
             Argument::Ids(vec![Uuid::nil(), Uuid::max()]),
-            Argument::Number(-1),
+            Argument::Moment(OffsetDateTime::UNIX_EPOCH - Duration::MICROSECOND),
             Argument::Numbers(vec![1, -2]),
             Argument::Bytes(b"\'"),
             Argument::Text("'"),

@@ -67,7 +67,7 @@ pub async fn receiver(
 ) -> Result<Option<(Connection, Vec<SealedSpKey>)>> {
     let calls = [
         prepared::call("receiver", &[Argument::Id(connection.0)]),
-        prepared::call("receiver_keys", &[Argument::Id(connection.0), Argument::Number(micros(scope.now))]),
+        prepared::call("receiver_keys", &[Argument::Id(connection.0), Argument::Moment(scope.now)]),
     ];
     let results = store.ask(scope, &calls).await?;
     let [connections, keys] = results.as_slice() else { return Err(Error::Damaged("an answer without a question")) };
@@ -116,10 +116,10 @@ pub async fn settle(store: &Store, scope: Scope, answer: &Answer<'_>) -> Result<
             Argument::Id(answer.connection.0),
             Argument::Text(answer.request_id),
             Argument::Text(answer.assertion_id),
-            Argument::Number(micros(answer.assertion_until)),
+            Argument::Moment(answer.assertion_until),
             Argument::Bytes(answer.ticket_hash),
             Argument::Text(&identity),
-            Argument::Number(micros(scope.now)),
+            Argument::Moment(scope.now),
         ],
     );
     let known = [Argument::Id(answer.connection.0), Argument::Text(answer.assertion_id)];
@@ -138,8 +138,4 @@ fn pending(row: &PgRow) -> Result<Option<PendingRequest>> {
     let Moment(expires_at) = row.try_get("expires_at")?;
     let answered_at = row.try_get::<Option<Moment>, _>("answered_at")?.map(|Moment(at)| at);
     Ok(Some(PendingRequest { connection: ConnectionId(connection), expires_at, answered_at }))
-}
-
-fn micros(time: OffsetDateTime) -> i64 {
-    i64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
 }

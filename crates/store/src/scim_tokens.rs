@@ -135,8 +135,7 @@ pub async fn prove_at_a_glance(
 }
 
 fn look(connection: ConnectionId, hash: &[u8; 32], now: OffsetDateTime) -> String {
-    let now = i64::try_from(now.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX);
-    prepared::call("bearer", &[Argument::Id(connection.0), Argument::Bytes(hash), Argument::Number(now)])
+    prepared::call("bearer", &[Argument::Id(connection.0), Argument::Bytes(hash), Argument::Moment(now)])
 }
 
 fn read_bearer(row: &PgRow) -> Result<Bearer> {

@@ -223,7 +223,7 @@ async fn without_a_logout_service_the_session_here_ends() {
     let provider = IdentityProvider::from_metadata(&acme.idp.metadata()).unwrap();
     let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
     let without = IdentityProvider { slo: None, ..provider.clone() };
-    setup::set_idp(store, now, acme.connection, &without).await.unwrap();
+    setup::idp::set(store, now, acme.connection, &without).await.unwrap();
     let page = browser.send(|http| http.post(acme.url("/saml/logout"))).await;
     assert!(page.text.contains("You may still be signed in at"), "{}", page.shown());
     assert!(!acme.knows(&browser).await);
@@ -234,7 +234,7 @@ async fn without_a_logout_service_the_session_here_ends() {
     assert!(!acme.knows(&browser).await);
     // By a form, to an address of its own for answers.
     let slo = LogoutService::new("http://localhost/ask", Some("http://localhost/answer"), Binding::Post).unwrap();
-    setup::set_idp(store, now, acme.connection, &IdentityProvider { slo: Some(slo), ..provider }).await.unwrap();
+    setup::idp::set(store, now, acme.connection, &IdentityProvider { slo: Some(slo), ..provider }).await.unwrap();
     let page = by_redirect(&acme, &request(&acme, &ann, Vec::new()), Some("a \"state\"")).await;
     assert!(page.text.contains("action=\"http://localhost/answer\""), "{}", page.shown());
     assert!(!page.text.contains("\"a \"state"), "{}", page.shown());

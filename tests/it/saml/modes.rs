@@ -300,7 +300,7 @@ async fn a_request_goes_by_the_binding_that_the_identity_provider_has() {
     let mut provider = IdentityProvider::from_metadata(&acme.idp.metadata()).unwrap();
     provider.sso.binding = Binding::Post;
     let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
-    setup::set_idp(store, now, acme.connection, &provider).await.unwrap();
+    setup::idp::set(store, now, acme.connection, &provider).await.unwrap();
     set(&acme, |settings| {
         settings.force_authn = true;
         settings.is_passive = true;

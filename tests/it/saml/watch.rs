@@ -46,7 +46,7 @@ enum Behaviour {
 /// A server with a document, which writes down who asked.
 struct Server {
     address: String,
-    shared: Arc<Mutex<(Behaviour, Vec<HeaderMap>)>>,
+    shared: Shared,
     task: JoinHandle<()>,
 }
 
@@ -221,7 +221,7 @@ async fn what_did_not_change_is_not_sent_again() {
     assert_eq!(acme.events("connection.updated").await.len(), before);
     // Given by hand, it is not followed any more.
     let provider = IdentityProvider::from_metadata(&acme.idp.metadata()).unwrap();
-    gateway::setup::set_idp(&acme.gateway.app.store, acme.gateway.clock.now(), acme.connection, &provider)
+    gateway::setup::idp::set(&acme.gateway.app.store, acme.gateway.clock.now(), acme.connection, &provider)
         .await
         .unwrap();
     assert_eq!(look(&acme).await, None);

@@ -14,7 +14,8 @@ use domain::{
 };
 use serde_json::json;
 use store::{
-    connections, events, seen_certificates,
+    connections::{self, Connection},
+    events, seen_certificates,
     store::Store,
     tenant::TenantTx,
     watches::{self, Watch},
@@ -97,6 +98,15 @@ pub async fn unfollow(store: &Store, now: OffsetDateTime, connection: Connection
     watches::update(&mut tx, connection, &Watch { told, ..Watch::default() }, now).await?;
     changed(&mut tx, connection, "metadata not followed").await?;
     Ok(tx.commit().await?)
+}
+
+/// The difference that somebody has to look at first: another issuer is another system that speaks for the tenant's users,
+/// so it is taken only when somebody named it.
+pub fn stranger(connection: &Connection, provider: &IdentityProvider, named: Option<&str>) -> Option<Change> {
+    let known = connection.idp.as_ref()?;
+    let is_stranger = known.entity_id != provider.entity_id && named != Some(&provider.entity_id);
+    // One that does not read any more can still be replaced.
+    is_stranger.then(|| idp::of(connection).map(|known| Change::between(&known, provider)).unwrap_or_default())
 }
 
 async fn give(

@@ -41,7 +41,6 @@ pub async fn settle(
     Ok(())
 }
 
-/// Another issuer would be another system that speaks for the customer's users: somebody has to name it.
 async fn judge(
     tx: &mut TenantTx,
     connection: &Connection,
@@ -50,13 +49,14 @@ async fn judge(
     asked: &Asked,
 ) -> Result<(&'static str, Option<String>), Error> {
     let Metadata { provider, version, valid_until } = metadata;
-    let change = idp::of(connection).ok().map(|known| Change::between(&known, &provider));
-    let is_new = connection.idp.as_ref().is_some_and(|known| known.entity_id != provider.entity_id);
-    let is_named = matches!(asked, Asked::ByOperator { new_issuer: Some(issuer) } if *issuer == provider.entity_id);
-    if is_new && !is_named {
-        return Ok(("held", Some(held(connection, &change.unwrap_or_default()))));
+    let named = match asked {
+        Asked::ByOperator { new_issuer } => new_issuer.as_deref(),
+        Asked::Daily => None,
+    };
+    if let Some(change) = setup::idp::stranger(connection, &provider, named) {
+        return Ok(("held", Some(held(connection, &change))));
     }
-    let is_another = change.is_none_or(|change| !change.is_none());
+    let is_another = idp::of(connection).map_or(true, |known| !Change::between(&known, &provider).is_none());
     if is_another {
         setup::idp::take(tx, connection.id, &provider).await?;
     }

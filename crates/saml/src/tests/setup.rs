@@ -273,10 +273,10 @@ fn a_change_is_told_line_by_line() {
     let both = [signing(), key_descriptor("", &ec().certificate)].concat();
     let change = Change::between(&before, &read("urn:idp", &both, SSO));
     assert_eq!(change.to_string(), format!("certificate SHA-256 {} comes", ec().certificate.fingerprint()));
-    assert!(!change.is_of_issuer && !change.is_none());
+    assert!(change.replaced.is_empty() && !change.is_none());
     let change =
         Change::between(&read("urn:idp", &both, SSO), &read("urn:other", &signing(), "https://other.test/sso"));
-    assert!(change.is_of_issuer);
+    assert_eq!(change.replaced[0].what, "issuer");
     assert_eq!(
         change.to_string(),
         format!(

@@ -14,10 +14,7 @@ use crate::{
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
 use domain::ids::ConnectionId;
-use saml::{
-    idp::{IdentityProvider, IdpCertificate, LogoutService},
-    idp_change::Change,
-};
+use saml::idp::{IdentityProvider, IdpCertificate, LogoutService};
 use serde_json::json;
 use std::path::PathBuf;
 use store::{
@@ -138,17 +135,13 @@ pub async fn give(idp: Idp, desk: &Desk) -> anyhow::Result<()> {
 
 /// Refuses another identity provider than the connection has, unless the operator named its issuer.
 fn refuse_stranger(before: &Connection, provider: &IdentityProvider, new_issuer: Option<&str>) -> anyhow::Result<()> {
-    let Some(stored) = &before.idp else { return Ok(()) };
-    // One that does not read any more can still be replaced.
-    let known = idp::of(before).ok();
-    if stored.entity_id != provider.entity_id && new_issuer != Some(&provider.entity_id) {
-        let change = known.map(|known| Change::between(&known, provider)).unwrap_or_default();
+    if let Some(change) = setup::idp::stranger(before, provider, new_issuer) {
         bail!(
             "this is another identity provider than the connection has:\n{change}\n\
              Nothing was changed. If it was really replaced, say so with --new-issuer ISSUER"
         );
     }
-    if provider.slo.is_none() && stored.slo.is_some() {
+    if provider.slo.is_none() && before.idp.as_ref().is_some_and(|before| before.slo.is_some()) {
         eprintln!("gatehouse: there is no single logout any more; give metadata that name its address, or --slo-url");
     }
     Ok(())
