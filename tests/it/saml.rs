@@ -363,15 +363,21 @@ async fn a_refusal_says_what_to_do_and_nothing_of_the_assertion() {
     let (acme, ann) = acme_with_ann().await;
     let waiting = acme.waiting(&ann).await;
     let spoiled = waiting.honest().audience("<script>alert(1)</script>").attribute("badge", "canary-4711");
+    let story =
+        [&format!("<dt>Expected</dt><dd><code>{}</code>", acme.url("")), "<dt>Received</dt><dd><code>&#60;script&#62;"];
+    let until = acme.gateway.clock.now() + Duration::minutes(10);
+    modes::set(&acme, |settings| settings.test_until = Some(until)).await;
     let page = waiting.is_refused(&waiting.signed(&spoiled), "GH-SAML-811").await;
+    assert!(story.iter().all(|part| page.text.contains(part)), "while a test is on: {}", page.text);
+    modes::set(&acme, |settings| settings.test_until = None).await;
+    let page = waiting.is_refused(&waiting.signed(&spoiled), "GH-SAML-811").await;
+    assert!(!story.iter().any(|part| page.text.contains(part)), "for everybody: {}", page.text);
     for part in [
         "is not set up correctly.</h1>",
         "Try again from your application.",
         "<dt>Reference</dt>",
         "<summary>For your IT admin</summary>",
         "Audience URI (SP Entity ID)",
-        &format!("<dt>Expected</dt><dd><code>{}</code>", acme.url("")),
-        "<dt>Received</dt><dd><code>&#60;script&#62;",
     ] {
         assert!(page.text.contains(part), "{part} is not in {}", page.text);
     }

@@ -6,7 +6,7 @@ use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use domain::ids::ConnectionId;
 
 /// How long an identity provider that cannot answer requests may take to send the browser back.
-const RESTART_MEMORY: time::Duration = time::Duration::seconds(30);
+const RESTART_MEMORY: time::Duration = time::Duration::minutes(10);
 
 /// The browser's own secret, if it has one.
 pub fn binding(app: &Inner, jar: &CookieJar) -> Option<String> {
@@ -38,14 +38,14 @@ pub fn was_restarted(app: &Inner, jar: &CookieJar, connection: ConnectionId) -> 
     jar.get(&restart_name(app, connection)).is_some()
 }
 
-/// Remembers that, for as long as a browser that runs in a circle takes for one turn.
+/// Remembers that, for as long as a person may take for one turn of a circle.
 pub fn note_restart(app: &Inner, jar: CookieJar, connection: ConnectionId) -> CookieJar {
     let mut cookie = cookie(app, restart_name(app, connection), "1".to_owned());
     cookie.set_max_age(RESTART_MEMORY);
     jar.add(cookie)
 }
 
-/// Forgets that, because the sign-in succeeded.
+/// Forgets that, because the sign-in succeeded, or the circle was found.
 pub fn forget_restart(app: &Inner, jar: CookieJar, connection: ConnectionId) -> CookieJar {
     if was_restarted(app, &jar, connection) {
         return jar.remove(cookie(app, restart_name(app, connection), String::new()));

@@ -27,6 +27,11 @@ const REMEMBERED_TENANTS: u64 = 100_000;
 /// Refused requests without a valid token that are logged per connection and second.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN;
 
+/// Requests to identity providers, and answers of theirs that are refused, that are logged per connection and second; and
+/// at once, on a busy morning. Anybody can have either made, and no more of them may push out what was logged before.
+const STEPS: NonZeroU32 = NonZeroU32::MIN;
+const STEPS_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
 /// Untrusted certificates that are noted per connection and minute.
 const CERTIFICATES: NonZeroU32 = NonZeroU32::MIN;
 
@@ -38,6 +43,8 @@ pub struct Limits {
     scim: DefaultKeyedRateLimiter<TenantId>,
     scim_burst: NonZeroU32,
     strangers: DefaultKeyedRateLimiter<ConnectionId>,
+    asked: DefaultKeyedRateLimiter<ConnectionId>,
+    refusals: DefaultKeyedRateLimiter<ConnectionId>,
     certificates: DefaultKeyedRateLimiter<ConnectionId>,
     shares: Cache<TenantId, Share>,
     places_each: usize,
@@ -72,6 +79,8 @@ impl Limits {
             scim: RateLimiter::keyed(scim),
             scim_burst,
             strangers: RateLimiter::keyed(Quota::per_second(STRANGERS)),
+            asked: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
+            refusals: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             certificates: RateLimiter::keyed(Quota::per_minute(CERTIFICATES)),
             shares: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
             places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
@@ -157,6 +166,16 @@ impl Limits {
         self.strangers.check_key(&connection).is_ok()
     }
 
+    /// Whether one more request to the identity provider is written into the connection's log.
+    pub fn logs_request(&self, connection: ConnectionId) -> bool {
+        self.asked.check_key(&connection).is_ok()
+    }
+
+    /// The same of an answer that the identity provider signed and that was refused.
+    pub fn logs_refusal(&self, connection: ConnectionId) -> bool {
+        self.refusals.check_key(&connection).is_ok()
+    }
+
     /// Whether one more certificate that is not trusted is noted of the connection.
     pub fn notes_certificate(&self, connection: ConnectionId) -> bool {
         self.certificates.check_key(&connection).is_ok()
@@ -167,6 +186,8 @@ impl Limits {
         self.saml.retain_recent();
         self.scim.retain_recent();
         self.strangers.retain_recent();
+        self.asked.retain_recent();
+        self.refusals.retain_recent();
         self.certificates.retain_recent();
     }
 }

@@ -111,7 +111,6 @@ pub struct ErrorPage {
     title: String,
     next: String,
     code: String,
-    /// Ties what the person sees to the log line.
     reference: String,
     admin: Option<Diagnosis>,
 }
@@ -122,19 +121,28 @@ struct Diagnosis {
     received: Option<String>,
 }
 
+/// What a person can read out, and nobody guesses.
+pub fn reference() -> String {
+    Uuid::from_bytes(entropy::bytes()).simple().to_string().chars().take(12).collect()
+}
+
 impl ErrorPage {
     /// What happened, what to do next, and the code.
     pub fn new(title: &str, next: &str, code: &str) -> Self {
-        let reference = Uuid::from_bytes(entropy::bytes()).simple().to_string();
-        let reference: String = reference.chars().take(12).collect();
-        tracing::info!(reference, code, "Showed an error page");
+        let reference = String::new();
         Self { title: title.to_owned(), next: next.to_owned(), code: code.to_owned(), reference, admin: None }
+    }
+
+    /// Adds what ties the page to the logs.
+    #[must_use]
+    pub fn with(self, reference: String) -> Self {
+        tracing::info!(reference, code = self.code, "Showed an error page");
+        Self { reference, ..self }
     }
 
     /// Adds what the IT admin needs to mend it.
     #[must_use]
-    pub fn for_admin(self, fix: &str, expected: Option<&str>, received: Option<&str>) -> Self {
-        let (expected, received) = (expected.map(str::to_owned), received.map(str::to_owned));
+    pub fn for_admin(self, fix: &str, expected: Option<String>, received: Option<String>) -> Self {
         Self { admin: Some(Diagnosis { fix: fix.to_owned(), expected, received }), ..self }
     }
 }

@@ -372,6 +372,8 @@ pub struct Rejection {
     pub received: Option<String>,
     /// Whether the identity provider's signature was good, so that no stranger brought this about.
     pub is_proven: bool,
+    /// The ID of the assertion, where that is proven: whoever has got hold of one can send it again and again.
+    pub assertion: Option<String>,
     /// The certificate with which the message says it was signed, where the connection has no such one. Anybody can write
     /// that: it is for people to compare, never to trust.
     pub claimed: Option<Box<IdpCertificate>>,
@@ -380,7 +382,7 @@ pub struct Rejection {
 impl Rejection {
     /// A refusal where the code says everything.
     pub fn new(code: Code) -> Self {
-        Self { code, expected: None, received: None, is_proven: false, claimed: None }
+        Self { code, expected: None, received: None, is_proven: false, assertion: None, claimed: None }
     }
 
     /// The same of a response that the identity provider signed.

@@ -11,6 +11,13 @@ use std::collections::BTreeMap;
 use uppsala::{Document, NodeId};
 
 const ENCRYPTION_11: &str = "http://www.w3.org/2009/xmlenc11#";
+/// Prefixes that serializers take for granted: where the plaintext uses one and declares it nowhere, it was declared around
+/// the assertion, and canonical forms leave out what no element there uses.
+const CUSTOMARY: [(&str, &str); 3] = [
+    ("xs", "http://www.w3.org/2001/XMLSchema"),
+    ("xsd", "http://www.w3.org/2001/XMLSchema"),
+    ("xsi", "http://www.w3.org/2001/XMLSchema-instance"),
+];
 const ELEMENT: &str = "http://www.w3.org/2001/04/xmlenc#Element";
 const RSA_OAEP_MGF1P: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
 const RSA_OAEP: &str = "http://www.w3.org/2009/xmlenc11#rsa-oaep";
@@ -28,7 +35,13 @@ pub(crate) fn open(document: &Document<'_>, holder: NodeId, keys: &[DecryptionKe
     let plain = cipher.open(&content, &carried, keys).ok_or(Code::Undecryptable)?;
     let plain = bytes::text(&plain).and_then(structure::without_declaration).map_err(|_| Code::Undecryptable)?;
     structure::scan(plain).map_err(|_| Code::Undecryptable)?;
-    let namespaces: String = in_scope(document, holder)
+    let mut namespaces = in_scope(document, holder);
+    for (prefix, uri) in CUSTOMARY {
+        if plain.contains(&format!("{prefix}:")) && !plain.contains(&format!("xmlns:{prefix}=")) {
+            namespaces.entry(prefix).or_insert(uri);
+        }
+    }
+    let namespaces: String = namespaces
         .into_iter()
         .map(|(prefix, uri)| match prefix {
             "" => format!(" xmlns=\"{}\"", xml::escape(uri)),

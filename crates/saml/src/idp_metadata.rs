@@ -80,16 +80,21 @@ fn identity_provider(entity: &EntityDescriptor, role: &IdpSsoDescriptor) -> Resu
     });
     // metadata 2.4.1.1: a key without `use` serves both purposes; an encryption key must never verify.
     let signing = role.key_descriptors.iter().filter(|key| matches!(key.key_use.as_deref(), None | Some("signing")));
-    let mut certificates = Vec::new();
+    let (mut certificates, mut unusable) = (Vec::new(), None);
     for text in signing.filter_map(|key| key.key_info.x509_data.as_ref()).flat_map(|data| &data.certificates) {
-        let certificate = IdpCertificate::from_pem_or_base64(text)?;
-        if !certificates.contains(&certificate) {
-            certificates.push(certificate);
+        // One of a kind that we do not take must not keep out the one that follows it.
+        match IdpCertificate::from_pem_or_base64(text) {
+            Ok(certificate) if !certificates.contains(&certificate) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => unusable = Some(error),
         }
         // A thousand of them are not even looked at.
         if certificates.len() > MAX_CERTIFICATES {
             return Err(SetupError::TooManyCertificates);
         }
+    }
+    if let Some(error) = unusable.filter(|_| certificates.is_empty()) {
+        return Err(error);
     }
     let entity_id = entity.entity_id.as_deref().unwrap_or_default();
     let provider = IdentityProvider::given(entity_id, (&sso.location, binding), certificates)?;

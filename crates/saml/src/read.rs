@@ -97,8 +97,10 @@ pub(crate) fn status(document: &Document<'_>, response: NodeId) -> Result<(), Re
     if codes == [SUCCESS] {
         return Ok(());
     }
-    // Nothing is proven yet, so only the standard's own words are repeated: a stranger could put any text here.
-    let said: Vec<&str> = codes.iter().map(|code| code.strip_prefix(STATUS_PREFIX).unwrap_or("(other)")).collect();
+    let mut said: Vec<&str> = codes.iter().map(|code| code.strip_prefix(STATUS_PREFIX).unwrap_or("(other)")).collect();
+    let message = xml::named(document, status, PROTOCOL, "StatusMessage").next();
+    let message = message.and_then(|message| text::whole(document, message).ok());
+    said.extend(message.as_deref().map(str::trim).filter(|message| !message.is_empty()));
     Err(Rejection::new(Code::StatusNotSuccess).expected("Success").received(&said.join(", ")))
 }
 

@@ -136,3 +136,9 @@ pub fn send(document: &str, idp: &IdentityProvider, key: &SpKey, relay_state: &s
 pub fn request_id(random: [u8; 16]) -> String {
     format!("_{}", hex(&random))
 }
+
+/// Whether a text looks like one of ours.
+pub fn is_request_id(text: &str) -> bool {
+    let digits = text.strip_prefix('_').unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

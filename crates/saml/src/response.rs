@@ -114,7 +114,7 @@ impl fmt::Debug for VerifiedAssertion {
 pub fn verify(saml_response: &str, expected: &Expected<'_>) -> Result<VerifiedAssertion, Rejection> {
     let decoded = transport::decode(saml_response, MAX_RESPONSE_BYTES)?;
     let (source, document) = xml::received(&decoded)?;
-    verify_received(source, &document, expected)
+    verify_received(source, &document, expected, &mut None)
 }
 
 /// The same, and what of the response may be kept for an administrator, whatever the verdict; `contents` as in
@@ -130,7 +130,10 @@ pub fn verify_and_keep(
     };
     match xml::received(&decoded) {
         Ok((source, document)) => {
-            (verify_received(source, &document, expected), trace::of(source, &document, contents))
+            let mut opened = None;
+            let verdict = verify_received(source, &document, expected, &mut opened);
+            let kept = trace::of(source, &document, contents);
+            (verdict, kept.map(|kept| kept.with(opened.filter(|_| contents))))
         }
         Err(rejection) => (Err(rejection), None),
     }
@@ -140,6 +143,7 @@ fn verify_received(
     source: &str,
     document: &Document<'_>,
     expected: &Expected<'_>,
+    opened_text: &mut Option<String>,
 ) -> Result<VerifiedAssertion, Rejection> {
     let shape = shape::check(document, expected.sha1())?;
     let signatures = shape.signatures();
@@ -165,7 +169,9 @@ fn verify_received(
         Content::Encrypted => {
             let mut holders = xml::named(response_tree, response, ASSERTION, "EncryptedAssertion");
             let holder = holders.next().ok_or(Code::SignatureUnprocessable)?;
-            Some(opened(response_tree, holder, is_signed, expected)?)
+            let opened = opened(response_tree, holder, is_signed, expected)?;
+            *opened_text = Some(opened.clone());
+            Some(opened)
         }
     };
     text::no_comments(document, shape.response).map_err(Rejection::of_proven)?;
@@ -175,7 +181,10 @@ fn verify_received(
         None => (response_tree, xml::named(response_tree, response, ASSERTION, "Assertion").next()),
     };
     let assertion = assertion.ok_or(Code::AssertionMissing)?;
-    judge((response_tree, response), (tree, assertion), is_signed, expected).map_err(Rejection::of_proven)
+    judge((response_tree, response), (tree, assertion), is_signed, expected).map_err(|rejection| Rejection {
+        assertion: xml::attribute(tree, assertion, "ID").map(str::to_owned),
+        ..rejection.of_proven()
+    })
 }
 
 /// Steps 7 and 8, on what is proven.

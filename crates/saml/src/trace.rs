@@ -80,6 +80,14 @@ pub(crate) fn of(source: &str, document: &Document<'_>, contents: bool) -> Optio
     Some(Kept { xml: cut(shown), in_response_to: in_response_to.map(str::to_owned) })
 }
 
+impl Kept {
+    /// Adds what was encrypted in it, and that an identity provider signed.
+    pub(crate) fn with(self, opened: Option<String>) -> Self {
+        let Some(opened) = opened else { return self };
+        Self { xml: cut(format!("{}\n\n{opened}", self.xml)), ..self }
+    }
+}
+
 fn cut(mut text: String) -> String {
     if text.len() > MAX_KEPT {
         let end = (0..=MAX_KEPT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();

@@ -1,9 +1,23 @@
 //! The outbox: appended in the transaction that made the fact true, read later by others.
 
-use crate::{error::Result, tenant::TenantTx};
+use crate::{
+    error::Result,
+    prepared::{self, Argument},
+    scope::Scope,
+    store::Store,
+    tenant::TenantTx,
+};
 use domain::{event::Event, ids::ConnectionId};
 use serde_json::Value;
 use uuid::Uuid;
+
+pub(crate) const STATEMENTS: [(&str, &str, &str); 1] = [(
+    "tell",
+    "uuid, text, text, uuid, text, uuid, text, bigint",
+    "INSERT INTO events (id, kind, subject, subject_id, data, connection_id, actor, occurred_at) \
+     VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, 'epoch'::timestamptz + $8 * '1 microsecond'::interval) \
+     ON CONFLICT DO NOTHING",
+)];
 
 /// Facts as the columns of one statement.
 pub(crate) struct Columns {
@@ -54,5 +68,23 @@ pub async fn append(tx: &mut TenantTx, connection: Option<ConnectionId>, events:
     )
     .execute(tx.conn().await?)
     .await?;
+    Ok(())
+}
+
+/// Appends a fact that nothing else in the database makes true, once for each id: one message, because a stranger may be
+/// its cause.
+pub async fn tell(store: &Store, scope: Scope, connection: ConnectionId, (id, event): (Uuid, &Event)) -> Result<()> {
+    let (data, actor) = (event.data.to_string(), scope.actor.to_string());
+    let arguments = [
+        Argument::Id(id),
+        Argument::Text(event.kind.as_str()),
+        Argument::Text(event.subject.noun()),
+        Argument::Id(event.subject.id()),
+        Argument::Text(&data),
+        Argument::Id(connection.0),
+        Argument::Text(&actor),
+        Argument::Moment(scope.now),
+    ];
+    store.ask(scope, &[prepared::call("tell", &arguments)]).await?;
     Ok(())
 }

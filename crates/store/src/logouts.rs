@@ -52,7 +52,8 @@ pub async fn remember(tx: &mut TenantTx, new: &NewLogout<'_>) -> Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
-/// Whether a session of that name was logged out (core 3.7.3.1): by its number, or with all that was asserted before.
+/// Whether a session of that name was logged out (core 3.7.3.1): by its number, or with all others; and what is asserted later
+/// is another session, whose number may be one of those that come again (core 2.7.2).
 pub async fn covers(
     tx: &mut TenantTx,
     connection: ConnectionId,
@@ -64,7 +65,7 @@ pub async fn covers(
         r#"-- logouts::covers
         SELECT EXISTS (
             SELECT FROM logouts WHERE connection_id = $1 AND name_id = $2
-              AND ($3::text = ANY(session_indexes) OR (cardinality(session_indexes) = 0 AND issued_at > $4))
+              AND (($3::text = ANY(session_indexes) AND issued_at >= $4) OR (cardinality(session_indexes) = 0 AND issued_at > $4))
         ) AS "found!""#,
         connection.0,
         name_id,

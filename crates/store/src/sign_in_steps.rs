@@ -24,6 +24,8 @@ pub struct Step {
     pub message: Option<String>,
     /// What was understood of it.
     pub understood: Option<Value>,
+    /// What stands on the page that the person saw.
+    pub reference: Option<String>,
     pub address: String,
     pub agent: String,
 }
@@ -36,13 +38,13 @@ pub async fn append(tx: &mut TenantTx, steps: &[Step]) -> Result<()> {
     sqlx::query!(
         "-- sign_in_steps::append
          INSERT INTO sign_in_steps (connection_id, id, occurred_at, attempt, step, code, expected, received, message,
-             understood, address, agent)
+             understood, address, agent, reference)
          SELECT s.connection_id, s.id, s.occurred_at, s.attempt, s.step, s.code, s.expected, s.received, s.message,
-                s.understood, s.address, s.agent
+                s.understood, s.address, s.agent, s.reference
          FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[])
+                     $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[], $13::text[])
               AS s (connection_id, id, occurred_at, attempt, step, code, expected, received, message, understood, address,
-                    agent)
+                    agent, reference)
          WHERE EXISTS (SELECT FROM connections c WHERE c.id = s.connection_id)
          ORDER BY s.id",
         &steps.iter().map(|step| step.connection.0).collect::<Vec<_>>(),
@@ -56,7 +58,8 @@ pub async fn append(tx: &mut TenantTx, steps: &[Step]) -> Result<()> {
         &optional(|step| step.message.clone()) as &[Option<String>],
         &steps.iter().map(|step| step.understood.clone()).collect::<Vec<_>>() as &[Option<Value>],
         &column(|step| step.address.clone()),
-        &column(|step| step.agent.clone())
+        &column(|step| step.agent.clone()),
+        &optional(|step| step.reference.clone()) as &[Option<String>]
     )
     .execute(tx.conn().await?)
     .await?;
@@ -69,7 +72,7 @@ pub enum Show<'a> {
     All,
     /// Those of attempts that were refused.
     Refused,
-    /// Those of one attempt.
+    /// Those of one attempt, or of the page with that reference.
     Attempt(&'a str),
 }
 
@@ -81,9 +84,9 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, show: Show<'_>, l
     };
     let rows = sqlx::query!(
         "-- sign_in_steps::list
-         SELECT occurred_at, attempt, step, code, expected, received, message, understood, address, agent
+         SELECT occurred_at, attempt, step, code, expected, received, message, understood, address, agent, reference
          FROM sign_in_steps
-         WHERE connection_id = $1 AND (code <> 'ok' OR NOT $2) AND ($3::text IS NULL OR attempt = $3)
+         WHERE connection_id = $1 AND (code <> 'ok' OR NOT $2) AND ($3::text IS NULL OR attempt = $3 OR reference = $3)
          ORDER BY id DESC LIMIT $4",
         connection.0,
         show == Show::Refused,
@@ -104,6 +107,7 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, show: Show<'_>, l
             received: row.received,
             message: row.message,
             understood: row.understood,
+            reference: row.reference,
             address: row.address,
             agent: row.agent,
         })

@@ -125,6 +125,10 @@ async fn a_sign_in_that_was_on_its_way_is_logged_out_too() {
     let waiting = acme.waiting(&ann).await;
     let of_that_session = waiting.honest().session_index(&index);
     waiting.is_refused_at_finish(&waiting.signed(&of_that_session), "GH-SAML-909").await;
+    // What is asserted later is another session, whose number may come again (core 2.7.2).
+    acme.gateway.clock.advance(Duration::seconds(1));
+    let waiting = acme.waiting(&ann).await;
+    waiting.gets_in(&waiting.signed(&waiting.honest().session_index(&index))).await;
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use super::{acme_with_ann, beside, modes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use harness::{browser::Browser, customer::Customer};
+use saml::idp::IdpCertificate;
 use serde_json::json;
-use simulator::idp::response::Sign;
+use simulator::{directory::DirectoryUser, idp::response::Sign};
 use store::{
     scope::{Actor, Scope},
     sign_in_steps::{self, Show, Step},
@@ -12,7 +13,7 @@ use store::{
 use time::Duration;
 
 /// The steps of the connection, oldest first.
-async fn steps(acme: &Customer) -> Vec<Step> {
+pub async fn steps(acme: &Customer) -> Vec<Step> {
     let (app, now) = (&acme.gateway.app, acme.gateway.clock.now());
     app.steps.flush().await;
     let mut tx = app.store.tenant(Scope { tenant: acme.tenant, actor: Actor::Operator, now }).await.unwrap();
@@ -94,6 +95,104 @@ async fn strangers_fill_no_log_and_other_connections_see_none_of_it() {
     assert!((2..=10).contains(&known.len()), "{:?}", told(&known));
     assert!(known.iter().all(|step| !format!("{step:?}").contains(&ann.email)));
     assert_eq!(steps(&sibling).await, []);
+}
+
+/// Nobody has to be anybody to begin a sign-in, and one answer can be sent for ever.
+#[tokio::test]
+async fn a_flood_pushes_nothing_out_of_the_log_and_fills_no_outbox() {
+    let (acme, ann) = acme_with_ann().await;
+    for _ in 0..150 {
+        Browser::new().get(&acme.url("/saml/login")).await;
+    }
+    let asked = steps(&acme).await.len();
+    assert!((100..=120).contains(&asked), "{asked}");
+    let waiting = acme.waiting(&ann).await;
+    let old = waiting.signed(&waiting.honest());
+    waiting.gets_in(&old).await;
+    let other = waiting.signed(&waiting.honest().audience("https://other.test"));
+    let before = acme.events("login.failed").await.len();
+    for _ in 0..75 {
+        acme.post_response(&Browser::new(), &old).await;
+        acme.post_response(&Browser::new(), &other).await;
+    }
+    let told = acme.events("login.failed").await.split_off(before);
+    let codes: Vec<&str> = told.iter().map(|event| event["data"]["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["GH-SAML-906", "GH-SAML-811"], "each once");
+    let refused = steps(&acme).await.iter().filter(|step| step.code != "ok").count();
+    assert!((100..=120).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
+async fn the_reference_on_the_page_leads_to_the_story() {
+    let (acme, ann) = acme_with_ann().await;
+    let waiting = acme.waiting(&ann).await;
+    let page =
+        waiting.is_refused(&waiting.signed(&waiting.honest().audience("https://other.test")), "GH-SAML-811").await;
+    let reference = page.text.split("<dt>Reference</dt><dd><code>").nth(1).unwrap()[..12].to_owned();
+    let steps = steps(&acme).await;
+    let found: Vec<&Step> = steps.iter().filter(|step| step.reference.as_ref() == Some(&reference)).collect();
+    assert_eq!(found.len(), 1, "{steps:?}");
+    assert_eq!(found[0].received.as_deref(), Some("https://other.test"));
+    // What a stranger calls an attempt is none.
+    for name in ["x&#10;code  ok", "_one"] {
+        let forged = waiting.honest().sign(Sign::Nothing).in_response_to("_x").edit("\"_x\"", &format!("\"{name}\""));
+        acme.post_response(&Browser::new(), &waiting.signed(&forged)).await;
+        acme.gateway.clock.advance(Duration::seconds(1));
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    let steps = self::steps(&acme).await;
+    let names: Vec<&str> =
+        steps.iter().map(|step| step.attempt.as_str()).filter(|name| *name != waiting.request.id).collect();
+    assert_eq!(names, ["-", "-"]);
+}
+
+#[tokio::test]
+async fn what_was_encrypted_is_told_while_a_test_is_on() {
+    let (acme, ann) = acme_with_ann().await;
+    let certificate = Browser::new().get(&acme.url("/saml/certificate")).await.text;
+    let certificate = IdpCertificate::from_pem_or_base64(&certificate).unwrap().der().to_vec();
+    for is_on in [true, false] {
+        let until = is_on.then(|| acme.gateway.clock.now() + Duration::minutes(10));
+        modes::set(&acme, |settings| settings.test_until = until).await;
+        let waiting = acme.waiting(&ann).await;
+        let sealed = waiting.honest().encrypt_for(&certificate);
+        waiting.gets_in(&waiting.signed(&sealed)).await;
+        let steps = steps(&acme).await;
+        let answered = steps.iter().rfind(|step| step.step == "answered").unwrap().message.clone().unwrap();
+        assert!(answered.contains("EncryptedData"));
+        assert_eq!(answered.contains(&ann.email), is_on, "{answered}");
+    }
+}
+
+/// As Okta's custom app, Courier's guide and Entra name them.
+#[tokio::test]
+async fn the_usual_names_of_attributes_are_understood() {
+    let (acme, ann) = acme_with_ann().await;
+    let claims = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
+    let microsoft = "http://schemas.microsoft.com/ws/2008/06/identity/claims";
+    let okta = ["email", "firstName", "lastName", "displayName", "groups", "role"].map(str::to_owned);
+    let entra = [
+        format!("{claims}/emailaddress"),
+        format!("{claims}/givenname"),
+        format!("{claims}/surname"),
+        "http://schemas.microsoft.com/identity/claims/displayname".to_owned(),
+        format!("{microsoft}/groups"),
+        format!("{microsoft}/role"),
+    ];
+    let fields = ["email", "given_name", "family_name", "display_name", "groups", "role"];
+    let ann = DirectoryUser { role: None, ..ann };
+    for names in [okta, entra] {
+        let waiting = acme.waiting(&ann).await;
+        let [first, last] = ["firstName", "lastName"].map(|name| format!("Name=\"{name}\""));
+        let [to_email, to_first, to_last] = [0, 1, 2].map(|place| format!("Name=\"{}\"", names[place]));
+        let renamed = waiting.honest().edit("Name=\"email\"", &to_email).edit(&first, &to_first).edit(&last, &to_last);
+        let response = names[3..].iter().fold(renamed, |response, name| response.attribute(name, "value"));
+        waiting.gets_in(&waiting.signed(&response)).await;
+        let steps = steps(&acme).await;
+        let understood = steps.iter().rfind(|step| step.step == "answered").unwrap().understood.clone().unwrap();
+        let from = fields.map(|field| understood[field]["from"].as_str().unwrap_or_default().to_owned());
+        assert_eq!(from, names, "{understood}");
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Output {
             let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
             let (_, value) =
                 found.ok_or_else(|| anyhow::anyhow!("there is no field {wanted}; there are: {}", names.join(", ")))?;
-            println!("{}", plain(value));
+            println!("{}", printable(&plain(value)));
             return Ok(());
         }
         match self.kind {
@@ -51,7 +51,9 @@ impl Output {
             Kind::Text => {
                 let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
                 for (name, value) in fields {
-                    println!("{name:width$}  {}", plain(value));
+                    // A line of a value never begins where a name would.
+                    let value = printable(&plain(value)).replace('\n', &format!("\n{:width$}  ", ""));
+                    println!("{name:width$}  {value}");
                 }
             }
         }
@@ -84,6 +86,18 @@ pub fn moment(time: OffsetDateTime) -> String {
 
 fn object(fields: &[(&str, Value)]) -> Value {
     Value::Object(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+}
+
+/// Somebody else's text, with what a terminal would obey, or not show, spelled out.
+fn printable(text: &str) -> String {
+    let is_hidden =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let spelled = |c: char| match c {
+        '\n' => c.to_string(),
+        c if c.is_control() || is_hidden(c) => c.escape_unicode().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(spelled).collect()
 }
 
 fn plain(value: &Value) -> String {

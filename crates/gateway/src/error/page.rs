@@ -11,19 +11,33 @@ use domain::refusal::Refusal;
 
 /// An error on its way to a person.
 #[derive(Debug)]
-pub struct PageFailure(Error);
+pub struct PageFailure {
+    pub error: Error,
+    /// Ties what the person sees to the log line, and to the connection's log of sign-ins.
+    pub reference: String,
+    /// Whether the page tells what was expected and what came: for whoever sets a connection up, and nobody else.
+    is_in_full: bool,
+}
+
+impl PageFailure {
+    /// The same told in full, while a test is on.
+    #[must_use]
+    pub fn in_full(self, is_in_full: bool) -> Self {
+        Self { is_in_full, ..self }
+    }
+}
 
 impl<E: Into<Error>> From<E> for PageFailure {
     fn from(error: E) -> Self {
-        Self(error.into())
+        Self { error: error.into(), reference: pages::reference(), is_in_full: false }
     }
 }
 
 impl IntoResponse for PageFailure {
     fn into_response(self) -> Response {
-        log(&self.0);
-        let (status, page) = dressed(&self.0);
-        pages::html(status, &page)
+        log(&self.error);
+        let (status, page) = dressed(&self.error, self.is_in_full);
+        pages::html(status, &page.with(self.reference))
     }
 }
 
@@ -31,7 +45,7 @@ fn page(title: &str, next: &str, code: &str) -> ErrorPage {
     ErrorPage::new(title, next, code)
 }
 
-fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
+fn dressed(error: &Error, is_in_full: bool) -> (StatusCode, ErrorPage) {
     match error {
         Error::Saml(rejection) => {
             let code = rejection.code;
@@ -42,9 +56,10 @@ fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
                 "Ask your IT admin; this page says what they can do."
             };
             let shown = page(code.title(), next, code.id());
+            let story = |text: &Option<String>| text.clone().filter(|_| is_in_full);
             (
                 if code == Code::RateLimited { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::FORBIDDEN },
-                shown.for_admin(code.fix(), rejection.expected.as_deref(), rejection.received.as_deref()),
+                shown.for_admin(code.fix(), story(&rejection.expected), story(&rejection.received)),
             )
         }
         Error::Refusal(refusal) => (StatusCode::FORBIDDEN, refused(refusal)),
@@ -55,7 +70,7 @@ fn dressed(error: &Error) -> (StatusCode, ErrorPage) {
                 "Go back and try again. If it happens again, send this page to the people who run the application.",
                 "GH-OIDC-001",
             )
-            .for_admin(&error.description, None, Some(error.code.as_str())),
+            .for_admin(&error.description, None, Some(error.code.as_str().to_owned())),
         ),
         Error::NotSetUp => (
             StatusCode::NOT_FOUND,

@@ -16,7 +16,7 @@ use crate::{
     entropy,
     error::{Error, PageFailure, chain},
     extract::{Client, ConnectionPath},
-    secret::Secret,
+    secret::{self, Secret},
 };
 use ::saml::{
     code::{Code, Rejection},
@@ -42,12 +42,13 @@ use serde_json::{Value, json};
 use store::{
     error::{Constraint, Error as StoreError},
     events,
-    responses::{self, Answer, Settled},
+    responses::{self, Answer, Unsettled},
     scope::{Actor, Scope},
     sign_in_requests::{self, Unsolicited},
 };
 use time::OffsetDateTime;
 use url::Url;
+use uuid::{Builder, Uuid};
 
 /// How long a browser may take to collect what nobody asked for.
 const COLLECTED_WITHIN: time::Duration = time::Duration::minutes(5);
@@ -68,10 +69,13 @@ pub async fn post(
         Ok(body) => receive(&app, tenant, connection, &headers, &body, &mut seen, now).await,
         Err(_) => Err(Rejection::new(Code::ResponseTooLarge).into()),
     };
-    if let Err(Error::Saml(rejection)) = &outcome {
+    let outcome = outcome.map_err(|error| PageFailure::from(error).in_full(seen.is_test));
+    if let Err(PageFailure { error: Error::Saml(rejection), reference, .. }) = &outcome {
         counter!("gatehouse_saml_responses_total", "result" => "refused", "code" => rejection.code.id()).increment(1);
-        record(&app, tenant, connection, rejection, now).await?;
-        trace.refused(rejection, seen.message.take());
+        if !seen.told {
+            record(&app, tenant, connection, (rejection, seen.assertion.as_deref()), now).await?;
+        }
+        trace.refused(rejection, seen.message.take(), reference);
         // A note is not worth another answer than the refusal.
         if let Err(error) = seen::note(&app, tenant, connection, rejection, now).await {
             tracing::warn!(error = chain(&error), "A certificate that is not trusted could not be noted");
@@ -108,6 +112,12 @@ enum Accepted {
 struct Seen {
     message: Option<Kept>,
     understood: Option<Value>,
+    /// The ID of an assertion that was verified.
+    assertion: Option<String>,
+    /// Whether a test is on.
+    is_test: bool,
+    /// Whether the refusal has its event already.
+    told: bool,
 }
 
 async fn receive(
@@ -130,10 +140,12 @@ async fn receive(
     let saml_response = form.message;
     let checked = Checked::new(app, &stored, &settings, keys, now)?;
     let contents = settings.is_under_test(now);
+    seen.is_test = contents;
     let judge = move |expected: &Expected<'_>| response::verify_and_keep(&saml_response, expected, contents);
     let (verified, message) = checked.judge(judge).await?;
     seen.message = message;
     let assertion = verified?;
+    seen.assertion = Some(assertion.assertion_id().to_owned());
     let identity = Identity::new(&assertion, &settings.mapping);
     seen.understood = understood(&identity, contents);
     guard_domain(&settings, &identity).map_err(Rejection::of_proven)?;
@@ -150,7 +162,7 @@ async fn receive(
     }
     let new = request::request_id(entropy::bytes());
     let attempt = assertion.in_response_to().unwrap_or(&new).to_owned();
-    let ticket = keep(app, scope, connection, &assertion, (&attempt, &identity, target)).await?;
+    let ticket = keep(app, scope, connection, &assertion, (&attempt, &identity, target), &mut seen.told).await?;
     Ok(Accepted::Ticket { attempt, ticket })
 }
 
@@ -177,6 +189,7 @@ async fn keep(
     connection: ConnectionId,
     assertion: &VerifiedAssertion,
     (attempt, identity, target): (&str, &Identity, Option<&str>),
+    told: &mut bool,
 ) -> Result<Secret, Error> {
     let ticket = Secret::plain();
     let identity = serde_json::to_value(identity).context("an identity serializes")?;
@@ -199,16 +212,23 @@ async fn keep(
         assertion_until: assertion.valid_until(),
         ticket_hash: &ticket.hash(),
         identity: &identity,
+        event: once(connection, assertion.assertion_id(), "unsettled"),
     };
-    let code = match responses::settle(&app.store, scope, &answer).await? {
-        Settled::Taken => return Ok(ticket),
-        Settled::Replayed => return Err(Rejection::new(Code::AssertionReplayed).of_proven().into()),
-        Settled::NotWaiting(None) => Code::RequestUnknown,
-        Settled::NotWaiting(Some(request)) if request.connection != connection => Code::RequestOtherConnection,
-        Settled::NotWaiting(Some(request)) if request.answered_at.is_some() => Code::RequestUsed,
-        Settled::NotWaiting(Some(_)) => Code::RequestExpired,
+    let Some(unsettled) = responses::settle(&app.store, scope, &answer, |reason| code(reason).id()).await? else {
+        return Ok(ticket);
     };
-    Err(Rejection::new(code).received(request_id).of_proven().into())
+    *told = true;
+    Err(Rejection::new(code(unsettled)).received(request_id).of_proven().into())
+}
+
+fn code(unsettled: Unsettled) -> Code {
+    match unsettled {
+        Unsettled::Replayed => Code::AssertionReplayed,
+        Unsettled::Unknown => Code::RequestUnknown,
+        Unsettled::OtherConnection => Code::RequestOtherConnection,
+        Unsettled::Answered => Code::RequestUsed,
+        Unsettled::Expired => Code::RequestExpired,
+    }
 }
 
 async fn keep_unsolicited(
@@ -228,20 +248,28 @@ async fn keep_unsolicited(
     Ok(tx.commit().await?)
 }
 
-/// Only what the identity provider really signed is worth an event; anybody can post rubbish.
+/// Only what the identity provider really signed is worth an event; anybody can post rubbish. And it is worth one only,
+/// whoever posts it again.
 async fn record(
     app: &Inner,
     tenant: TenantId,
     connection: ConnectionId,
-    rejection: &Rejection,
+    (rejection, verified): (&Rejection, Option<&str>),
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    if !rejection.is_proven {
+    let Some(assertion) = rejection.assertion.as_deref().or(verified).filter(|_| rejection.is_proven) else {
         return Ok(());
-    }
-    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
+    };
     let data = json!({ "code": rejection.code.id() });
     let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), data);
-    events::append(&mut tx, Some(connection), &[event]).await?;
-    Ok(tx.commit().await?)
+    let scope = Scope { tenant, actor: Actor::Browser, now };
+    let once = once(connection, assertion, rejection.code.id());
+    Ok(events::tell(&app.store, scope, connection, (once, &event)).await?)
+}
+
+/// The id of the event that tells of an assertion for one reason.
+fn once(connection: ConnectionId, assertion: &str, reason: &str) -> Uuid {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] =
+        secret::hash(&format!("{connection} {reason} {assertion}"));
+    Builder::from_random_bytes([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]).into_uuid()
 }

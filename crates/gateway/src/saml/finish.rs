@@ -63,9 +63,9 @@ pub async fn get(
     let answered = sign_in_requests::collect(&mut tx, connection, &secret::hash(&ticket)).await?;
     let answered = answered.ok_or_else(|| Rejection::new(Code::TicketUnknown))?;
     let attempt = answered.id.clone();
-    let outcome = enter_with(&app, tx, connection, jar.clone(), answered).await;
+    let outcome = enter_with(&app, tx, connection, jar.clone(), answered).await.map_err(PageFailure::from);
     Trace { app: &app, tenant, connection, client: &client, at: now }.ended(&attempt, "signed in", &outcome);
-    Ok(outcome.unwrap_or_else(|error| (jar, PageFailure::from(error)).into_response()))
+    Ok(outcome.unwrap_or_else(|failure| (jar, failure).into_response()))
 }
 
 /// A session for who the answer is about, and where the browser goes with it.

@@ -92,8 +92,8 @@ async fn bookmark(
 
 /// `GET /c/{cid}/saml/restart`: the identity provider began, so the browser is sent back to it with a request of ours.
 ///
-/// An identity provider that cannot answer requests would send the browser here again and again; so it may come once in a
-/// short time.
+/// An identity provider that cannot answer requests would send the browser here again and again; so it may come once, and
+/// then a person has to begin again.
 pub async fn restart(
     State(app): State<App>,
     ConnectionPath(connection): ConnectionPath,
@@ -105,7 +105,11 @@ pub async fn restart(
     let tenant = app.tenant_of(connection, now).await?;
     let jar = browser::jar(&headers);
     if browser::was_restarted(&app, &jar, connection) {
-        return Err(Rejection::new(Code::Unsolicited).into());
+        let rejection = Rejection::new(Code::Unsolicited);
+        let failure = PageFailure::from(rejection.clone());
+        let trace = Trace { app: &app, tenant, connection, client: &client, at: now };
+        trace.refused(&rejection, None, &failure.reference);
+        return Ok((browser::forget_restart(&app, jar, connection), failure).into_response());
     }
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
@@ -164,6 +168,8 @@ pub async fn start(
     // insist on one, so it repeats the request's ID, which the same message shows anyway.
     let message = request::send(&document, &idp, &key, id.trim_start_matches('_'));
     let message = message.context("a request could not be signed")?;
-    Trace { app, tenant, connection: connection.id, client, at: now }.done(&id, "asked", Some(document), None);
+    if settings.is_under_test(now) || app.limits.logs_request(connection.id) {
+        Trace { app, tenant, connection: connection.id, client, at: now }.done(&id, "asked", Some(document), None);
+    }
     Ok((jar, carried(message)).into_response())
 }

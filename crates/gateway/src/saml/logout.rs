@@ -65,7 +65,7 @@ pub async fn by_query(
     RawQuery(query): RawQuery,
     client: Client,
 ) -> Result<Response, PageFailure> {
-    Ok(receive(&app, connection, &client, Came::Query(query.unwrap_or_default())).await?)
+    receive(&app, connection, &client, Came::Query(query.unwrap_or_default())).await
 }
 
 /// `POST /c/{cid}/saml/slo` (bindings 3.5)
@@ -84,16 +84,16 @@ pub async fn by_form(
         }
         form => Came::Form { form: form?, is_request: true },
     };
-    Ok(receive(&app, connection, &client, came).await?)
+    receive(&app, connection, &client, came).await
 }
 
-async fn receive(app: &Inner, connection: ConnectionId, client: &Client, came: Came) -> Result<Response, Error> {
+async fn receive(app: &Inner, connection: ConnectionId, client: &Client, came: Came) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
     let trace = Trace { app, tenant, connection, client, at: now };
-    let outcome = heed(app, tenant, connection, came, &trace).await;
-    if let Err(Error::Saml(rejection)) = &outcome {
-        trace.refused(rejection, None);
+    let outcome = heed(app, tenant, connection, came, &trace).await.map_err(PageFailure::from);
+    if let Err(PageFailure { error: Error::Saml(rejection), reference, .. }) = &outcome {
+        trace.refused(rejection, None, reference);
     }
     outcome
 }

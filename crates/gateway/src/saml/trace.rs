@@ -1,8 +1,14 @@
 //! What becomes of each attempt to sign in or out, for the IT admin: written behind the requests.
 
 use super::identity::{Identity, Mapped};
-use crate::{app::Inner, error::Error, extract::Client, journal::Entry};
-use ::saml::{code::Rejection, trace::Kept};
+use crate::{
+    app::Inner,
+    error::{Error, PageFailure},
+    extract::Client,
+    journal::Entry,
+    limits::Limits,
+};
+use ::saml::{code::Rejection, request, trace::Kept};
 use domain::ids::{ConnectionId, TenantId};
 use serde_json::{Map, Value, json};
 use store::{
@@ -57,32 +63,38 @@ impl Trace<'_> {
     }
 
     /// A message that was refused. What no signature proves may be anybody's, so only some of it is kept.
-    pub fn refused(&self, rejection: &Rejection, message: Option<Kept>) {
-        if !rejection.is_proven && !self.app.limits.logs_stranger(self.connection) {
+    /// And whoever has got hold of one answer can send it all day.
+    pub fn refused(&self, rejection: &Rejection, message: Option<Kept>, reference: &str) {
+        let limits = &self.app.limits;
+        let is_logged = if rejection.is_proven { Limits::logs_refusal } else { Limits::logs_stranger };
+        if !is_logged(limits, self.connection) {
             return;
         }
         let (message, attempt) = message.map_or((None, None), |kept| (Some(kept.xml), kept.in_response_to));
-        let attempt: String = attempt.unwrap_or_else(|| "-".to_owned()).chars().take(MAX_ATTEMPT).collect();
-        self.rejected(&attempt, rejection, message);
+        // Of a stranger's own choice it would be anything, and of any length.
+        let attempt = attempt.filter(|attempt| request::is_request_id(attempt)).unwrap_or_else(|| "-".to_owned());
+        self.rejected(&attempt, rejection, message, reference);
     }
 
     /// What became of the last step.
-    pub fn ended<T>(&self, attempt: &str, step: &str, outcome: &Result<T, Error>) {
-        match outcome {
-            Ok(_) => self.done(attempt, step, None, None),
-            Err(Error::Saml(rejection)) => self.rejected(attempt, rejection, None),
-            Err(Error::Refusal(refusal)) => {
-                self.app.steps.record(self.tenant, self.step(attempt, "who the user is", refusal.code()));
+    pub fn ended<T>(&self, attempt: &str, step: &str, outcome: &Result<T, PageFailure>) {
+        let Err(PageFailure { error, reference, .. }) = outcome else { return self.done(attempt, step, None, None) };
+        match error {
+            Error::Saml(rejection) => self.rejected(attempt, rejection, None, reference),
+            Error::Refusal(refusal) => {
+                let step = self.step(attempt, "who the user is", refusal.code());
+                self.app.steps.record(self.tenant, Step { reference: Some(reference.clone()), ..step });
             }
             // Ours to mend, and in the log of the process.
-            Err(_) => {}
+            _ => {}
         }
     }
 
-    fn rejected(&self, attempt: &str, rejection: &Rejection, message: Option<String>) {
+    fn rejected(&self, attempt: &str, rejection: &Rejection, message: Option<String>, reference: &str) {
         let step = self.step(attempt, rejection.code.step(), rejection.code.id());
         let (expected, received) = (rejection.expected.clone(), rejection.received.clone());
-        self.app.steps.record(self.tenant, Step { expected, received, message, ..step });
+        let reference = Some(reference.to_owned());
+        self.app.steps.record(self.tenant, Step { expected, received, message, reference, ..step });
     }
 
     fn step(&self, attempt: &str, step: &str, code: &str) -> Step {
@@ -96,14 +108,12 @@ impl Trace<'_> {
             received: None,
             message: None,
             understood: None,
+            reference: None,
             address: self.client.address.clone(),
             agent: self.client.agent.clone(),
         }
     }
 }
-
-/// The longest name of an attempt; ours have 33 characters.
-const MAX_ATTEMPT: usize = 100;
 
 /// What was mapped from what: the values too while a test is on, and otherwise how many there were.
 pub fn understood(identity: &Identity, contents: bool) -> Option<Value> {

@@ -283,6 +283,25 @@ fn what_is_wrong_inside_an_unsigned_response_is_told_to_nobody() {
     }
 }
 
+/// The canonical form of a response leaves out what only the ciphertext needs.
+#[test]
+fn an_assertion_may_use_prefixes_of_the_response_around_it() {
+    let schemas =
+        " xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
+    let bare = edit(&forge::response(), schemas, "");
+    let around = edit(&bare, "<samlp:Response", &format!("<samlp:Response{schemas}"));
+    for style in STYLES {
+        // Signed where the prefixes are declared, as by whoever takes the assertion out of the response as it stands.
+        let signs_inside = style != Style::Response;
+        let inner = if signs_inside { sign(&around, Style::Assertion, rsa()) } else { around.clone() };
+        assert!(!assertion_of(&inner).contains("xmlns:xs"));
+        let xml = instead(&inner, &sealed(&assertion_of(&inner), "aes256-gcm", Place::Inside, MGF1P));
+        let xml = if style == Style::Assertion { xml } else { sign(&xml, Style::Response, rsa()) };
+        let accepted = judge(&xml, &[ours()]).unwrap_or_else(|refused| panic!("{style:?}: {refused}"));
+        assert_eq!(attribute(&accepted, "email"), Some(NAME_ID));
+    }
+}
+
 /// What a stranger writes around a ciphertext is not taken for the identity provider's word.
 #[test]
 fn nothing_of_an_unsigned_response_is_proven_before_the_assertion_is() {

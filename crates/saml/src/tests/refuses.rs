@@ -191,7 +191,7 @@ fn a_signed_response_names_its_destination() {
 }
 
 #[test]
-fn of_what_an_unproven_response_says_only_the_standards_words_are_repeated() {
+fn what_the_identity_provider_says_of_a_failure_is_told_escaped() {
     let assertion = cut(&forge::response(), "<saml:Assertion", "</saml:Assertion>");
     let status = "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Responder\"><samlp:StatusCode \
                   Value=\"urn:oasis:names:tc:SAML:2.0:status:AuthnFailed\"/></samlp:StatusCode>\
@@ -199,10 +199,16 @@ fn of_what_an_unproven_response_says_only_the_standards_words_are_repeated() {
     let success = "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>";
     let refused = judge(&edit(&assertion, success, status)).expect_err("refused");
     assert_eq!(refused.code, Code::StatusNotSuccess);
-    assert_eq!(refused.to_string(), "GH-SAML-803, expected Success, received Responder, AuthnFailed");
+    assert_eq!(
+        refused.to_string(),
+        "GH-SAML-803, expected Success, received Responder, AuthnFailed, not\\u{a}assigned\\u{202e}"
+    );
     let foreign = status.replace("urn:oasis:names:tc:SAML:2.0:status:AuthnFailed", "call +1 555");
     let refused = judge(&edit(&assertion, success, &foreign)).expect_err("refused");
-    assert_eq!(refused.to_string(), "GH-SAML-803, expected Success, received Responder, (other)");
+    assert_eq!(
+        refused.to_string(),
+        "GH-SAML-803, expected Success, received Responder, (other), not\\u{a}assigned\\u{202e}"
+    );
     assert_eq!(refusal(&assertion), Code::AssertionMissing);
 }
 

@@ -136,6 +136,17 @@ fn metadata_that_cannot_be_used_says_why() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_used_keeps_out_no_other() {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("key");
+    let edwards = rcgen::CertificateParams::default().self_signed(&pair).expect("certificate");
+    let unusable = signing().replace(&base64(&rsa().certificate), &STANDARD.encode(edwards.der()));
+    let read = |keys: &str| IdentityProvider::from_metadata(&entity("urn:idp", keys, REDIRECT, SSO));
+    let provider = read(&[unusable.clone(), signing()].concat()).expect("idp");
+    assert_eq!(provider.certificates, [rsa().certificate.clone()]);
+    assert!(matches!(read(&unusable), Err(SetupError::KeyUnsupported)), "{:?}", read(&unusable));
+}
+
+#[test]
 fn certificates_are_read_as_they_are_shown() {
     let known = &rsa().certificate;
     for text in [pem(known), base64(known), format!("\n {} \n", pem(known)), base64(known).replace('M', "M\n ")] {

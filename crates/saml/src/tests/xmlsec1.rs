@@ -1,7 +1,7 @@
 //! Debian's xmlsec1, a judge of signatures that nobody here wrote.
 
 use crate::sp;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -43,9 +43,13 @@ impl Drop for Folder {
 pub fn verifies(xml: &str, element: &str, certificates: &[Vec<u8>]) -> Option<bool> {
     let has_one = crate::xml::parse(xml).is_ok_and(|document| {
         let root = document.document_element().expect("a root");
+        let below = |node, name| crate::xml::named(&document, node, crate::xml::ASSERTION, name).next();
         let holder = match element {
             "/*" => Some(root),
-            _ => crate::xml::named(&document, root, crate::xml::ASSERTION, "Assertion").next(),
+            element if element.contains("EncryptedAssertion") => {
+                below(root, "EncryptedAssertion").and_then(|sealed| below(sealed, "Assertion"))
+            }
+            _ => below(root, "Assertion"),
         };
         holder.is_some_and(|holder| {
             crate::xml::named(&document, holder, crate::xml::SIGNATURE, "Signature").next().is_some()
@@ -68,12 +72,30 @@ pub fn verifies(xml: &str, element: &str, certificates: &[Vec<u8>]) -> Option<bo
     }))
 }
 
-/// Refuses what we accepted and xmlsec1 does not: a signature that is there and is not good.
-pub fn must_agree(xml: &str, certificates: &[Vec<u8>], what: &str) {
-    let judged: Vec<bool> = ["/*", "/*/*[local-name()='Assertion']"]
-        .iter()
-        .filter_map(|place| verifies(xml, place, certificates))
-        .collect();
+/// The document with the first thing that is encrypted in its place, opened with that key (PEM).
+fn decrypted(xml: &str, key: &Path) -> String {
+    let folder = Folder::new();
+    let document = folder.write("document.xml", xml);
+    let mut command = Command::new("xmlsec1");
+    command.args(["--decrypt", "--id-attr:Id", "http://www.w3.org/2001/04/xmlenc#:EncryptedKey", "--privkey-pem"]);
+    command.arg(key).arg(document);
+    let output = command.output().expect("xmlsec1 is installed by bin/setup");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Refuses what we accepted and xmlsec1 does not: a signature that is there and is not good, also one that was encrypted.
+pub fn must_agree(xml: &str, certificates: &[Vec<u8>], key: Option<&Path>, what: &str) {
     let sealed = xml.contains("EncryptedAssertion");
-    assert!(judged.iter().all(|good| *good) && (!judged.is_empty() || sealed), "{what}: {judged:?} {xml}");
+    let outer = verifies(xml, "/*", certificates);
+    let inside = match key.filter(|_| sealed) {
+        Some(key) => verifies(
+            &decrypted(xml, key),
+            "/*/*[local-name()='EncryptedAssertion']/*[local-name()='Assertion']",
+            certificates,
+        ),
+        None => verifies(xml, "/*/*[local-name()='Assertion']", certificates),
+    };
+    let judged: Vec<bool> = outer.into_iter().chain(inside).collect();
+    assert!(judged.iter().all(|good| *good) && !judged.is_empty(), "{what}: {judged:?} {xml}");
 }

@@ -163,6 +163,7 @@ pub async fn attempts(arguments: &Attempts, desk: &Desk, output: &Output) -> any
             ("expected", json!(step.expected)),
             ("received", json!(step.received)),
             ("understood", json!(step.understood)),
+            ("reference", json!(step.reference)),
             ("from", json!(step.address)),
             ("agent", json!(step.agent)),
         ];
