@@ -15,6 +15,9 @@ fuzz_target!(|xml: &str| {
             let is_safe = |url: &str| url.starts_with("https://") || url.starts_with("http://");
             assert!(is_safe(provider.sso.url.as_str()), "{}", provider.sso.url);
             assert!(provider.slo.iter().all(|slo| is_safe(slo.answers().url.as_str())));
+            // Every seed has an address for a redirect.
+            #[cfg(feature = "planted")]
+            assert!(provider.sso.binding == saml::outgoing::Binding::Redirect, "the planted bug");
             let certificates: Vec<Vec<u8>> =
                 provider.certificates.iter().map(|certificate| certificate.der().to_vec()).collect();
             let sso = (provider.sso.url.as_str(), provider.sso.binding);

@@ -3,13 +3,19 @@
 
 use fuzz::saml::{NAME_ID, Stage};
 use libfuzzer_sys::fuzz_target;
+#[cfg(feature = "planted")]
+use saml::code::Code;
 use saml::logout::{Message, from_query};
 use std::sync::LazyLock;
 
 static STAGE: LazyLock<Stage> = LazyLock::new(Stage::new);
 
 fuzz_target!(|query: &str| {
-    let Ok(received) = from_query(query, &STAGE.expected()) else { return };
+    let verdict = from_query(query, &STAGE.expected());
+    // No seed says anything twice.
+    #[cfg(feature = "planted")]
+    assert!(verdict.as_ref().err().is_none_or(|refused| refused.code != Code::ParameterRepeated), "the planted bug");
+    let Ok(received) = verdict else { return };
     match received.message {
         Message::Request(request) => {
             assert_eq!((request.id.as_str(), request.name_id.value.as_str()), ("_out", NAME_ID));

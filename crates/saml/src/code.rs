@@ -71,7 +71,8 @@ codes! {
     NotBase64 "104" UNREADABLE
         "Use the HTTP-POST binding with plain base64; compressed and URL-safe answers are not accepted.";
     /// Too many attempts came in a short time.
-    RateLimited "105" BUSY "Wait a minute; if many users share one address, ask the operator to raise the limit.";
+    RateLimited "105" BUSY "Try again in a moment; if many people sign in at once, ask the operator to raise the limit \
+         (limits.saml_responses_per_second).";
     /// The answer came by another binding than HTTP-POST.
     WrongBinding "106" UNREADABLE
         "Set the response binding of the identity provider to HTTP-POST; redirect and artifact answers are not \
@@ -346,7 +347,7 @@ codes! {
          \"Logout Url\".";
     /// A logout request is over.
     LogoutExpired "1104" LOGOUT TIME;
-    /// The answer about logout names a request that is not known or was answered.
+    /// The answer about logout names a request that is not known or is over.
     LogoutUnknown "1105" LOGOUT
         "Sign out again from the application. The sessions of this application have ended already.";
     /// The identity provider has no address for logout.

@@ -15,7 +15,7 @@ pub(super) const UNASSIGNED: &str = "You have not been assigned to this applicat
 pub(super) const DEACTIVATED: &str = "Your account for this application is deactivated.";
 pub(super) const CONTEXT: &str = "This application asks for a stronger way of signing in.";
 pub(super) const LOGOUT: &str = "Signing out could not be completed with your company's sign-in service.";
-pub(super) const BUSY: &str = "There were too many attempts; please wait a minute.";
+pub(super) const BUSY: &str = "There were too many attempts; please try again in a moment.";
 
 pub(super) const REPORT: &str = "No common identity provider sends this. Send the reference number to support \
     together with the name and version of the identity provider.";
@@ -32,6 +32,6 @@ pub(super) const ACS: &str = "Copy the ACS URL of this connection, to the letter
 pub(super) const AUDIENCE: &str = "Copy the entity ID of this connection, to the letter, into \"Audience URI (SP \
     Entity ID)\" in Okta; in Entra into \"Identifier (Entity ID)\".";
 pub(super) const TIME: &str = "Check the identity provider's clock (time synchronization); answers are accepted for \
-    five minutes, three minutes of clock difference included on top.";
+    five minutes, and as long again as the connection lets clocks differ (three minutes, if nothing else is set).";
 pub(super) const START: &str =
     "Start again from the application, not from a bookmark of the identity provider or with the browser's back button.";
