@@ -550,10 +550,11 @@ fn a_route_that_the_tests_do_not_know_is_told() {
 const SHARED: [&str; 4] = ["_sqlx_migrations", "applications", "signing_keys", "tenants"];
 
 /// What each role may do where row-level security does not decide alone: all of these and no others.
-const GATE_TENANT: [&str; 3] = [
+const GATE_TENANT: [&str; 4] = [
     "applications: SELECT (display_name, id, id_token_alg, initiate_login_uri, redirect_uris, roles, slug)",
     "tenants: INSERT",
     "tenants: SELECT",
+    "tenants: UPDATE (keeps_administrator, linking, plus_addresses)",
 ];
 const GATE_CONTROL: [&str; 30] = [
     "_sqlx_migrations: SELECT",

@@ -10,6 +10,8 @@ mod migrations;
 mod mutation;
 mod oidc;
 mod operations;
+mod people;
+mod roles;
 mod saml;
 mod scim;
 mod serve;

@@ -4,6 +4,7 @@ use crate::{
     email::Email,
     ids::{AccountId, ConnectionId, UserId},
     names::UserName,
+    role::{Claims, RoleReason},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -19,12 +20,43 @@ pub struct Profile {
     pub active: bool,
     /// A role of the application's catalogue.
     pub role: String,
-    /// `attribute`, `missing` or `unknown`: see [`crate::role::RoleReason`].
-    pub role_reason: String,
+    /// Why it is that one.
+    pub role_basis: RoleBasis,
     /// The NameID to which sign-ins of this account are bound, once there was one.
     pub name_id: Option<String>,
     /// The SCIM document as the identity provider sent it, without what the gateway computes.
     pub document: Value,
+}
+
+/// Why an account waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parked {
+    /// For somebody to say whether it is this user's.
+    Link(UserId),
+}
+
+/// What decided about an account's role, and what else was said about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleBasis {
+    pub reason: RoleReason,
+    /// The roles that SCIM sent; `None` in rows of older versions, where the document tells.
+    pub attribute: Option<Vec<String>>,
+    /// The roles that the last sign-in asserted.
+    pub assertion: Vec<String>,
+    /// Whether the role is the application's highest.
+    pub is_highest: bool,
+}
+
+impl RoleBasis {
+    /// What the account itself says of its role, beside the groups that it is in.
+    pub fn claims(&self, rule: Option<usize>) -> Claims {
+        Claims { attribute: self.attribute.clone().unwrap_or_default(), rule, assertion: self.assertion.clone() }
+    }
+
+    /// Whether nothing changes with `other` but what an older version did not keep.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self == other || (self.attribute.is_none() && self.reason.word() == other.reason.word())
+    }
 }
 
 /// An account as stored.
@@ -34,6 +66,8 @@ pub struct Account {
     pub user_id: UserId,
     pub connection_id: ConnectionId,
     pub profile: Profile,
+    /// Why the account cannot be used yet, although the identity provider has it active.
+    pub parked: Option<Parked>,
     /// Counts changes; the SCIM ETag.
     pub version: i64,
     pub created_at: OffsetDateTime,

@@ -32,6 +32,14 @@ impl Email {
         &self.key
     }
 
+    /// The address as it is compared where what follows a plus makes no difference.
+    pub fn plain_key(&self) -> String {
+        let (local, domain) = self.key.split_once('@').unwrap_or((&self.key, ""));
+        let base = local.split_once('+').map_or(local, |(base, _)| base);
+        // Who has nothing in front of the plus is nobody else.
+        if base.is_empty() { self.key.clone() } else { format!("{base}@{domain}") }
+    }
+
     /// The folded domain behind the `@`.
     pub fn domain(&self) -> &str {
         self.key.split_once('@').map_or("", |(_, domain)| domain)
@@ -74,6 +82,9 @@ mod tests {
         let email = Email::parse("Ann.Lee+app@Acme.Test").unwrap();
         assert_eq!((email.key(), email.domain()), ("ann.lee+app@acme.test", "acme.test"));
         assert!(Email::parse("o'hara@acme.test").is_ok());
+        let plain = |text: &str| Email::parse(text).unwrap().plain_key();
+        assert_eq!([plain("Ann+a+b@acme.test"), plain("ann@acme.test")], ["ann@acme.test"; 2].map(str::to_owned));
+        assert_eq!(plain("+a@acme.test"), "+a@acme.test");
         assert!(Email::parse("jörg@bücher.example").is_ok());
     }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
     TenantCreated,
+    TenantUpdated,
     DomainVerified,
     ConnectionCreated,
     ConnectionUpdated,
@@ -22,6 +23,11 @@ pub enum EventKind {
     TokenRevoked,
     UserCreated,
     UserLinked,
+    UserParked,
+    UserUnparked,
+    UserMerged,
+    UserSplit,
+    UserImported,
     UserUpdated,
     UserRoleChanged,
     UserDeactivated,
@@ -43,6 +49,7 @@ impl EventKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TenantCreated => "tenant.created",
+            Self::TenantUpdated => "tenant.updated",
             Self::DomainVerified => "domain.verified",
             Self::ConnectionCreated => "connection.created",
             Self::ConnectionUpdated => "connection.updated",
@@ -55,6 +62,11 @@ impl EventKind {
             Self::TokenRevoked => "directory.token_revoked",
             Self::UserCreated => "user.created",
             Self::UserLinked => "user.linked",
+            Self::UserParked => "user.parked",
+            Self::UserUnparked => "user.unparked",
+            Self::UserMerged => "user.merged",
+            Self::UserSplit => "user.split",
+            Self::UserImported => "user.imported",
             Self::UserUpdated => "user.updated",
             Self::UserRoleChanged => "user.role_changed",
             Self::UserDeactivated => "user.deactivated",

@@ -49,13 +49,18 @@ pub fn sign_in(candidates: Candidates, name_id: Option<&str>) -> Result<SignIn, 
 }
 
 fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
-    if account.profile.active { Ok(SignIn { account, binds }) } else { Err(Refusal::UserDeactivated) }
+    match account {
+        Account { profile: Profile { active: false, .. }, .. } => Err(Refusal::UserDeactivated),
+        Account { parked: Some(_), .. } => Err(Refusal::UserParked),
+        account => Ok(SignIn { account, binds }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provisioning::tests::account;
+    use crate::{account::Parked, ids::UserId, provisioning::tests::account};
+    use uuid::Uuid;
 
     fn named(name: &str, bound: Option<&str>, active: bool) -> Account {
         let mut account = account(name);
@@ -102,6 +107,13 @@ mod tests {
         ] {
             assert_eq!(sign_in(candidates, Some("n")), Err(Refusal::UserDeactivated));
         }
+    }
+
+    #[test]
+    fn a_parked_account_waits_outside() {
+        let parked = Account { parked: Some(Parked::Link(UserId(Uuid::nil()))), ..named("ann", Some("n"), true) };
+        let candidates = Candidates { bound: Some(parked), ..Candidates::default() };
+        assert_eq!(sign_in(candidates, Some("n")), Err(Refusal::UserParked));
     }
 
     #[test]

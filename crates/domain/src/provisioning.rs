@@ -2,12 +2,14 @@
 //! SCIM, SAML and the vendor's API all end here, so a rule stands in one place.
 
 use crate::{
-    account::{Account, Profile},
+    account::{Account, Profile, RoleBasis},
     email::Email,
     event::EventKind,
     ids::UserId,
+    linking::{self, Linking, Ownership},
     names::{UserName, fold},
-    role::{RoleCatalogue, RoleReason},
+    refusal::Refusal,
+    role::{Assignment, Claims, RoleCatalogue, RolePolicy, RoleReason},
     session::EndReason,
 };
 use serde_json::{Value, json};
@@ -20,25 +22,34 @@ pub struct Wanted {
     pub email: Option<Email>,
     pub display_name: Option<String>,
     pub active: bool,
-    /// The role it named, if any.
-    pub role: Option<String>,
+    /// The roles that it named.
+    pub roles: Vec<String>,
     pub document: Value,
 }
 
 /// What the rules must know beside the account.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    pub catalogue: &'a RoleCatalogue,
+    pub roles: Roles<'a>,
+    pub linking: Linking,
     /// The tenant's user with the wanted address, when the tenant owns the address' domain
     /// and the user has no account in this connection yet.
     pub linkable: Option<UserId>,
 }
 
+/// What decides about roles.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles<'a> {
+    pub catalogue: &'a RoleCatalogue,
+    pub policy: &'a RolePolicy,
+    /// The place of the first rule that is for one of the account's groups.
+    pub rule: Option<usize>,
+}
+
 /// A new account, and whose it is.
 #[derive(Debug, PartialEq)]
 pub struct CreatePlan {
-    /// The user that the tenant already has; `None` makes a new one.
-    pub link: Option<UserId>,
+    pub owner: Ownership,
     pub profile: Profile,
     pub events: Vec<PlannedEvent>,
 }
@@ -72,19 +83,32 @@ pub struct PlannedEvent {
 }
 
 /// A new account: for a new user, or for one that the tenant already has.
-pub fn create(wanted: Wanted, facts: &Facts<'_>) -> CreatePlan {
-    let (profile, unknown_role) = profile(wanted, None, facts.catalogue);
-    let kind = if facts.linkable.is_some() { EventKind::UserLinked } else { EventKind::UserCreated };
-    let mut events = vec![event(kind, json!({ "role": profile.role, "active": profile.active }))];
+///
+/// # Errors
+/// [`Refusal::AddressTaken`], as the tenant wants it.
+pub fn create(wanted: Wanted, facts: &Facts<'_>) -> Result<CreatePlan, Refusal> {
+    let address = wanted.email.as_ref().map_or("", Email::as_str);
+    let owner = linking::owner(facts.linking, facts.linkable, address)?;
+    let (profile, unknown_role) = profile(wanted, None, facts.roles);
+    let data = json!({ "role": profile.role, "active": profile.active });
+    let mut events = match owner {
+        Ownership::New => vec![event(EventKind::UserCreated, data)],
+        Ownership::Existing(_) => vec![event(EventKind::UserLinked, data)],
+        Ownership::Asked(user) => {
+            let asked = json!({ "why": "link", "user_id": user });
+            vec![event(EventKind::UserCreated, data), event(EventKind::UserParked, asked)]
+        }
+    };
     events.extend(unknown_role);
-    CreatePlan { link: facts.linkable, profile, events }
+    Ok(CreatePlan { owner, profile, events })
 }
 
 /// A changed account; without a difference nothing happens, so a repeated request leaves no trace.
-pub fn update(before: &Account, wanted: Wanted, catalogue: &RoleCatalogue) -> ChangePlan {
-    let (after, unknown_role) = profile(wanted, Some(&before.profile), catalogue);
+pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan {
+    let (after, unknown_role) = profile(wanted, Some(&before.profile), roles);
     let was = &before.profile;
-    if after == *was {
+    let is_like_before = || Profile { role_basis: was.role_basis.clone(), ..after.clone() } == *was;
+    if was.role_basis.is_like(&after.role_basis) && is_like_before() {
         return ChangePlan {
             account: AccountEffect::Keep,
             user_follows: false,
@@ -98,10 +122,11 @@ pub fn update(before: &Account, wanted: Wanted, catalogue: &RoleCatalogue) -> Ch
         (false, true) => events.push(event(EventKind::UserReactivated, json!({ "role": after.role }))),
         _ => {}
     }
+    let is_reason_new = !was.role_basis.is_like(&after.role_basis);
     if was.role != after.role {
-        events.push(event(EventKind::UserRoleChanged, json!({ "from": was.role, "to": after.role })));
+        events.push(role_changed(&was.role, &after.role, &after.role_basis.reason));
     }
-    if was.role_reason != after.role_reason || was.role != after.role {
+    if is_reason_new || was.role != after.role {
         events.extend(unknown_role);
     }
     if events.is_empty() {
@@ -113,6 +138,50 @@ pub fn update(before: &Account, wanted: Wanted, catalogue: &RoleCatalogue) -> Ch
         account: AccountEffect::Update(after),
         events,
     }
+}
+
+/// Whether somebody stops to be an active administrator by this plan.
+pub fn loses_administrator(before: &Account, plan: &ChangePlan, catalogue: &RoleCatalogue) -> bool {
+    let is_one = |profile: &Profile| profile.active && catalogue.is_highest(&profile.role);
+    is_one(&before.profile)
+        && match &plan.account {
+            AccountEffect::Keep => false,
+            AccountEffect::Update(after) => !is_one(after),
+            AccountEffect::Delete => true,
+        }
+}
+
+/// The plan for a last administrator where the tenant wants to keep one: who would only have another role keeps this one,
+/// and that is told; nobody goes.
+pub fn keep_administrator(before: &Account, plan: ChangePlan) -> Result<ChangePlan, Refusal> {
+    let AccountEffect::Update(after) = plan.account else { return Err(Refusal::LastAdministrator) };
+    if !after.active {
+        return Err(Refusal::LastAdministrator);
+    }
+    let was = &before.profile;
+    let reason = RoleReason::LastAdministrator { instead: after.role.clone() };
+    let is_news = was.role_basis.reason != reason;
+    let profile = Profile {
+        role: was.role.clone(),
+        role_basis: RoleBasis { reason, is_highest: true, ..after.role_basis.clone() },
+        ..after
+    };
+    if profile == *was {
+        return Ok(ChangePlan { account: AccountEffect::Keep, events: Vec::new(), ..plan });
+    }
+    let is_of_role = |event: &PlannedEvent| event.kind == EventKind::UserRoleChanged;
+    let mut events: Vec<PlannedEvent> = plan.events.into_iter().filter(|event| !is_of_role(event)).collect();
+    events.extend(is_news.then(|| kept(&profile.role, &profile.role_basis.reason)));
+    if events.is_empty() {
+        events.push(event(EventKind::UserUpdated, json!({})));
+    }
+    Ok(ChangePlan { account: AccountEffect::Update(profile), events, ..plan })
+}
+
+pub(crate) fn kept(role: &str, reason: &RoleReason) -> PlannedEvent {
+    let data =
+        json!({ "code": "GH-ROL-002", "problem": "last administrator", "kept": role, "detail": reason.detail() });
+    event(EventKind::ProvisioningFailed, data)
 }
 
 /// An account that goes for good (SCIM DELETE).
@@ -136,23 +205,55 @@ pub fn bind(before: &Account, name_id: &str) -> ChangePlan {
     }
 }
 
-fn profile(wanted: Wanted, before: Option<&Profile>, catalogue: &RoleCatalogue) -> (Profile, Option<PlannedEvent>) {
-    let Wanted { user_name, external_id, email, display_name, active, role, document } = wanted;
-    let assignment = catalogue.assign(role.as_deref());
-    let unknown_role = match &assignment.reason {
-        RoleReason::Unknown(sent) => Some(event(
-            EventKind::ProvisioningFailed,
-            json!({ "code": "GH-ROL-001", "problem": "unknown role", "sent": sent, "given": assignment.role }),
-        )),
-        RoleReason::Attribute | RoleReason::Missing => None,
-    };
+/// A sign-in that names other roles than the last one; `None` when it names the same.
+pub fn assert_roles(before: &Account, named: Vec<String>, roles: Roles<'_>) -> Option<ChangePlan> {
+    let was = &before.profile;
+    if was.role_basis.assertion == named {
+        return None;
+    }
+    let basis = RoleBasis { assertion: named, ..was.role_basis.clone() };
+    let after = roles.catalogue.assign(roles.policy, &basis.claims(roles.rule));
+    let mut events = Vec::new();
+    if after.role != was.role {
+        events.push(role_changed(&was.role, &after.role, &after.reason));
+    }
+    if after.reason != was.role_basis.reason {
+        events.extend(unknown_role(&after));
+    }
+    if events.is_empty() {
+        events.push(event(EventKind::UserUpdated, json!({})));
+    }
+    let role_basis = RoleBasis { reason: after.reason, is_highest: roles.catalogue.is_highest(&after.role), ..basis };
+    let profile = Profile { role: after.role, role_basis, ..was.clone() };
+    Some(ChangePlan { account: AccountEffect::Update(profile), user_follows: false, ends_sessions: None, events })
+}
+
+fn profile(wanted: Wanted, before: Option<&Profile>, facts: Roles<'_>) -> (Profile, Option<PlannedEvent>) {
+    let Wanted { user_name, external_id, email, display_name, active, roles, document } = wanted;
+    let assertion = before.map(|was| was.role_basis.assertion.clone()).unwrap_or_default();
+    let claims = Claims { attribute: roles, rule: facts.rule, assertion };
+    let assignment = facts.catalogue.assign(facts.policy, &claims);
+    let unknown_role = unknown_role(&assignment);
     let name_id = before.and_then(|was| kept_binding(was, &user_name, email.as_ref()));
-    let role_reason = assignment.reason.as_str().to_owned();
-    let role = assignment.role;
-    (
-        Profile { user_name, external_id, email, display_name, active, role, role_reason, name_id, document },
-        unknown_role,
+    let Assignment { role, reason } = assignment;
+    let is_highest = facts.catalogue.is_highest(&role);
+    let role_basis = RoleBasis { reason, attribute: Some(claims.attribute), assertion: claims.assertion, is_highest };
+    (Profile { user_name, external_id, email, display_name, active, role, role_basis, name_id, document }, unknown_role)
+}
+
+pub(crate) fn role_changed(from: &str, to: &str, reason: &RoleReason) -> PlannedEvent {
+    event(
+        EventKind::UserRoleChanged,
+        json!({ "from": from, "to": to, "reason": reason.word(), "detail": reason.detail() }),
     )
+}
+
+pub(crate) fn unknown_role(assignment: &Assignment) -> Option<PlannedEvent> {
+    let RoleReason::Unknown { source, sent } = &assignment.reason else { return None };
+    let data = json!({
+        "code": "GH-ROL-001", "problem": "unknown role", "source": source.as_str(), "sent": sent, "given": assignment.role
+    });
+    Some(event(EventKind::ProvisioningFailed, data))
 }
 
 /// A NameID that was the userName or the address goes when that changes: the identity provider renamed the person,
@@ -177,8 +278,19 @@ pub(crate) mod tests {
     use time::OffsetDateTime;
     use uuid::Uuid;
 
-    fn catalogue() -> RoleCatalogue {
+    pub(crate) fn catalogue() -> RoleCatalogue {
         RoleCatalogue::new(["ADMINISTRATOR", "MANAGER", "ANALYST"].map(str::to_owned).to_vec()).unwrap()
+    }
+
+    fn update(before: &Account, wanted: Wanted) -> ChangePlan {
+        let (catalogue, policy) = (catalogue(), RolePolicy::default());
+        super::update(before, wanted, Roles { catalogue: &catalogue, policy: &policy, rule: None })
+    }
+
+    fn create(wanted: Wanted, linkable: Option<UserId>) -> CreatePlan {
+        let (catalogue, policy) = (catalogue(), RolePolicy::default());
+        let roles = Roles { catalogue: &catalogue, policy: &policy, rule: None };
+        super::create(wanted, &Facts { roles, linking: Linking::default(), linkable }).unwrap()
     }
 
     fn wanted(name: &str) -> Wanted {
@@ -188,19 +300,19 @@ pub(crate) mod tests {
             email: Email::parse("ann@acme.test").ok(),
             display_name: Some("Ann Lee".to_owned()),
             active: true,
-            role: Some("MANAGER".to_owned()),
+            roles: vec!["MANAGER".to_owned()],
             document: json!({ "userName": name }),
         }
     }
 
     pub(crate) fn account(name: &str) -> Account {
-        let catalogue = catalogue();
-        let plan = create(wanted(name), &Facts { catalogue: &catalogue, linkable: None });
+        let plan = create(wanted(name), None);
         Account {
             id: AccountId(Uuid::from_u128(1)),
             user_id: UserId(Uuid::from_u128(2)),
             connection_id: ConnectionId(Uuid::from_u128(3)),
             profile: plan.profile,
+            parked: None,
             version: 1,
             created_at: OffsetDateTime::UNIX_EPOCH,
             updated_at: OffsetDateTime::UNIX_EPOCH,
@@ -214,17 +326,16 @@ pub(crate) mod tests {
     fn updated(before: &Account, change: impl FnOnce(&mut Wanted)) -> ChangePlan {
         let mut wanted = wanted(before.profile.user_name.as_str());
         change(&mut wanted);
-        update(before, wanted, &catalogue())
+        update(before, wanted)
     }
 
     #[test]
     fn a_new_account_makes_a_user_or_joins_the_one_with_the_verified_address() {
-        let catalogue = catalogue();
-        let plan = create(wanted("ann"), &Facts { catalogue: &catalogue, linkable: None });
-        assert_eq!((plan.link, kinds(&plan.events)), (None, vec!["user.created"]));
+        let plan = create(wanted("ann"), None);
+        assert_eq!((plan.owner, kinds(&plan.events)), (Ownership::New, vec!["user.created"]));
         let ann = UserId(Uuid::from_u128(9));
-        let plan = create(wanted("ann"), &Facts { catalogue: &catalogue, linkable: Some(ann) });
-        assert_eq!((plan.link, kinds(&plan.events)), (Some(ann), vec!["user.linked"]));
+        let plan = create(wanted("ann"), Some(ann));
+        assert_eq!((plan.owner, kinds(&plan.events)), (Ownership::Existing(ann), vec!["user.linked"]));
     }
 
     #[test]
@@ -250,11 +361,44 @@ pub(crate) mod tests {
     #[test]
     fn a_role_change_is_told_and_an_unknown_role_falls_to_the_lowest() {
         let ann = account("ann");
-        assert_eq!(kinds(&updated(&ann, |w| w.role = Some("ADMINISTRATOR".into())).events), ["user.role_changed"]);
-        let unknown = updated(&ann, |w| w.role = Some("ROOT".into()));
+        assert_eq!(kinds(&updated(&ann, |w| w.roles = vec!["ADMINISTRATOR".into()]).events), ["user.role_changed"]);
+        let unknown = updated(&ann, |w| w.roles = vec!["ROOT".into()]);
         assert_eq!(kinds(&unknown.events), ["user.role_changed", "provisioning.failed"]);
         let AccountEffect::Update(profile) = unknown.account else { panic!("updated") };
-        assert_eq!((profile.role.as_str(), profile.role_reason.as_str()), ("ANALYST", "unknown"));
+        assert_eq!((profile.role.as_str(), profile.role_basis.reason.word()), ("ANALYST", "unknown"));
+    }
+
+    fn administrator(name: &str) -> Account {
+        let mut ann = account(name);
+        ann.profile.role = "ADMINISTRATOR".to_owned();
+        ann.profile.role_basis.reason = RoleReason::Attribute("ADMINISTRATOR".to_owned());
+        ann.profile.role_basis.attribute = Some(vec!["ADMINISTRATOR".to_owned()]);
+        ann.profile.role_basis.is_highest = true;
+        ann
+    }
+
+    #[test]
+    fn the_last_administrator_stays_one_and_stays_in() {
+        let ann = administrator("ann");
+        let demoted = updated(&ann, |_| {});
+        assert!(loses_administrator(&ann, &demoted, &catalogue()));
+        let kept = keep_administrator(&ann, demoted).unwrap();
+        assert_eq!(kinds(&kept.events), ["provisioning.failed"]);
+        let AccountEffect::Update(profile) = kept.account else { panic!("updated") };
+        let reason = RoleReason::LastAdministrator { instead: "MANAGER".to_owned() };
+        assert_eq!((profile.role.as_str(), &profile.role_basis.reason), ("ADMINISTRATOR", &reason));
+        let ann = Account { profile, ..ann };
+        let again = keep_administrator(&ann, updated(&ann, |_| {})).unwrap();
+        assert_eq!((again.account, again.events), (AccountEffect::Keep, vec![]), "told once");
+        for plan in [updated(&ann, |w| w.active = false), delete()] {
+            assert!(loses_administrator(&ann, &plan, &catalogue()));
+            assert_eq!(keep_administrator(&ann, plan), Err(Refusal::LastAdministrator));
+        }
+        let stays = updated(&ann, |w| w.roles = vec!["ADMINISTRATOR".into()]);
+        assert!(!loses_administrator(&ann, &stays, &catalogue()));
+        let mut out = ann.clone();
+        out.profile.active = false;
+        assert!(!loses_administrator(&out, &delete(), &catalogue()), "who is out administers nothing");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The business "no": a stable code and a sentence that the customer's IT admin can act on.
 
+use crate::ids::UserId;
 use thiserror::Error;
 
 /// Why something the caller asked for will not be done, and what to change so that it will.
@@ -17,6 +18,10 @@ pub enum Refusal {
         "another group of this connection is already called \"{display_name}\"; link the existing group in the identity provider (Push Groups > Link Group) or rename one of the two"
     )]
     GroupNameTaken { display_name: String },
+    #[error(
+        "\"{address}\" is the address of somebody in the application already (user {user}), and your organization does not link accounts by address; have the application's operator link the two, or change one of the addresses"
+    )]
+    AddressTaken { address: String, user: UserId },
     #[error("\"{value}\" is not an e-mail address; correct the user's primary e-mail in the identity provider")]
     EmailInvalid { value: String },
     #[error("\"{slug}\" cannot be a short name; use 1 to 63 of a-z, 0-9 and inner hyphens")]
@@ -29,6 +34,12 @@ pub enum Refusal {
         "an application needs at least one role, each of 1 to 64 characters and named once; the last one is the default"
     )]
     RolesInvalid,
+    #[error(
+        "this is the last active administrator of the application, and your organization asked to keep one; make somebody else an administrator first, then try again"
+    )]
+    LastAdministrator,
+    #[error("{problem}")]
+    RulesInvalid { problem: String },
     #[error("{what}: {problem}")]
     UriInvalid { what: &'static str, problem: String },
     #[error("{problem}")]
@@ -45,6 +56,14 @@ pub enum Refusal {
         "this key is in use: it signs, or it is the one to encrypt for; make the key that follows it, and retire this one when that is in use"
     )]
     KeyInUse,
+    #[error("it is not confirmed yet whose account this is; ask your IT admin to have it confirmed")]
+    UserParked,
+    #[error(
+        "the two have accounts in the same connection, and a user has one in each; remove one of the accounts first"
+    )]
+    UsersOverlap,
+    #[error("{problem}")]
+    ChangeImpossible { problem: String },
     #[error("nobody with this identity has been assigned to the application; ask your IT admin to assign you")]
     UserUnknown,
     #[error("this account is deactivated; ask your IT admin to assign you to the application again")]
@@ -71,6 +90,10 @@ impl Refusal {
             Self::UserUnknown => "GH-USR-004",
             Self::UserDeactivated => "GH-USR-005",
             Self::AccountBound => "GH-USR-006",
+            Self::AddressTaken { .. } => "GH-USR-007",
+            Self::UserParked => "GH-USR-008",
+            Self::UsersOverlap => "GH-USR-009",
+            Self::ChangeImpossible { .. } => "GH-USR-010",
             Self::GroupNameTaken { .. } => "GH-GRP-001",
             Self::SlugInvalid { .. } => "GH-CFG-001",
             Self::DomainInvalid { .. } => "GH-CFG-002",
@@ -81,6 +104,8 @@ impl Refusal {
             Self::AttributeUsed { .. } => "GH-CFG-007",
             Self::KeysTooMany { .. } => "GH-CFG-008",
             Self::KeyInUse => "GH-CFG-009",
+            Self::LastAdministrator => "GH-ROL-002",
+            Self::RulesInvalid { .. } => "GH-CFG-010",
             Self::InvitationExpired => "GH-INV-001",
             Self::InvitationUsed => "GH-INV-002",
             Self::InvitationWithdrawn => "GH-INV-003",

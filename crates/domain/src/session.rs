@@ -18,6 +18,8 @@ pub enum EndReason {
     SignedOut,
     /// The identity provider said that the user signed out there.
     LoggedOut,
+    /// The account is another user's now.
+    OtherUser,
 }
 
 impl EndReason {
@@ -29,6 +31,7 @@ impl EndReason {
             Self::Replaced => "replaced",
             Self::SignedOut => "signed_out",
             Self::LoggedOut => "logged_out",
+            Self::OtherUser => "other_user",
         }
     }
 }

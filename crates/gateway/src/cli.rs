@@ -6,6 +6,7 @@ mod key;
 mod output;
 mod tenant;
 mod token;
+mod user;
 
 use crate::{app, clock::Clock, config::Config, error::Error, keys, scim::users, serve, setup, vault::Vault};
 use ::scim::{schema::Catalogue, search};
@@ -66,6 +67,9 @@ enum Command {
     /// A tenant's links to its identity provider.
     #[command(subcommand)]
     Connection(connection::Command),
+    /// A tenant's users: whose accounts are whose, and why they have their roles.
+    #[command(subcommand)]
+    User(user::Command),
     /// Tokens with which an identity provider provisions over SCIM.
     #[command(subcommand)]
     Token(token::Command),
@@ -84,7 +88,7 @@ impl Command {
             Self::Connection(connection) if connection.makes_a_key() => {
                 &["database.url", "database.control_url", "keys.root"]
             }
-            Self::Application(_) | Self::Tenant(_) | Self::Connection(_) | Self::Token(_) => {
+            Self::Application(_) | Self::Tenant(_) | Self::Connection(_) | Self::User(_) | Self::Token(_) => {
                 &["database.url", "database.control_url"]
             }
         }
@@ -141,6 +145,7 @@ async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow:
         Command::Application(command) => application::run(command, &Desk::open(config)?, output).await,
         Command::Tenant(command) => tenant::run(command, &Desk::open(config)?, output).await,
         Command::Connection(command) => connection::run(command, &Desk::open(config)?, output).await,
+        Command::User(command) => user::run(command, &Desk::open(config)?, output).await,
         Command::Token(command) => token::run(command, &Desk::open(config)?, output).await,
         Command::Key(command) => key::run(command, Desk::open(config)?, output).await,
     }

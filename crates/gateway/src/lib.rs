@@ -17,6 +17,7 @@ pub mod operations;
 pub mod outbound;
 pub mod pages;
 pub mod provisioning;
+pub mod roles;
 pub mod router;
 pub mod saml;
 pub mod scim;

@@ -2,9 +2,10 @@
 
 use crate::error::Error;
 use domain::{
-    account::{Account, Profile},
+    account::{Account, Parked, Profile},
     event::{Event, EventKind, Subject},
     ids::{AccountId, ConnectionId, SessionId, UserId},
+    linking::Ownership,
     provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent},
     refusal::Refusal,
     session::EndReason,
@@ -35,10 +36,15 @@ pub async fn create(tx: &mut TenantTx, connection: ConnectionId, new: Vec<New>) 
         [only] => Some(only.plan.profile.user_name.to_string()),
         _ => None,
     };
-    let account = |New { id, plan: CreatePlan { link, profile, events }, index }| {
-        let owner = link.map_or_else(|| Owner::New(UserId(tx.new_id())), Owner::Existing);
+    let account = |New { id, plan: CreatePlan { owner, profile, events }, index }| {
+        let new = || Owner::New(UserId(tx.new_id()));
+        let (owner, parked) = match owner {
+            Ownership::New => (new(), None),
+            Ownership::Existing(user) => (Owner::Existing(user), None),
+            Ownership::Asked(user) => (new(), Some(Parked::Link(user))),
+        };
         let events = told(id, owner.id(), events);
-        NewAccount { id, owner, profile, attributes: index, events }
+        NewAccount { id, owner, parked, profile, attributes: index, events }
     };
     let new = new.into_iter().map(account).collect();
     accounts::insert(tx, connection, new).await.map_err(|error| match &only {
@@ -126,7 +132,7 @@ async fn append(tx: &mut TenantTx, account: &Account, planned: Vec<PlannedEvent>
 }
 
 /// Facts about the user, saying by which account.
-fn told(account: AccountId, user: UserId, planned: Vec<PlannedEvent>) -> Vec<Event> {
+pub(crate) fn told(account: AccountId, user: UserId, planned: Vec<PlannedEvent>) -> Vec<Event> {
     let event = |PlannedEvent { kind, mut data }| {
         if let Some(data) = Value::as_object_mut(&mut data) {
             data.insert("account_id".to_owned(), json!(account));

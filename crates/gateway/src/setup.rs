@@ -2,6 +2,8 @@
 
 pub mod directory;
 pub mod idp;
+pub mod people;
+pub mod roles;
 pub mod sign_in;
 pub mod sp_keys;
 

@@ -12,6 +12,7 @@ use crate::{
     config::Outbound,
     error::{Error, chain},
     outbound::Version,
+    roles,
     setup::idp,
 };
 use domain::ids::{ConnectionId, TenantId};
@@ -107,6 +108,15 @@ pub enum Asked {
     ByOperator { new_issuer: Option<String> },
 }
 
+impl Asked {
+    fn actor(&self) -> Actor {
+        match self {
+            Self::Daily => Actor::Gateway,
+            Self::ByOperator { .. } => Actor::Operator,
+        }
+    }
+}
+
 /// Which connection to look at, and with what.
 pub struct Place<'a> {
     pub store: &'a Store,
@@ -117,11 +127,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     async fn tx(&self, asked: &Asked, now: OffsetDateTime) -> Result<TenantTx, Error> {
-        let actor = match asked {
-            Asked::Daily => Actor::Gateway,
-            Asked::ByOperator { .. } => Actor::Operator,
-        };
-        Ok(self.store.tenant(Scope { tenant: self.tenant, actor, now }).await?)
+        Ok(self.store.tenant(Scope { tenant: self.tenant, actor: asked.actor(), now }).await?)
     }
 }
 
@@ -131,6 +137,7 @@ impl Place<'_> {
 /// [`Error::NotFound`], or when the database cannot be used.
 pub async fn look(place: &Place<'_>, now: OffsetDateTime, asked: &Asked) -> Result<Option<String>, Error> {
     let connection = place.connection;
+    let (_, roles_again) = roles::settle_all(place.store, (place.tenant, connection), asked.actor(), now).await?;
     let mut tx = place.tx(asked, now).await?;
     let before = watches::of(&mut tx, connection).await?;
     // Not held while a stranger's server takes its time.
@@ -154,7 +161,7 @@ pub async fn look(place: &Place<'_>, now: OffsetDateTime, asked: &Asked) -> Resu
     }
     let mark = expiry::tell(&mut tx, connection, &mut watch).await?;
     let soon = if watch.problem.is_some() { AFTER_A_PROBLEM } else { DAILY };
-    let due_at = mark.map_or(now + soon, |mark| mark.min(now + soon));
+    let due_at = [mark, roles_again].into_iter().flatten().fold(now + soon, OffsetDateTime::min);
     watches::update(&mut tx, connection, &watch, due_at).await?;
     tx.commit().await?;
     Ok(watch.problem)

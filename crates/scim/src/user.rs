@@ -1,6 +1,5 @@
 //! The user resource (RFC 7643 4.1): read from a body, kept as a normalized document, shown to clients.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -13,9 +12,6 @@ use crate::schema::{self, Catalogue};
 
 /// The longest password, in bytes; hashing a longer one would only cost time.
 const MAX_PASSWORD_BYTES: usize = 1024;
-
-/// What a user's document says about the role: the name that the identity provider sent, or nothing.
-pub type RoleInput<'d> = Option<Cow<'d, str>>;
 
 /// A user's attributes as the identity provider sent them, in the schema's spelling: only those that clients
 /// may write, so without `id`, `meta`, `groups` and `password`.
@@ -134,10 +130,14 @@ impl UserDocument {
         self.main_value("emails")
     }
 
-    /// The role: the attribute `role`, else the primary value of `roles`, else its first value.
-    pub fn role(&self) -> RoleInput<'_> {
-        let sent = filled(self.0.get("role")).or_else(|| self.main_value("roles"))?;
-        Some(app_role(sent).map_or(Cow::Borrowed(sent), Cow::Owned))
+    /// The roles that it names: the attribute `role`, else the primary value of `roles`, else all of them.
+    pub fn roles(&self) -> Vec<String> {
+        let values = self.0.get("roles").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let primary =
+            values.iter().find(|value| crate::value::is_primary(value)).and_then(|value| filled(value.get("value")));
+        let all = || values.iter().filter_map(|value| filled(value.get("value"))).collect();
+        let sent = filled(self.0.get("role")).or(primary).map_or_else(all, |one| vec![one]);
+        sent.into_iter().map(|sent| app_role(sent).unwrap_or_else(|| sent.to_owned())).collect()
     }
 
     /// The document after a PUT of `put` (RFC 7644 3.5.1), which replaces all but one thing: leaving `active` out

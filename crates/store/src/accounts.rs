@@ -6,16 +6,19 @@ use crate::{
     events,
     moment::Moment,
     pooled::one_row,
+    roles,
     tenant::TenantTx,
+    users,
 };
 use domain::{
-    account::{Account, Profile},
+    account::{Account, Parked, Profile},
     email::Email,
     event::Event,
     ids::{AccountId, ConnectionId, UserId},
     names::UserName,
 };
 use serde_json::Value;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 #[derive(sqlx::FromRow)]
@@ -30,6 +33,9 @@ pub(crate) struct Row {
     active: bool,
     role: String,
     role_reason: String,
+    role_basis: Option<Value>,
+    is_highest: bool,
+    parked_user: Option<Uuid>,
     name_id: Option<String>,
     document: Value,
     version: i64,
@@ -43,14 +49,16 @@ impl TryFrom<Row> for Account {
     fn try_from(row: Row) -> Result<Self> {
         let user_name = UserName::parse(&row.user_name).map_err(|_| Error::Damaged("accounts.user_name"))?;
         let email = row.email.as_deref().map(Email::parse).transpose().map_err(|_| Error::Damaged("accounts.email"))?;
-        let Row { external_id, display_name, active, role, role_reason, name_id, document, .. } = row;
+        let Row { external_id, display_name, active, role, name_id, document, .. } = row;
+        let role_basis = roles::basis((&row.role_reason, row.is_highest), row.role_basis.as_ref());
         let profile =
-            Profile { user_name, external_id, email, display_name, active, role, role_reason, name_id, document };
+            Profile { user_name, external_id, email, display_name, active, role, role_basis, name_id, document };
         Ok(Self {
             id: AccountId(row.id),
             user_id: UserId(row.user_id),
             connection_id: ConnectionId(row.connection_id),
             profile,
+            parked: row.parked_user.map(UserId).map(Parked::Link),
             version: row.version,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
@@ -64,8 +72,8 @@ macro_rules! accounts {
         sqlx::query_as!(
             Row,
             "-- accounts::" + $name + "
-             SELECT id, connection_id, user_id, user_name, external_id, email, display_name, active, role, role_reason,
-                    name_id, document, version, created_at, updated_at
+             SELECT id, connection_id, user_id, user_name, external_id, email, display_name, active, role, role_reason, role_basis,
+                    is_highest, parked_user, name_id, document, version, created_at, updated_at
              FROM " + $tail
             $(, $argument)*
         )
@@ -76,6 +84,7 @@ macro_rules! accounts {
 pub struct NewAccount {
     pub id: AccountId,
     pub owner: Owner,
+    pub parked: Option<Parked>,
     pub profile: Profile,
     pub attributes: Vec<AttributeRow>,
     pub events: Vec<Event>,
@@ -109,17 +118,20 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
         "-- accounts::insert
          WITH new AS MATERIALIZED (
              SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::boolean[], $6::text[], $7::text[], $8::text[], $9::text[],
-                 $10::text[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::jsonb[])
+                 $10::text[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::jsonb[], $30::jsonb[], $31::boolean[], $32::uuid[], $33::text[])
                  AS n (id, user_id, is_person, user_name, user_name_key, external_id, email, email_key, display_name,
-                     active, role, role_reason, name_id, document)
+                     active, role, role_reason, name_id, document, role_basis, is_highest, parked_user, plain_key)
          ), person AS (
-             INSERT INTO users (id, email, email_key, display_name, created_at, updated_at)
-             SELECT user_id, email, email_key, display_name, $2, $2 FROM new WHERE is_person
+             INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at)
+             SELECT user_id, email, email_key, plain_key, display_name, $2, $2 FROM new WHERE is_person
          ), account AS (
              INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
-                 display_name, active, role, role_reason, name_id, document, version, created_at, updated_at, indexed)
+                 display_name, active, role, role_reason, role_basis, is_highest, name_id, document, version, created_at,
+                 updated_at, indexed, parked, parked_user, linked_by)
              SELECT id, $1, user_id, user_name, user_name_key, external_id, email, email_key, display_name, active, role,
-                    role_reason, name_id, document, 1, $2, $2, true
+                    role_reason, role_basis, is_highest, name_id, document, 1, $2, $2, true,
+                    CASE WHEN parked_user IS NOT NULL THEN 'link' END, parked_user,
+                    CASE WHEN is_person THEN 'new' ELSE 'address' END
              FROM new
          ), attributes AS (
              INSERT INTO account_attributes (connection_id, account_id, path, item, value_key, long_key, type_key, is_primary)
@@ -160,20 +172,31 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
         &facts.subjects,
         &facts.subject_ids,
         &facts.data,
-        facts.actor
+        facts.actor,
+        &rows.role_bases,
+        &rows.highest,
+        &rows.parked_users as &[Option<Uuid>],
+        &rows.plain_keys as &[Option<String>]
     )
     .execute(tx.conn().await?)
     .await?;
-    let stored = |NewAccount { id, owner, profile, .. }| Account {
-        id,
-        user_id: owner.id(),
-        connection_id: connection,
-        profile,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    Ok(new.into_iter().map(stored).collect())
+    Ok(new.into_iter().map(|new| new.stored(connection, now)).collect())
+}
+
+impl NewAccount {
+    fn stored(self, connection_id: ConnectionId, now: OffsetDateTime) -> Account {
+        let Self { id, owner, parked, profile, .. } = self;
+        Account {
+            id,
+            user_id: owner.id(),
+            connection_id,
+            profile,
+            parked,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// New accounts as the columns of one statement.
@@ -191,6 +214,10 @@ struct Inserted<'a> {
     active: Vec<bool>,
     roles: Vec<&'a str>,
     role_reasons: Vec<&'a str>,
+    role_bases: Vec<Value>,
+    highest: Vec<bool>,
+    parked_users: Vec<Option<Uuid>>,
+    plain_keys: Vec<Option<String>>,
     name_ids: Vec<Option<&'a str>>,
     documents: Vec<&'a Value>,
 }
@@ -198,7 +225,9 @@ struct Inserted<'a> {
 impl<'a> FromIterator<&'a NewAccount> for Inserted<'a> {
     fn from_iter<I: IntoIterator<Item = &'a NewAccount>>(new: I) -> Self {
         let mut rows = Self::default();
-        for NewAccount { id, owner, profile, .. } in new {
+        for NewAccount { id, owner, parked, profile, .. } in new {
+            rows.parked_users.push(parked.map(|Parked::Link(user)| user.0));
+            rows.plain_keys.push(profile.email.as_ref().and_then(users::plain_key));
             rows.ids.push(id.0);
             rows.users.push(owner.id().0);
             rows.persons.push(matches!(owner, Owner::New(_)));
@@ -210,7 +239,9 @@ impl<'a> FromIterator<&'a NewAccount> for Inserted<'a> {
             rows.display_names.push(profile.display_name.as_deref());
             rows.active.push(profile.active);
             rows.roles.push(&profile.role);
-            rows.role_reasons.push(&profile.role_reason);
+            rows.role_reasons.push(profile.role_basis.reason.word());
+            rows.role_bases.push(roles::stored(&profile.role_basis));
+            rows.highest.push(profile.role_basis.is_highest);
             rows.name_ids.push(profile.name_id.as_deref());
             rows.documents.push(&profile.document);
         }
@@ -225,7 +256,7 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
         "-- accounts::update
          UPDATE accounts SET user_name = $2, user_name_key = $3, external_id = $4, email = $5, email_key = $6,
              display_name = $7, active = $8, role = $9, role_reason = $10, name_id = $11, document = $12,
-             version = version + 1, updated_at = $13
+             version = version + 1, updated_at = $13, role_basis = $14, is_highest = $15
          WHERE id = $1",
         id.0,
         profile.user_name.as_str(),
@@ -236,10 +267,12 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
         profile.display_name,
         profile.active,
         profile.role,
-        profile.role_reason,
+        profile.role_basis.reason.word(),
         profile.name_id,
         profile.document,
-        now
+        now,
+        roles::stored(&profile.role_basis),
+        profile.role_basis.is_highest
     )
     .execute(tx.conn().await?)
     .await?;
@@ -334,4 +367,19 @@ pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, li
     .fetch_all(tx.conn().await?)
     .await?;
     rows.into_iter().map(Account::try_from).collect()
+}
+
+/// A user's accounts, oldest first, and how each came to the user: `new`, `address` or `operator`.
+pub async fn of_user(tx: &mut TenantTx, user: UserId) -> Result<Vec<(Account, String)>> {
+    let rows = accounts!("of_user", "accounts WHERE user_id = $1 ORDER BY id LIMIT 1000", user.0)
+        .fetch_all(tx.conn().await?)
+        .await?;
+    let links = sqlx::query_scalar!(
+        r#"-- accounts::links
+        SELECT coalesce(linked_by, 'new') AS "link!" FROM accounts WHERE user_id = $1 ORDER BY id LIMIT 1000"#,
+        user.0
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    rows.into_iter().map(Account::try_from).zip(links).map(|(account, link)| Ok((account?, link))).collect()
 }

@@ -1,7 +1,15 @@
 //! Tenants: customer organizations.
 
-use crate::{control::ControlTx, error::Result, tenant::TenantTx};
-use domain::ids::TenantId;
+use crate::{
+    control::ControlTx,
+    error::{Error, Result},
+    pooled::one_row,
+    tenant::TenantTx,
+};
+use domain::{
+    ids::TenantId,
+    linking::{Linking, PlusAddresses},
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -83,4 +91,69 @@ pub async fn list(tx: &mut ControlTx, after: &str, limit: i64) -> Result<Vec<Ten
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(Tenant::from).collect())
+}
+
+/// What the tenant wants to hold for its users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Whether the last administrator of an application can neither go nor get another role.
+    pub keeps_administrator: bool,
+    pub linking: Linking,
+    pub plus_addresses: PlusAddresses,
+}
+
+/// What the tenant whose transaction this is wants.
+pub async fn wishes(tx: &mut TenantTx) -> Result<Option<Wishes>> {
+    let id = tx.tenant().0;
+    let row = sqlx::query!(
+        "-- tenants::wishes
+         SELECT keeps_administrator, linking, plus_addresses FROM tenants WHERE id = $1",
+        id
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    let wishes = |row: Option<(bool, Option<Linking>, Option<PlusAddresses>)>| match row {
+        Some((keeps_administrator, Some(linking), Some(plus_addresses))) => {
+            Ok(Some(Wishes { keeps_administrator, linking, plus_addresses }))
+        }
+        Some(_) => Err(Error::Damaged("tenants.linking")),
+        None => Ok(None),
+    };
+    wishes(
+        row.map(|row| (row.keeps_administrator, Linking::read(&row.linking), PlusAddresses::read(&row.plus_addresses))),
+    )
+}
+
+/// Sets that. What gateways remember of the tenant's connections is old then.
+pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
+    let (id, now) = (tx.tenant().0, tx.now());
+    let done = sqlx::query!(
+        "-- tenants::wish
+         UPDATE tenants SET keeps_administrator = $2, linking = $3, plus_addresses = $4 WHERE id = $1",
+        id,
+        wishes.keeps_administrator,
+        wishes.linking.as_str(),
+        wishes.plus_addresses.as_str()
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)?;
+    sqlx::query!(
+        "-- tenants::forget_what_is_remembered
+         UPDATE connections SET schema_version = schema_version + 1, updated_at = $1",
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    // Rows of older versions do not tell.
+    sqlx::query!(
+        "-- tenants::find_highest
+         UPDATE accounts a SET is_highest = NOT a.is_highest
+         FROM connections c JOIN applications p ON p.id = c.application_id
+         WHERE $1 AND c.id = a.connection_id AND a.is_highest <> (a.role = p.roles[1])",
+        wishes.keeps_administrator
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
 }

@@ -9,8 +9,10 @@ use crate::{
 };
 use domain::{
     email::Email,
-    ids::{ConnectionId, UserId},
+    ids::{AccountId, ConnectionId, UserId},
+    linking::PlusAddresses,
 };
+use serde_json::Value;
 use sqlx::Row;
 use std::collections::{HashMap, HashSet};
 
@@ -19,16 +21,22 @@ pub async fn update(tx: &mut TenantTx, id: UserId, email: Option<&Email>, displa
     let now = tx.now();
     let done = sqlx::query!(
         "-- users::update
-         UPDATE users SET email = $2, email_key = $3, display_name = $4, updated_at = $5 WHERE id = $1",
+         UPDATE users SET email = $2, email_key = $3, display_name = $4, updated_at = $5, plain_key = $6 WHERE id = $1",
         id.0,
         email.map(Email::as_str),
         email.map(Email::key),
         display_name,
-        now
+        now,
+        email.and_then(plain_key)
     )
     .execute(tx.conn().await?)
     .await?;
     one_row(&done)
+}
+
+/// The key of an address without what follows a plus, where something does.
+pub(crate) fn plain_key(email: &Email) -> Option<String> {
+    Some(email.plain_key()).filter(|plain| plain != email.key())
 }
 
 /// Keeps others from joining or removing the user until this transaction ends.
@@ -39,11 +47,11 @@ pub async fn lock(tx: &mut TenantTx, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Removes a user who has no account left.
+/// Removes a user who has no account left, unless the application knew that user before.
 pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
     sqlx::query!(
         "-- users::delete_if_alone
-         DELETE FROM users WHERE id = $1 AND NOT EXISTS (SELECT FROM accounts WHERE user_id = $1)",
+         DELETE FROM users WHERE id = $1 AND NOT imported AND NOT EXISTS (SELECT FROM accounts WHERE user_id = $1)",
         id.0
     )
     .execute(tx.conn().await?)
@@ -56,23 +64,41 @@ pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
 pub struct Linkable {
     connection: ConnectionId,
     addresses: Vec<Email>,
+    plus: PlusAddresses,
 }
 
 impl Linkable {
     /// The question for new accounts of the connection.
-    pub fn new<'e>(connection: ConnectionId, addresses: impl IntoIterator<Item = &'e Email>) -> Self {
-        Self { connection, addresses: addresses.into_iter().cloned().collect() }
+    pub fn new<'e>(
+        connection: ConnectionId,
+        plus: PlusAddresses,
+        addresses: impl IntoIterator<Item = &'e Email>,
+    ) -> Self {
+        Self { connection, plus, addresses: addresses.into_iter().cloned().collect() }
+    }
+
+    /// What an address is looked up by.
+    pub fn key(plus: PlusAddresses, address: &Email) -> String {
+        match plus {
+            PlusAddresses::Distinct => address.key().to_owned(),
+            PlusAddresses::Same => address.plain_key(),
+        }
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {
         if self.addresses.is_empty() {
             return Vec::new();
         }
-        let keys: Vec<&str> = self.addresses.iter().map(Email::key).collect();
+        let keys: Vec<String> = self.addresses.iter().map(|address| Self::key(self.plus, address)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let domains = self.addresses.iter().map(Email::domain).collect();
         let lock = prepared::call("lock_addresses", &[Argument::Texts(keys.clone()), Argument::Texts(domains)]);
         // A statement of its own: it sees what those did for whom the first one waited.
-        let look = prepared::call("linkable", &[Argument::Id(self.connection.0), Argument::Texts(keys)]);
+        let name = match self.plus {
+            PlusAddresses::Distinct => "linkable",
+            PlusAddresses::Same => "linkable_plain",
+        };
+        let look = prepared::call(name, &[Argument::Id(self.connection.0), Argument::Texts(keys)]);
         vec![lock, look]
     }
 }
@@ -102,7 +128,7 @@ pub async fn linkable(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<S
 }
 
 /// The statements of `linkable`. Addresses are locked in one order, so that nobody waits in a circle.
-pub(crate) const STATEMENTS: [(&str, &str, &str); 2] = [
+pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
     (
         "lock_addresses",
         "text[], text[]",
@@ -120,4 +146,129 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 2] = [
              ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u
          ) AS u",
     ),
+    // The same where what follows a plus makes no other person. Rows of a UNION cannot be locked, so they are looked up again.
+    (
+        "linkable_plain",
+        "uuid, text[]",
+        "SELECT a.key, u.id FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
+         CROSS JOIN LATERAL (
+             SELECT id FROM (
+                 (SELECT id FROM users WHERE email_key = a.key ORDER BY id LIMIT 2)
+                 UNION (SELECT id FROM users WHERE plain_key = a.key ORDER BY id LIMIT 2)
+             ) AS either ORDER BY id LIMIT 4
+         ) AS w
+         CROSS JOIN LATERAL (
+             SELECT u.id FROM users u WHERE u.id = w.id
+               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.connection_id = $1)
+             LIMIT 1 FOR KEY SHARE OF u
+         ) AS u",
+    ),
 ];
+
+/// A user whom the application knows.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    pub id: UserId,
+    pub email: &'a Email,
+    pub display_name: Option<&'a str>,
+    /// Whether the application gave the id; otherwise the address says whether the user is there.
+    pub is_named: bool,
+}
+
+/// Stores those who are not there yet; answers their ids.
+pub async fn import(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<UserId>> {
+    let now = tx.now();
+    let ids = sqlx::query_scalar!(
+        "-- users::import
+         INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at, imported)
+         SELECT DISTINCT ON (n.email_key, CASE WHEN n.is_named THEN n.id END) n.id, n.email, n.email_key, n.plain_key,
+                n.display_name, $7, $7, true
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
+              AS n (id, email, email_key, plain_key, display_name, is_named)
+         WHERE n.is_named OR NOT EXISTS (SELECT FROM users u WHERE u.email_key = n.email_key)
+         ON CONFLICT DO NOTHING RETURNING id",
+        &new.iter().map(|user| user.id.0).collect::<Vec<_>>(),
+        &new.iter().map(|user| user.email.as_str().to_owned()).collect::<Vec<_>>(),
+        &new.iter().map(|user| user.email.key().to_owned()).collect::<Vec<_>>(),
+        &new.iter().map(|user| plain_key(user.email)).collect::<Vec<_>>() as &[Option<String>],
+        &new.iter().map(|user| user.display_name.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
+        &new.iter().map(|user| user.is_named).collect::<Vec<_>>(),
+        now
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ids.into_iter().map(UserId).collect())
+}
+
+/// The user's row, to be put back as it was.
+pub async fn row(tx: &mut TenantTx, id: UserId) -> Result<Option<Value>> {
+    let row = sqlx::query_scalar!(
+        r#"-- users::row
+        SELECT to_jsonb(u) AS "row!" FROM users u WHERE id = $1"#,
+        id.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row)
+}
+
+/// Puts a user back.
+pub async fn put_back(tx: &mut TenantTx, id: UserId, row: &Value) -> Result<()> {
+    sqlx::query!(
+        "-- users::put_back
+         INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at, imported)
+         SELECT $1, r.email, r.email_key, r.plain_key, r.display_name, r.created_at, r.updated_at, r.imported
+         FROM jsonb_to_record($2) AS r (email text, email_key text, plain_key text, display_name text,
+                                        created_at timestamptz, updated_at timestamptz, imported boolean)",
+        id.0,
+        row
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Removes a user who has no account.
+pub async fn remove(tx: &mut TenantTx, id: UserId) -> Result<()> {
+    let done =
+        sqlx::query!("-- users::remove\n DELETE FROM users WHERE id = $1", id.0).execute(tx.conn().await?).await?;
+    one_row(&done)
+}
+
+/// Whether the application knew the user before.
+pub async fn is_imported(tx: &mut TenantTx, id: UserId) -> Result<bool> {
+    let imported = sqlx::query_scalar!("-- users::is_imported\n SELECT imported FROM users WHERE id = $1", id.0)
+        .fetch_optional(tx.conn().await?)
+        .await?;
+    Ok(imported.unwrap_or(false))
+}
+
+/// A new user with the name and the address of an account.
+pub async fn copy_of_account(tx: &mut TenantTx, id: UserId, account: AccountId) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- users::copy_of_account
+         INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at)
+         SELECT $1, a.email, a.email_key, CASE WHEN u.email_key = a.email_key THEN u.plain_key END, a.display_name, $3, $3
+         FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.id = $2",
+        id.0,
+        account.0,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)
+}
+
+/// Users with that address, oldest first, `limit` at most.
+pub async fn by_email(tx: &mut TenantTx, key: &str, limit: i64) -> Result<Vec<UserId>> {
+    let ids = sqlx::query_scalar!(
+        "-- users::by_email
+         SELECT id FROM users WHERE email_key = $1 ORDER BY id LIMIT $2",
+        key,
+        limit
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ids.into_iter().map(UserId).collect())
+}

@@ -3,6 +3,7 @@
 mod directory;
 mod idp;
 mod key;
+mod roles;
 mod sign_in;
 
 use super::{
@@ -45,6 +46,8 @@ pub enum Command {
     /// The keys with which the connection signs requests and decrypts answers.
     #[command(subcommand)]
     Key(key::Command),
+    /// Show what decides about roles, or set it; --dry-run tells who would get another role.
+    Roles(roles::Roles),
     /// Set how the SCIM side behaves.
     Set(directory::Set),
     /// Attributes of users beyond the standard's (Okta: Profile Editor > Add Attribute).
@@ -66,13 +69,13 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Switch {
+pub enum Switch {
     On,
     Off,
 }
 
 impl Switch {
-    fn is_on(self) -> bool {
+    pub fn is_on(self) -> bool {
         self == Self::On
     }
 }
@@ -105,6 +108,7 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         }
         Command::Attempts(arguments) => sign_in::attempts(&arguments, desk, output).await,
         Command::Key(command) => key::run(command, desk, output).await,
+        Command::Roles(arguments) => roles::run(arguments, desk, output).await,
         Command::Attribute(command) => directory::attribute(command, desk, output).await,
         Command::Log(arguments) => directory::log(&arguments, desk, output).await,
         Command::Idp(idp) => {

@@ -28,6 +28,11 @@ impl Output {
         }
     }
 
+    /// Somebody else's text for a sentence.
+    pub fn printable(&self, text: &str) -> String {
+        printable(text).replace('\n', " ")
+    }
+
     /// Whether the whole result goes to a person.
     pub fn is_for_people(&self) -> bool {
         self.kind == Kind::Text && self.field.is_none()

@@ -1,9 +1,13 @@
 //! `gatehouse tenant …`
 
-use super::{Desk, output::Output};
+use super::{Desk, connection::Switch, output::Output};
 use crate::setup;
-use clap::{Args, Subcommand};
-use domain::names::Slug;
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use domain::{
+    linking::{Linking, PlusAddresses},
+    names::Slug,
+};
 use serde_json::{Value, json};
 use store::{
     domains,
@@ -17,6 +21,8 @@ const PAGE: i64 = 1_000;
 pub enum Command {
     /// Add a customer organization.
     Create(Create),
+    /// Set what an organization asked for.
+    Set(Set),
     /// Show an organization and its mail domains.
     Show {
         /// Its short name.
@@ -42,9 +48,68 @@ pub struct Create {
     domains: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct Set {
+    /// Its short name.
+    name: String,
+    /// Whether the last active administrator of an application is kept from deactivation and from another role.
+    #[arg(long, value_name = "on|off")]
+    keep_administrator: Option<Switch>,
+    /// What becomes of an account whose address, in a domain of the organization, somebody has: it is that person's, it
+    /// waits until you say whose it is, or it is refused.
+    #[arg(long, value_name = "POLICY")]
+    linking: Option<Policy>,
+    /// Whether ann+test@acme.com is ann@acme.com when accounts are linked.
+    #[arg(long, value_name = "RULE")]
+    plus_addresses: Option<Plus>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Policy {
+    LinkVerifiedDomain,
+    Ask,
+    Reject,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Plus {
+    Distinct,
+    Same,
+}
+
+async fn set(set: Set, desk: &Desk) -> anyhow::Result<()> {
+    let Set { name, keep_administrator, linking, plus_addresses } = set;
+    let tenant = desk.tenant_by_slug(&name).await?;
+    let mut tx = desk.tenant(tenant.id).await?;
+    let mut wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
+    tx.rollback().await?;
+    if let Some(keeps) = keep_administrator {
+        wishes.keeps_administrator = keeps.is_on();
+    }
+    if let Some(linking) = linking {
+        wishes.linking = match linking {
+            Policy::LinkVerifiedDomain => Linking::LinkVerifiedDomain,
+            Policy::Ask => Linking::Ask,
+            Policy::Reject => Linking::Reject,
+        };
+    }
+    if let Some(plus) = plus_addresses {
+        wishes.plus_addresses = match plus {
+            Plus::Distinct => PlusAddresses::Distinct,
+            Plus::Same => PlusAddresses::Same,
+        };
+    }
+    Ok(setup::people::wish(&desk.store, desk.now(), tenant.id, &wishes).await?)
+}
+
 pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     match command {
         Command::Create(create) => add(create, desk, output).await,
+        Command::Set(arguments) => {
+            let name = arguments.name.clone();
+            set(arguments, desk).await?;
+            show(desk, &name, output).await
+        }
         Command::Show { name } => show(desk, &name, output).await,
         Command::List { after } => {
             let mut tx = desk.store.control(desk.now()).await?;
@@ -67,9 +132,13 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     let tenant = desk.tenant_by_slug(name).await?;
     let mut tx = desk.tenant(tenant.id).await?;
     let domains = domains::list(&mut tx).await?;
+    let wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
     tx.rollback().await?;
     let mut shown = fields(&tenant);
     shown.push(("domains", json!(domains)));
+    shown.push(("keeps_administrator", json!(wishes.keeps_administrator)));
+    shown.push(("linking", json!(wishes.linking)));
+    shown.push(("plus_addresses", json!(wishes.plus_addresses)));
     shown.push(("sign_in_url", json!(format!("{}/t/{}", desk.config.server.public_url, tenant.slug))));
     output.record(&shown)
 }

@@ -150,8 +150,11 @@ fn dressed(error: Error) -> ScimError {
 
 fn refused(refusal: &Refusal) -> ScimError {
     let (status, scim_type) = match refusal {
-        Refusal::UserNameTaken { .. } | Refusal::GroupNameTaken { .. } => (409, ScimType::Uniqueness),
-        _ => (400, ScimType::InvalidValue),
+        Refusal::UserNameTaken { .. } | Refusal::GroupNameTaken { .. } | Refusal::AddressTaken { .. } => {
+            (409, Some(ScimType::Uniqueness))
+        }
+        Refusal::LastAdministrator => (409, None),
+        _ => (400, Some(ScimType::InvalidValue)),
     };
-    ScimError { status, scim_type: Some(scim_type), detail: format!("{refusal} ({})", refusal.code()) }
+    ScimError { status, scim_type, detail: format!("{refusal} ({})", refusal.code()) }
 }

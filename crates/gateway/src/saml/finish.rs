@@ -7,10 +7,12 @@ use crate::{
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath, parameter},
     oauth, provisioning,
+    roles::InForce,
     secret::{self, Secret},
 };
 use ::oidc::{authorize::AuthorizeRequest, error::ErrorCode};
 use ::saml::code::{Code, Rejection};
+use ::scim::user::UserDocument;
 use anyhow::Context;
 use axum::{
     extract::{RawQuery, State},
@@ -19,13 +21,13 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use domain::{
-    account::Account,
+    account::{Account, Profile},
     email::Email,
     event::{Event, EventKind, Subject},
     ids::ConnectionId,
     matching::{self, Candidates},
     names::fold,
-    provisioning as rules,
+    provisioning::{self as rules, Roles},
     refusal::Refusal,
     session::{self, EndReason},
 };
@@ -33,7 +35,7 @@ use metrics::counter;
 use serde::Deserialize;
 use serde_json::json;
 use store::{
-    accounts, applications, connections, domains, events, logouts,
+    accounts, applications, connections, domains, events, logouts, roles,
     scope::Actor,
     sessions::{self, LiveSession, NewSession},
     sign_in_requests::{self, AnsweredRequest},
@@ -95,7 +97,7 @@ async fn enter_with(
         return Err(Rejection::new(code).into());
     }
     let account = match sign_in(&mut tx, connection, &identity).await {
-        Ok(account) => account,
+        Ok(account) => heed_roles(&mut tx, account, &identity).await?,
         Err(error) => return Err(refuse(tx, connection, error).await?),
     };
     if let Some(old) = browser::session(app, &jar, connection) {
@@ -148,6 +150,26 @@ async fn sign_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identit
         return provisioning::carry_out(tx, found.account, plan).await;
     }
     Err(anyhow::anyhow!("an account changed {LOOKS} times while somebody signed in").into())
+}
+
+/// The account with the role that it has now that this sign-in has named some.
+async fn heed_roles(tx: &mut TenantTx, mut account: Account, identity: &Identity) -> Result<Account, Error> {
+    let named = identity.role_names();
+    if account.profile.role_basis.assertion == named {
+        return Ok(account);
+    }
+    let in_force = InForce::of(tx, account.connection_id).await?;
+    let InForce { catalogue, policy, .. } = &in_force;
+    let rule = roles::rule_of(tx, account.connection_id, account.id).await?;
+    let Profile { role_basis, document, .. } = &mut account.profile;
+    role_basis.attribute.get_or_insert_with(|| UserDocument::from_stored(document.clone()).roles());
+    match rules::assert_roles(&account, named, Roles { catalogue, policy, rule }) {
+        Some(plan) => {
+            let plan = crate::roles::guarded(tx, &in_force, &account, plan).await?;
+            provisioning::carry_out(tx, account, plan).await
+        }
+        None => Ok(account),
+    }
 }
 
 /// Whether the identity provider has ended this very session since it began (core 3.7.3.1).

@@ -127,7 +127,17 @@ impl Found {
     }
 }
 
+/// Names of roles that are kept, and how long each may be.
+const MOST_ROLES: usize = 20;
+const LONGEST_ROLE: usize = 64;
+
 impl Identity {
+    /// The roles that it names.
+    pub fn role_names(&self) -> Vec<String> {
+        let named = self.attributes.role.iter().flat_map(|found| &found.values);
+        named.take(MOST_ROLES).map(|role| role.chars().take(LONGEST_ROLE).collect()).collect()
+    }
+
     /// Maps what the assertion says.
     pub fn new(assertion: &VerifiedAssertion, mapping: &Mapping) -> Self {
         let attributes = mapped(assertion, mapping);

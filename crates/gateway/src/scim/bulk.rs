@@ -6,10 +6,7 @@ use super::{
     creation::Creation,
     groups, password, users,
 };
-use crate::{
-    error::{Error, ScimFailure, ScimOutcome, scim_json},
-    provisioning,
-};
+use crate::error::{Error, ScimFailure, ScimOutcome, scim_json};
 use ::scim::{
     bulk::{self, Bulk, Done, Method, Operation, Resource},
     error::{ScimError, quote},
@@ -22,7 +19,6 @@ use axum::http::StatusCode;
 use domain::{
     account::Account,
     ids::{AccountId, GroupId},
-    provisioning as rules,
 };
 use serde_json::{Value, json};
 use std::{
@@ -271,7 +267,7 @@ impl Change<'_> {
             Method::Patch => self.patch_user(&Patch::read(data)?).await,
             _ => {
                 let (mut work, account) = self.locked_user().await?;
-                provisioning::carry_out(&mut work.tx, account, rules::delete()).await?;
+                users::removed(&mut work, account).await?;
                 work.tx.commit().await?;
                 Ok(Success { status: 204, meta: None })
             }

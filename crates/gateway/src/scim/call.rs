@@ -11,6 +11,7 @@ use crate::{
     error::{Error, ScimFailure},
     extract,
     limits::Held,
+    roles::InForce,
     secret::{self, Kind},
 };
 use ::scim::{discovery::Offer, error::ScimError, etag, schema::Catalogue, user::Meta};
@@ -102,6 +103,11 @@ impl Directory {
 
     /// The roles of the connection's application.
     pub fn roles(&self) -> &RoleCatalogue {
+        &self.schemas.roles.catalogue
+    }
+
+    /// What decides about roles.
+    pub fn role_policy(&self) -> &InForce {
         &self.schemas.roles
     }
 

@@ -6,7 +6,7 @@ use super::{
     group_list::{self, GroupList},
     users,
 };
-use crate::{error::Error, provisioning};
+use crate::{error::Error, provisioning, roles};
 use ::scim::{
     group::{self, GroupChange, GroupDocument, Ids, MemberRef, Selection},
     list::{ListQuery, Projection},
@@ -120,7 +120,9 @@ pub async fn created(work: &mut Work, id: GroupId, document: GroupDocument) -> R
     let event = Event::new(EventKind::GroupCreated, Subject::Group(group.id));
     events::append(&mut work.tx, Some(connection), &[event]).await?;
     if let Some(members) = members.filter(|members| !members.is_empty()) {
-        apply_members(work, group.id, &[GroupChange::AddMembers(members)]).await?;
+        let changes = [GroupChange::AddMembers(members)];
+        apply_members(work, group.id, &changes).await?;
+        settle_roles(work, &moved(&changes)).await?;
     }
     Ok(group)
 }
@@ -144,8 +146,11 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
             _ => {}
         }
     }
-    let moved = apply_members(work, before.id, changes).await?;
-    if after == before && moved == 0 {
+    // Who is in a group that is called otherwise, or loses members without their being named, may get another role.
+    let is_another = after.display_name != before.display_name || !changes.iter().all(names_its_members);
+    let mut concerned = if is_another { members_of(work, before.id).await? } else { Vec::new() };
+    let count = apply_members(work, before.id, changes).await?;
+    if after == before && count == 0 {
         return Ok(before);
     }
     if after == before {
@@ -155,16 +160,58 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
         let event = Event::new(EventKind::GroupUpdated, Subject::Group(after.id));
         events::append(&mut work.tx, Some(connection), &[event]).await?;
     }
+    concerned.extend(moved(changes));
+    settle_roles(work, &concerned).await?;
     Ok(Group { version: before.version + 1, updated_at: work.tx.now(), ..after })
 }
 
 /// Removes the group.
 pub async fn deleted(work: &mut Work, group: &Group) -> Result<(), Error> {
     let connection = work.connection;
+    let concerned = members_of(work, group.id).await?;
     provisioning::leave_groups(&mut work.tx, connection, group.id.0).await?;
     groups::delete(&mut work.tx, group.id).await?;
     let event = Event::new(EventKind::GroupDeleted, Subject::Group(group.id));
-    Ok(events::append(&mut work.tx, Some(connection), &[event]).await?)
+    events::append(&mut work.tx, Some(connection), &[event]).await?;
+    settle_roles(work, &concerned).await
+}
+
+/// Whether everybody whom a change moves is named in it.
+fn names_its_members(change: &GroupChange) -> bool {
+    !matches!(change, GroupChange::ReplaceMembers(_) | GroupChange::RemoveSelected(_))
+}
+
+/// The members that changes name, with those whom they put in the place of others.
+fn moved(changes: &[GroupChange]) -> Vec<Uuid> {
+    let named = changes.iter().flat_map(|change| match change {
+        GroupChange::AddMembers(members) | GroupChange::ReplaceMembers(members) => {
+            ids(members.iter().map(|member| &member.value))
+        }
+        GroupChange::RemoveMembers(members) => ids(members),
+        GroupChange::RemoveSelected(_) | GroupChange::Rename(_) | GroupChange::SetExternalId(_) => Vec::new(),
+    });
+    named.collect()
+}
+
+/// Everybody in the group, where groups have a say about roles.
+async fn members_of(work: &mut Work, group: GroupId) -> Result<Vec<Uuid>, Error> {
+    if !work.role_policy().heeds_groups() {
+        return Ok(Vec::new());
+    }
+    let connection = work.connection;
+    Ok(store::roles::accounts_below(&mut work.tx, connection, &[group.0]).await?)
+}
+
+/// Gives accounts, and those in groups among `members`, the roles that they have by their groups now.
+async fn settle_roles(work: &mut Work, members: &[Uuid]) -> Result<(), Error> {
+    if members.is_empty() || !work.role_policy().heeds_groups() {
+        return Ok(());
+    }
+    let connection = work.connection;
+    let accounts = store::roles::accounts_below(&mut work.tx, connection, members).await?;
+    let directory = std::sync::Arc::clone(&work.directory);
+    roles::settle(&mut work.tx, connection, directory.role_policy(), &accounts).await?;
+    Ok(())
 }
 
 /// Moves members by sets; answers how many rows changed.

@@ -1,12 +1,11 @@
-//! The schemas of a connection: the standard's, the application's roles, and what the IT admin added. Built once and
+//! The schemas of a connection: the standard's, the application's roles, and what the IT admin added; and what decides about roles. Built once and
 //! remembered until a request finds that they changed.
 
-use crate::{app::App, error::Error};
+use crate::{app::App, error::Error, roles::InForce};
 use ::scim::schema::{Catalogue, CustomAttribute, Kind};
 use domain::{ids::ConnectionId, role::RoleCatalogue};
 use std::sync::Arc;
 use store::{
-    applications,
     schema_attributes::{self, SchemaAttribute},
     scim_tokens::Bearer,
     tenant::TenantTx,
@@ -16,7 +15,7 @@ use store::{
 #[derive(Debug)]
 pub struct Schemas {
     version: i64,
-    pub roles: RoleCatalogue,
+    pub roles: InForce,
     pub catalogue: Catalogue,
 }
 
@@ -31,8 +30,8 @@ pub async fn in_force(
     if let Some(known) = known.filter(|known| known.version == bearer.schema_version) {
         return Ok(known);
     }
-    let roles = applications::roles(tx, connection).await?.ok_or(Error::NotFound)?;
-    let catalogue = catalogue(tx, connection, &roles).await?;
+    let roles = InForce::of(tx, connection).await?;
+    let catalogue = catalogue(tx, connection, &roles.catalogue).await?;
     let built = Arc::new(Schemas { version: bearer.schema_version, catalogue, roles });
     app.schemas.insert(connection, Arc::clone(&built)).await;
     Ok(built)

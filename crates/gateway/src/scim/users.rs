@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::Error,
     provisioning::{self, New},
+    roles::{self, InForce},
 };
 use ::scim::{
     list::{ListQuery, Projection},
@@ -24,7 +25,7 @@ use domain::{
     email::Email,
     ids::AccountId,
     names::UserName,
-    provisioning::{self as rules, Facts, Wanted},
+    provisioning::{self as rules, Facts, Roles, Wanted},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use store::{
     attributes::AttributeRow,
     groups,
     members::{self, Membership},
+    tenants::Wishes,
     users::Linkable,
 };
 use uuid::Uuid;
@@ -107,9 +109,17 @@ pub async fn delete(mut call: ScimCall) -> ScimResult {
     let id = call.resource_id()?;
     lock_around(&mut call, id).await?;
     let account = for_update(&mut call).await?;
-    provisioning::carry_out(&mut call.tx, account, rules::delete()).await?;
+    removed(&mut call, account).await?;
     call.work.tx.commit().await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Removes the account.
+pub async fn removed(work: &mut Work, account: Account) -> Result<(), Error> {
+    let directory = Arc::clone(&work.directory);
+    let plan = roles::guarded(&mut work.tx, directory.role_policy(), &account, rules::delete()).await?;
+    provisioning::carry_out(&mut work.tx, account, plan).await?;
+    Ok(())
 }
 
 async fn for_update(call: &mut ScimCall) -> Result<Account, Error> {
@@ -135,14 +145,17 @@ pub async fn locked(work: &mut Work, id: Uuid) -> Result<Account, Error> {
 pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), Error> {
     let directory = Arc::clone(&creations.first().context("somebody is created")?.directory);
     let addresses = creations.iter().filter_map(|creation| creation.wanted.email.as_ref());
-    let question = Linkable::new(directory.connection, addresses);
+    let Wishes { linking, plus_addresses, .. } = directory.role_policy().tenant;
+    let question = Linkable::new(directory.connection, plus_addresses, addresses);
     let mut work = directory.open_for(Some(question.clone())).await?;
     let mut linkable = store::users::linkable(&mut work.tx, question).await?;
     let (mut new, mut passwords) = (Vec::new(), Vec::new());
     for Creation { directory, id, wanted, password } in creations {
         // The first one has the user; the next one finds nobody without an account here.
-        let linkable = wanted.email.as_ref().and_then(|email| linkable.remove(email.key()));
-        let plan = rules::create(wanted, &Facts { catalogue: directory.roles(), linkable });
+        let linkable = wanted.email.as_ref().and_then(|email| linkable.remove(&Linkable::key(plus_addresses, email)));
+        // Nobody has put it into a group yet.
+        let roles = roles_of(&directory, None);
+        let plan = rules::create(wanted, &Facts { roles, linking, linkable })?;
         let index = index(&directory, &plan.profile.document);
         let id = id.unwrap_or_else(|| AccountId(work.tx.new_id()));
         new.push(New { id, plan, index });
@@ -185,13 +198,24 @@ pub async fn changed(
     document: UserDocument,
     password: Option<&str>,
 ) -> Result<Account, Error> {
-    let plan = rules::update(&before, wanted(document)?, work.roles());
+    let rule = match work.role_policy().heeds_groups() {
+        true => store::roles::rule_of(&mut work.tx, before.connection_id, before.id).await?,
+        false => None,
+    };
+    let directory = Arc::clone(&work.directory);
+    let plan = rules::update(&before, wanted(document)?, roles_of(&directory, rule));
+    let plan = roles::guarded(&mut work.tx, directory.role_policy(), &before, plan).await?;
     let index_before = index(work, &before.profile.document);
     let account = provisioning::carry_out(&mut work.tx, before, plan).await?;
     let index = index(work, &account.profile.document);
     provisioning::reindex(&mut work.tx, &account, &index_before, &index).await?;
     keep_password(work, &account, password).await?;
     Ok(account)
+}
+
+fn roles_of(directory: &Directory, rule: Option<usize>) -> Roles<'_> {
+    let InForce { catalogue, policy, .. } = directory.role_policy();
+    Roles { catalogue, policy, rule }
 }
 
 /// The rows by which the account is found.
@@ -223,7 +247,7 @@ pub fn wanted(document: UserDocument) -> Result<Wanted, Error> {
         display_name: document.display_name(),
         // RFC 7643 4.1.1 leaves the default open; an assigned user is active.
         active: document.active().unwrap_or(true),
-        role: document.role().map(|role| role.into_owned()),
+        roles: document.roles(),
         document: document.into_value(),
         user_name,
     })

@@ -16,8 +16,10 @@ use ::scim::{
 use domain::{
     event::{Event, EventKind, Subject},
     ids::{AccountId, ConnectionId, TokenId},
-    provisioning::{self as rules, Facts},
+    linking::Linking,
+    provisioning::{self as rules, Facts, Roles},
     refusal::Refusal,
+    role::RolePolicy,
 };
 use serde_json::json;
 use store::{
@@ -175,8 +177,9 @@ pub async fn create_sample_user(store: &Store, now: OffsetDateTime, connection: 
         "active": true,
     });
     let document = UserDocument::read(body, &catalogue)?.document;
-    let facts = Facts { catalogue: &application.catalogue, linkable: None };
-    let plan = rules::create(users::wanted(document)?, &facts);
+    let roles = Roles { catalogue: &application.catalogue, policy: &RolePolicy::default(), rule: None };
+    let facts = Facts { roles, linking: Linking::default(), linkable: None };
+    let plan = rules::create(users::wanted(document)?, &facts)?;
     let index = users::rows(search::index(&plan.profile.document, catalogue.user()));
     let id = AccountId(tx.new_id());
     provisioning::create(&mut tx, connection, vec![New { id, plan, index }]).await?;

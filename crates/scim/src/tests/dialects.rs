@@ -67,7 +67,7 @@ fn okta_creates_a_user() {
     assert_eq!(user.user_name(), "test.user@okta.local");
     assert_eq!(user.external_id(), Some("00ujl29u0le5T6Aj10h7"));
     assert_eq!((user.active(), user.display_name().as_deref()), (Some(true), Some("Test User")));
-    assert_eq!((user.email(), user.role()), (Some("test.user@okta.local"), None));
+    assert_eq!((user.email(), user.roles()), (Some("test.user@okta.local"), vec![]));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn okta_custom_app_writes_everything_by_put() {
     let before = user(OKTA_CREATE);
     let body = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"23a35c27","userName":"test.user@okta.local","name":{"givenName":"Another","familyName":"User"},"emails":[{"primary":true,"value":"test.user@okta.local","type":"work","display":"test.user@okta.local"}],"active":false,"role":"ANALYST","groups":[{"value":"g","display":"G"}],"meta":{"resourceType":"User"}}"#;
     let after = before.replaced_by(user(body));
-    assert_eq!((after.active(), after.role().as_deref(), after.external_id()), (Some(false), Some("ANALYST"), None));
+    assert_eq!((after.active(), after.roles(), after.external_id()), (Some(false), vec!["ANALYST".to_owned()], None));
     assert!(["id", "meta", "groups", "displayName"].iter().all(|name| after.as_value().get(name).is_none()));
 }
 
@@ -154,7 +154,7 @@ fn entra_patches_a_user_in_its_default_dialect() {
             ENTERPRISE_USER: {"department": "Retail", "manager": {"value": "271"}},
         })
     );
-    assert_eq!(after.role().as_deref(), Some("Admin"));
+    assert_eq!(after.roles(), ["Admin"]);
     let without = patched(
         &after,
         r#"[{"op":"Remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"}]"#,

@@ -1,0 +1,102 @@
+//! Whose a new account is, where the tenant already has somebody with its address.
+
+use crate::{ids::UserId, refusal::Refusal};
+use serde::{Deserialize, Serialize};
+
+/// What a tenant wants to become of accounts whose address somebody has. An address counts only in a domain that the
+/// tenant owns, and only if exactly one user has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linking {
+    /// They are that person's.
+    #[default]
+    LinkVerifiedDomain,
+    /// They wait until an administrator says whose they are.
+    Ask,
+    /// They are refused.
+    Reject,
+}
+
+/// Whether `ann+test@acme.com` is `ann@acme.com`; case never makes a difference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlusAddresses {
+    /// They are two people.
+    #[default]
+    Distinct,
+    /// They are one.
+    Same,
+}
+
+/// Whose a new account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// A person's whom the tenant did not have.
+    New,
+    Existing(UserId),
+    /// A new person's, until somebody says whether it is this one.
+    Asked(UserId),
+}
+
+/// Whose the account with this address is; `known` is the one user who has it.
+///
+/// # Errors
+/// [`Refusal::AddressTaken`] where the tenant wants that.
+pub fn owner(linking: Linking, known: Option<UserId>, address: &str) -> Result<Ownership, Refusal> {
+    let Some(user) = known else { return Ok(Ownership::New) };
+    match linking {
+        Linking::LinkVerifiedDomain => Ok(Ownership::Existing(user)),
+        Linking::Ask => Ok(Ownership::Asked(user)),
+        Linking::Reject => Err(Refusal::AddressTaken { address: address.to_owned(), user }),
+    }
+}
+
+impl Linking {
+    /// The policy as it is stored and given.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LinkVerifiedDomain => "link-verified-domain",
+            Self::Ask => "ask",
+            Self::Reject => "reject",
+        }
+    }
+
+    /// The policy of that name.
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::LinkVerifiedDomain, Self::Ask, Self::Reject].into_iter().find(|policy| policy.as_str() == name)
+    }
+}
+
+impl PlusAddresses {
+    /// The rule as it is stored and given.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Distinct => "distinct",
+            Self::Same => "same",
+        }
+    }
+
+    /// The rule of that name.
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::Distinct, Self::Same].into_iter().find(|rule| rule.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn an_address_that_somebody_has_links_asks_or_is_refused() {
+        let ann = UserId(Uuid::from_u128(1));
+        let all = [Linking::LinkVerifiedDomain, Linking::Ask, Linking::Reject];
+        for policy in all {
+            assert_eq!(owner(policy, None, "a@x.test"), Ok(Ownership::New));
+            assert_eq!(Linking::read(policy.as_str()), Some(policy));
+        }
+        let refused = Refusal::AddressTaken { address: "a@x.test".to_owned(), user: ann };
+        let expected = [Ok(Ownership::Existing(ann)), Ok(Ownership::Asked(ann)), Err(refused)];
+        assert_eq!(all.map(|policy| owner(policy, Some(ann), "a@x.test")), expected);
+    }
+}

@@ -1,0 +1,144 @@
+//! `gatehouse connection roles`
+
+use crate::{
+    cli::{Desk, output::Output},
+    roles::{self, InForce},
+    setup,
+};
+use clap::{Args, ValueEnum};
+use domain::{
+    ids::ConnectionId,
+    reassignment::Reassignment,
+    role::{GroupRule, RolePolicy, RoleSource},
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use store::{accounts, roles as rows, scope::Actor, tenant::TenantTx};
+use uuid::Uuid;
+
+/// Accounts that are looked at in one piece.
+const PAGE: i64 = 10_000;
+
+/// People who are named.
+const NAMED: usize = 20;
+
+#[derive(Debug, Args)]
+pub struct Roles {
+    /// The connection's id.
+    id: ConnectionId,
+    /// What decides, the first that says anything before the others; give all that count, in their order.
+    #[arg(long = "source", value_name = "SOURCE")]
+    sources: Vec<Source>,
+    /// Members of a group of the identity provider have a role; among several the first rule. The rules given take the
+    /// place of all before.
+    #[arg(long = "rule", value_name = "GROUP=ROLE", value_parser = rule)]
+    rules: Vec<GroupRule>,
+    /// Have no rules for groups any more.
+    #[arg(long, conflicts_with = "rules")]
+    no_rules: bool,
+    /// Change nothing; tell who would get another role.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Source {
+    /// `role` or `roles` of the SCIM user.
+    Scim,
+    /// Groups that have a rule.
+    Groups,
+    /// The role attribute of the last sign-in.
+    Saml,
+}
+
+impl From<Source> for RoleSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Scim => Self::Attribute,
+            Source::Groups => Self::Groups,
+            Source::Saml => Self::Assertion,
+        }
+    }
+}
+
+fn rule(text: &str) -> Result<GroupRule, String> {
+    let (group, role) = text.rsplit_once('=').ok_or("there is no equals sign; write Engineering=DEVELOPER")?;
+    Ok(GroupRule { group: group.trim().to_owned(), role: role.trim().to_owned() })
+}
+
+pub async fn run(arguments: Roles, desk: &Desk, output: &Output) -> anyhow::Result<()> {
+    let Roles { id, sources, rules, no_rules, dry_run } = arguments;
+    let tenant = desk.tenant_of(id).await?;
+    let mut tx = desk.tenant(tenant).await?;
+    let stored = InForce::of(&mut tx, id).await?;
+    let is_asked = !sources.is_empty() || !rules.is_empty() || no_rules;
+    let sources =
+        if sources.is_empty() { stored.policy.sources } else { sources.into_iter().map(RoleSource::from).collect() };
+    let rules = if rules.is_empty() && !no_rules { stored.policy.rules } else { rules };
+    let policy = RolePolicy::new(sources, rules, &stored.catalogue)?;
+    let wanted = InForce { catalogue: stored.catalogue, policy, tenant: stored.tenant };
+    let unknown = rows::unknown_groups(&mut tx, id, &wanted.policy.rules).await?;
+    if dry_run {
+        tell(&mut tx, id, &wanted, output).await?;
+    }
+    tx.rollback().await?;
+    if is_asked && !dry_run {
+        setup::roles::set(&desk.store, desk.now(), id, &wanted.policy).await?;
+        let (changed, _) = roles::settle_all(&desk.store, (tenant, id), Actor::Operator, desk.now()).await?;
+        output.line(&format!("Saved. {changed} account(s) have another role, or the same for another reason."));
+    }
+    for group in &unknown {
+        output.line(&format!(
+            "No group is called \"{group}\" yet: its rule counts from when the identity provider pushes it."
+        ));
+    }
+    show(&wanted.policy, output)
+}
+
+fn show(policy: &RolePolicy, output: &Output) -> anyhow::Result<()> {
+    let order: Vec<&str> = policy.sources.iter().map(|source| source.as_str()).collect();
+    let rules: Vec<String> = policy
+        .rules
+        .iter()
+        .enumerate()
+        .map(|(place, rule)| format!("{}. {} = {}", place + 1, rule.group, rule.role))
+        .collect();
+    output.record(&[("sources", json!(order)), ("rules", json!(rules))])
+}
+
+/// Who would get another role: how many from which to which, and the first by name.
+async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, output: &Output) -> anyhow::Result<()> {
+    let (mut counts, mut first, mut after) = (BTreeMap::<(String, String), u64>::new(), Vec::new(), Uuid::nil());
+    loop {
+        let ids = rows::page(tx, connection, after, PAGE).await?;
+        let Some(last) = ids.last() else { break };
+        after = *last;
+        for change in roles::preview(tx, connection, wanted, &ids).await? {
+            if change.before != change.after.role {
+                *counts.entry((change.before.clone(), change.after.role.clone())).or_default() += 1;
+                if first.len() < NAMED {
+                    first.push(change);
+                }
+            }
+        }
+    }
+    let ids: Vec<Uuid> = first.iter().map(|change| change.account.0).collect();
+    let names = accounts::by_ids(tx, connection, &ids).await?;
+    if counts.is_empty() {
+        output.line("Nobody would get another role.");
+    }
+    for ((from, to), count) in &counts {
+        output.line(&format!("{count} account(s) from {from} to {to}"));
+    }
+    for Reassignment { account, before, after, .. } in &first {
+        let name =
+            names.iter().find(|known| known.id == *account).map_or("?", |known| known.profile.user_name.as_str());
+        output.line(&format!(
+            "  {}: {before} -> {}, {}",
+            output.printable(name),
+            after.role,
+            output.printable(&after.reason.to_string())
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! `gatehouse user …`
+
+use super::{
+    Desk,
+    output::{Output, moment},
+};
+use crate::setup::people::{self, Known};
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use domain::{
+    account::{Account, Parked},
+    email::Email,
+    ids::{AccountId, TenantId, UserId},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use store::{accounts, connections, users};
+use uuid::Uuid;
+
+/// Users that one file may bring.
+const MOST: usize = 100_000;
+
+/// Users whom one address finds.
+const PAGE: i64 = 100;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring in users whom the application knows, from CSV or JSON; accounts are linked to them by address.
+    Import(Import),
+    /// Show a user with all accounts: why each has its role, and how it came to the user.
+    Show {
+        #[command(flatten)]
+        tenant: Of,
+        /// The user's id or address.
+        who: String,
+    },
+    /// Make two users one: the accounts of the first are the second one's.
+    Merge {
+        #[command(flatten)]
+        tenant: Of,
+        /// The id of the user who goes.
+        user: UserId,
+        /// The id of the user who stays.
+        #[arg(long)]
+        into: UserId,
+    },
+    /// Give an account a user of its own.
+    Split {
+        #[command(flatten)]
+        tenant: Of,
+        /// The account's id, which is that of the SCIM user.
+        account: AccountId,
+    },
+    /// Undo a merge or a split.
+    Undo {
+        #[command(flatten)]
+        tenant: Of,
+        /// The change's id, as it was told.
+        change: Uuid,
+    },
+    /// Say of a parked account whether it is the user's whose address it has.
+    Confirm {
+        #[command(flatten)]
+        tenant: Of,
+        /// The account's id.
+        account: AccountId,
+        /// `yes` links it; `no` leaves it a user of its own.
+        answer: Answer,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Of {
+    /// The tenant's short name.
+    #[arg(long)]
+    tenant: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Answer {
+    Yes,
+    No,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(flatten)]
+    tenant: Of,
+    /// A file with the columns, or the fields of each object, `email`, and if you like `id` (a UUID, which tokens will
+    /// carry as `sub`) and `name`. Its name ends with .csv or .json.
+    file: PathBuf,
+}
+
+/// A line of the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(default)]
+    id: Option<String>,
+    email: String,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+impl Of {
+    async fn find(&self, desk: &Desk) -> anyhow::Result<TenantId> {
+        Ok(desk.tenant_by_slug(&self.tenant).await?.id)
+    }
+}
+
+pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
+    let (store, now) = (&desk.store, desk.now());
+    match command {
+        Command::Import(import) => bring_in(&import, desk, output).await,
+        Command::Show { tenant, who } => show(desk, tenant.find(desk).await?, &who, output).await,
+        Command::Merge { tenant, user, into } => {
+            let change = people::merge(store, now, tenant.find(desk).await?, user, into).await?;
+            told(change, output)
+        }
+        Command::Split { tenant, account } => {
+            let change = people::split(store, now, tenant.find(desk).await?, account).await?;
+            told(change, output)
+        }
+        Command::Undo { tenant, change } => {
+            people::undo(store, now, tenant.find(desk).await?, change).await?;
+            output.line("Undone.");
+            Ok(())
+        }
+        Command::Confirm { tenant, account, answer } => {
+            let tenant = tenant.find(desk).await?;
+            match people::confirm(store, now, tenant, account, answer == Answer::Yes).await? {
+                Some(change) => told(change, output),
+                None => {
+                    output.line("The account is a user of its own.");
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+fn told(change: Uuid, output: &Output) -> anyhow::Result<()> {
+    output.line("Done. To undo it: gatehouse user undo --tenant NAME CHANGE, with this change:");
+    output.record(&[("change", json!(change))])
+}
+
+async fn bring_in(import: &Import, desk: &Desk, output: &Output) -> anyhow::Result<()> {
+    let tenant = import.tenant.find(desk).await?;
+    let known = read(&import.file)?;
+    let new = people::import(&desk.store, desk.now(), tenant, &known).await?;
+    output.record(&[("new", json!(new)), ("known_already", json!(known.len() - new))])
+}
+
+/// The users of a file; the first line that cannot be used is told with its place, and then none is brought in.
+fn read(file: &Path) -> anyhow::Result<Vec<Known>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let lines: Vec<Line> = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => serde_json::from_str(&text).with_context(|| format!("{name} is not a list of users"))?,
+        Some("csv") => csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(text.trim_start_matches('\u{feff}').as_bytes())
+            .into_deserialize()
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("{name} does not have the columns email, id and name, or only some of them"))?,
+        _ => bail!("{name} is neither .csv nor .json"),
+    };
+    if lines.len() > MOST {
+        bail!("{name} has {} users; bring in {MOST} at a time", lines.len());
+    }
+    let known = |(place, line): (usize, Line)| known(line).with_context(|| format!("user {} of {name}", place + 1));
+    lines.into_iter().enumerate().map(known).collect()
+}
+
+fn known(line: Line) -> anyhow::Result<Known> {
+    let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let id = filled(line.id).map(|id| id.trim().parse::<UserId>()).transpose();
+    let id = id.ok().context("the id is no UUID; leave it out, and keep your own beside the one that is made")?;
+    Ok(Known { id, email: Email::parse(line.email.trim())?, display_name: filled(line.name) })
+}
+
+async fn show(desk: &Desk, tenant: TenantId, who: &str, output: &Output) -> anyhow::Result<()> {
+    let mut tx = desk.tenant(tenant).await?;
+    let found = match who.parse::<UserId>() {
+        Ok(id) => vec![id],
+        Err(_) => users::by_email(&mut tx, Email::parse(who)?.key(), PAGE).await?,
+    };
+    let all = connections::list(&mut tx).await?;
+    let mut records = Vec::new();
+    for id in found {
+        let Some(row) = users::row(&mut tx, id).await? else { continue };
+        let accounts = accounts::of_user(&mut tx, id).await?;
+        let named = |account: &Account| {
+            let connection = all.iter().find(|known| known.id == account.connection_id);
+            connection.map_or("a connection", |known| known.display_name.as_str()).to_owned()
+        };
+        let accounts: Vec<Value> =
+            accounts.iter().map(|(account, linked_by)| told_of(&named(account), account, linked_by)).collect();
+        records.push(vec![
+            ("id", json!(id)),
+            ("email", row["email"].clone()),
+            ("name", row["display_name"].clone()),
+            ("imported", row["imported"].clone()),
+            ("accounts", json!(accounts)),
+        ]);
+    }
+    tx.rollback().await?;
+    if records.is_empty() {
+        bail!("the tenant has no user {who}");
+    }
+    output.list(&records)
+}
+
+/// An account in a sentence for people, field by field for programs.
+fn told_of(connection: &str, account: &Account, linked_by: &str) -> Value {
+    let profile = &account.profile;
+    let link = match linked_by {
+        "address" => "linked by its address",
+        "operator" => "given to this user by the operator",
+        _ => "came with this user",
+    };
+    let state = match (profile.active, account.parked) {
+        (false, _) => "deactivated".to_owned(),
+        (true, Some(Parked::Link(user))) => format!("waits: is it user {user}?"),
+        (true, None) => "active".to_owned(),
+    };
+    json!({
+        "id": account.id, "connection": connection, "user_name": profile.user_name.as_str(), "state": state,
+        "role": profile.role, "why": format!("{}, {}", profile.role, profile.role_basis.reason), "link": link,
+        "since": moment(account.created_at),
+    })
+}

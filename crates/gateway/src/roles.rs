@@ -1,0 +1,182 @@
+//! Carries out what decides about roles: for accounts whose groups changed, and for all of a connection when its policy did.
+
+use crate::{error::Error, provisioning::told};
+use ::scim::user::UserDocument;
+use domain::{
+    account::Account,
+    event::Event,
+    ids::{ConnectionId, TenantId},
+    provisioning::{self as rules, ChangePlan},
+    reassignment::{self, Reassignment, Standing},
+    role::{RoleCatalogue, RolePolicy},
+};
+use store::{
+    applications, roles,
+    scope::{Actor, Scope},
+    store::Store,
+    tenant::TenantTx,
+    tenants::{self, Wishes},
+};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+/// Accounts that are looked at in one transaction when a policy changed.
+const PAGE: i64 = 10_000;
+
+/// After so long nobody works by an older policy any more: longer than any request takes.
+const SETTLED_AFTER: Duration = Duration::seconds(90);
+
+/// What decides about the roles of a connection's accounts.
+#[derive(Debug)]
+pub struct InForce {
+    pub catalogue: RoleCatalogue,
+    pub policy: RolePolicy,
+    /// What else the tenant wants.
+    pub tenant: Wishes,
+}
+
+impl InForce {
+    /// As stored.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without such a connection.
+    pub async fn of(tx: &mut TenantTx, connection: ConnectionId) -> Result<Self, Error> {
+        let catalogue = applications::roles(tx, connection).await?.ok_or(Error::NotFound)?;
+        let policy = roles::policy(tx, connection, &catalogue).await?;
+        let tenant = tenants::wishes(tx).await?.ok_or(Error::NotFound)?;
+        Ok(Self { catalogue, policy, tenant })
+    }
+
+    /// Whether groups have a say.
+    pub fn heeds_groups(&self) -> bool {
+        !self.policy.rules.is_empty()
+    }
+}
+
+/// Gives these accounts the roles that they have by what is stored now; answers for how many something changed. As many
+/// statements for all as for one.
+pub async fn settle(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    in_force: &InForce,
+    accounts: &[Uuid],
+) -> Result<usize, Error> {
+    if accounts.is_empty() {
+        return Ok(0);
+    }
+    roles::lock(tx, connection, accounts).await?;
+    let mut changes = preview(tx, connection, in_force, accounts).await?;
+    keep_one(tx, connection, in_force, &mut changes).await?;
+    let events: Vec<Event> = changes
+        .iter_mut()
+        .flat_map(|change| told(change.account, change.user, std::mem::take(&mut change.events)))
+        .collect();
+    roles::reassign(tx, connection, &in_force.catalogue, &changes, &events).await?;
+    Ok(changes.len())
+}
+
+/// The plan for one account, as the tenant's wish to keep an administrator allows it.
+///
+/// # Errors
+/// [`domain::refusal::Refusal::LastAdministrator`]
+pub async fn guarded(
+    tx: &mut TenantTx,
+    in_force: &InForce,
+    before: &Account,
+    plan: ChangePlan,
+) -> Result<ChangePlan, Error> {
+    if !in_force.tenant.keeps_administrator || !rules::loses_administrator(before, &plan, &in_force.catalogue) {
+        return Ok(plan);
+    }
+    roles::lock_administrators(tx).await?;
+    if roles::has_administrator_beside(tx, before.connection_id, &[before.id.0]).await? {
+        return Ok(plan);
+    }
+    Ok(rules::keep_administrator(before, plan)?)
+}
+
+/// The same for a set.
+async fn keep_one(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    in_force: &InForce,
+    changes: &mut [Reassignment],
+) -> Result<(), Error> {
+    let catalogue = &in_force.catalogue;
+    let lost = changes.iter().filter(|change| change.loses_administrator(catalogue));
+    let lost: Vec<Uuid> = lost.map(|change| change.account.0).collect();
+    if !in_force.tenant.keeps_administrator || lost.is_empty() {
+        return Ok(());
+    }
+    roles::lock_administrators(tx).await?;
+    let is_won = changes.iter().any(|change| change.active && catalogue.is_highest(&change.after.role));
+    if !is_won && !roles::has_administrator_beside(tx, connection, &lost).await? {
+        reassignment::keep_one(changes, catalogue);
+    }
+    Ok(())
+}
+
+/// What that would change.
+pub async fn preview(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    in_force: &InForce,
+    accounts: &[Uuid],
+) -> Result<Vec<Reassignment>, Error> {
+    let rows = roles::standings(tx, connection, accounts, &in_force.policy.rules).await?;
+    let standing = |(mut standing, document): (Standing, _)| {
+        if let Some(document) = document {
+            standing.claims.attribute = UserDocument::from_stored(document).roles();
+        }
+        standing
+    };
+    Ok(reassignment::reassign(rows.into_iter().map(standing).collect(), &in_force.catalogue, &in_force.policy))
+}
+
+/// Looks at all accounts of a connection whose policy changed; answers when that has to be done once more, because somebody
+/// may still be at work by the old one.
+///
+/// # Errors
+/// When the database cannot be used: the connection stays marked, and a gateway tries again.
+pub async fn settle_all(
+    store: &Store,
+    (tenant, connection): (TenantId, ConnectionId),
+    actor: Actor,
+    now: OffsetDateTime,
+) -> Result<(usize, Option<OffsetDateTime>), Error> {
+    let scope = Scope { tenant, actor, now };
+    let (mut changed, mut after, mut version) = (settle_kept(store, scope, connection).await?, Uuid::nil(), None);
+    loop {
+        let mut tx = store.tenant(scope).await?;
+        let Some(mark) = roles::mark(&mut tx, connection).await? else { return Ok((changed, None)) };
+        if version.replace(mark.version).is_some_and(|known| known != mark.version) {
+            after = Uuid::nil();
+        }
+        let ids = roles::page(&mut tx, connection, after, PAGE).await?;
+        let Some(last) = ids.last() else {
+            let again = (mark.since + SETTLED_AFTER > now).then_some(mark.since + SETTLED_AFTER);
+            if again.is_none() {
+                roles::unmark(&mut tx, connection, mark).await?;
+            }
+            tx.commit().await?;
+            return Ok((changed, again));
+        };
+        after = *last;
+        let in_force = InForce::of(&mut tx, connection).await?;
+        changed += settle(&mut tx, connection, &in_force, &ids).await?;
+        tx.commit().await?;
+    }
+}
+
+/// Looks at those who kept their role because nobody else was an administrator: somebody may be by now.
+async fn settle_kept(store: &Store, scope: Scope, connection: ConnectionId) -> Result<usize, Error> {
+    let mut tx = store.tenant(scope).await?;
+    let kept = roles::kept(&mut tx, connection).await?;
+    let mut changed = 0;
+    if !kept.is_empty() {
+        let in_force = InForce::of(&mut tx, connection).await?;
+        changed = settle(&mut tx, connection, &in_force, &kept).await?;
+    }
+    tx.commit().await?;
+    Ok(changed)
+}

@@ -1,0 +1,206 @@
+//! What an operator does with a tenant's users: known ones are brought in, two become one, one becomes two, and back.
+
+use super::operator;
+use crate::{error::Error, provisioning};
+use domain::{
+    email::Email,
+    event::{Event, EventKind, Subject},
+    ids::{AccountId, TenantId, UserId},
+    refusal::Refusal,
+    session::EndReason,
+};
+use serde_json::json;
+use store::{
+    events, sessions,
+    store::Store,
+    tenant::TenantTx,
+    tenants::{self, Wishes},
+    user_changes::{self, Change, Kind, Moved},
+    users::{self, NewUser},
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Sets what the tenant wants to hold for its users.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn wish(store: &Store, now: OffsetDateTime, tenant: TenantId, wishes: &Wishes) -> Result<(), Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    tenants::wish(&mut tx, wishes).await?;
+    let data = json!({
+        "keeps_administrator": wishes.keeps_administrator,
+        "linking": wishes.linking.as_str(),
+        "plus_addresses": wishes.plus_addresses.as_str(),
+    });
+    tell(&mut tx, EventKind::TenantUpdated, Subject::Tenant(tenant), data).await?;
+    Ok(tx.commit().await?)
+}
+
+/// A user whom the application knows already.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The id that tokens will carry; a new one where there is none.
+    pub id: Option<UserId>,
+    pub email: Email,
+    pub display_name: Option<String>,
+}
+
+/// Brings in users, all or none; answers how many are new. Those whose id, or whose address where no id is given, is there
+/// already stay as they are, so that the same file may come twice.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn import(store: &Store, now: OffsetDateTime, tenant: TenantId, known: &[Known]) -> Result<usize, Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    let rows = known.iter().map(|known| NewUser {
+        id: known.id.unwrap_or_else(|| UserId(tx.new_id())),
+        email: &known.email,
+        display_name: known.display_name.as_deref(),
+        is_named: known.id.is_some(),
+    });
+    let rows: Vec<NewUser<'_>> = rows.collect();
+    let new = users::import(&mut tx, &rows).await?;
+    let told: Vec<Event> = new.iter().map(|id| Event::new(EventKind::UserImported, Subject::User(*id))).collect();
+    events::append(&mut tx, None, &told).await?;
+    tx.commit().await?;
+    Ok(new.len())
+}
+
+/// Makes two users one: the accounts of the first are the second one's. Answers the change, which can be undone.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::UsersOverlap`].
+pub async fn merge(
+    store: &Store,
+    now: OffsetDateTime,
+    tenant: TenantId,
+    user: UserId,
+    into: UserId,
+) -> Result<Uuid, Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    let change = merged(&mut tx, user, into).await?;
+    tx.commit().await?;
+    Ok(change)
+}
+
+async fn merged(tx: &mut TenantTx, user: UserId, into: UserId) -> Result<Uuid, Error> {
+    if user == into {
+        return Err(Refusal::ChangeImpossible { problem: "a user cannot go into itself".to_owned() }.into());
+    }
+    let removed = both(tx, user, into).await?;
+    if user_changes::overlap(tx, user, into).await? {
+        return Err(Refusal::UsersOverlap.into());
+    }
+    let accounts = user_changes::accounts_of(tx, user).await?;
+    moved(tx, &accounts, into).await?;
+    users::remove(tx, user).await?;
+    let change = Change { kind: Kind::Merge, user, into, accounts: ids(&accounts), removed: Some(removed) };
+    let id = user_changes::insert(tx, &change).await?;
+    tell(tx, EventKind::UserMerged, Subject::User(into), json!({ "merged_user_id": user, "change_id": id })).await?;
+    Ok(id)
+}
+
+/// Gives an account a user of its own. Answers the change, which can be undone.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] when it has one.
+pub async fn split(store: &Store, now: OffsetDateTime, tenant: TenantId, account: AccountId) -> Result<Uuid, Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    let Some(found) = user_changes::account(&mut tx, account).await? else { return Err(Error::NotFound) };
+    users::lock(&mut tx, found.user).await?;
+    let owned = user_changes::accounts_of(&mut tx, found.user).await?;
+    if owned.len() < 2 && !users::is_imported(&mut tx, found.user).await? {
+        let problem = "the account is the only one of its user".to_owned();
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
+    let new = UserId(tx.new_id());
+    users::copy_of_account(&mut tx, new, account).await?;
+    moved(&mut tx, std::slice::from_ref(&found), new).await?;
+    let change = Change { kind: Kind::Split, user: new, into: found.user, accounts: vec![account], removed: None };
+    let id = user_changes::insert(&mut tx, &change).await?;
+    let data = json!({ "account_id": account, "user_id": found.user, "change_id": id });
+    tell(&mut tx, EventKind::UserSplit, Subject::User(new), data).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Undoes a merge or a split, as far as the accounts are still where it put them.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`].
+pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: Uuid) -> Result<(), Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    let Some(done) = user_changes::take_back(&mut tx, change).await? else { return Err(Error::NotFound) };
+    let Change { kind, user, into, accounts, removed } = done;
+    let (from, to) = match kind {
+        Kind::Merge => (into, user),
+        Kind::Split => (user, into),
+    };
+    if let Some(removed) = &removed {
+        users::put_back(&mut tx, user, removed).await?;
+    }
+    let there = user_changes::accounts_of(&mut tx, from).await?;
+    let back: Vec<Moved> = there.into_iter().filter(|account| accounts.contains(&account.id)).collect();
+    if user_changes::would_overlap(&mut tx, &ids(&back), to).await? {
+        return Err(Refusal::UsersOverlap.into());
+    }
+    moved(&mut tx, &back, to).await?;
+    if kind == Kind::Split {
+        users::delete_if_alone(&mut tx, user).await?;
+    }
+    let (event, subject) = match kind {
+        Kind::Merge => (EventKind::UserSplit, Subject::User(user)),
+        Kind::Split => (EventKind::UserMerged, Subject::User(into)),
+    };
+    tell(&mut tx, event, subject, json!({ "undone_change_id": change })).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Answers for a parked account whether it is the user's whose address it has. Answers the change, where one was made.
+///
+/// # Errors
+/// [`Error::NotFound`] when it does not wait, or [`Refusal::UsersOverlap`].
+pub async fn confirm(
+    store: &Store,
+    now: OffsetDateTime,
+    tenant: TenantId,
+    account: AccountId,
+    is_that_user: bool,
+) -> Result<Option<Uuid>, Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    let Some((own, asked)) = user_changes::unpark(&mut tx, account).await? else { return Err(Error::NotFound) };
+    let change = if is_that_user { Some(merged(&mut tx, own, asked).await?) } else { None };
+    let user = if is_that_user { asked } else { own };
+    let data = json!({ "account_id": account, "linked": is_that_user });
+    tell(&mut tx, EventKind::UserUnparked, Subject::User(user), data).await?;
+    tx.commit().await?;
+    Ok(change)
+}
+
+/// Both users, kept from others in the order of their ids; answers the first one's row.
+async fn both(tx: &mut TenantTx, user: UserId, into: UserId) -> Result<serde_json::Value, Error> {
+    let (first, second) = if user.0 < into.0 { (user, into) } else { (into, user) };
+    users::lock(tx, first).await?;
+    users::lock(tx, second).await?;
+    users::row(tx, into).await?.ok_or(Error::NotFound)?;
+    users::row(tx, user).await?.ok_or(Error::NotFound)
+}
+
+/// Gives accounts to another user. Whoever is signed in as the one before is out: tokens name the user.
+async fn moved(tx: &mut TenantTx, accounts: &[Moved], to: UserId) -> Result<(), Error> {
+    for account in accounts {
+        let reason = EndReason::OtherUser;
+        let ended = sessions::end_all(tx, account.id, reason).await?;
+        provisioning::sessions_ended(tx, account.connection, &ended, reason).await?;
+    }
+    Ok(user_changes::give(tx, &ids(accounts), to).await?)
+}
+
+fn ids(accounts: &[Moved]) -> Vec<AccountId> {
+    accounts.iter().map(|account| account.id).collect()
+}
+
+async fn tell(tx: &mut TenantTx, kind: EventKind, subject: Subject, data: serde_json::Value) -> Result<(), Error> {
+    Ok(events::append(tx, None, &[Event::with(kind, subject, data)]).await?)
+}

@@ -1,0 +1,355 @@
+//! Roles: what a connection decides them by, and what that says of its accounts. Everything is done to sets, with as many
+//! statements for a hundred thousand accounts as for one.
+
+use crate::{
+    error::{Error, Result},
+    events,
+    pooled::one_row,
+    tenant::TenantTx,
+};
+use domain::{
+    account::RoleBasis,
+    event::Event,
+    ids::{AccountId, ConnectionId, UserId},
+    reassignment::{Reassignment, Standing},
+    role::{GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A basis as it is stored beside the word for the reason.
+pub(crate) fn stored(basis: &RoleBasis) -> Value {
+    let mut stored = json!({ "saml": basis.assertion, "detail": basis.reason.detail() });
+    if let Some(attribute) = &basis.attribute {
+        stored["scim"] = json!(attribute);
+    }
+    stored
+}
+
+/// The basis from its columns; older versions stored the word alone.
+pub(crate) fn basis((word, is_highest): (&str, bool), stored: Option<&Value>) -> RoleBasis {
+    let texts =
+        |value: &Value| value.as_array().map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    let stored = stored.unwrap_or(&Value::Null);
+    RoleBasis {
+        reason: RoleReason::stored(word, &stored["detail"]),
+        attribute: texts(&stored["scim"]),
+        assertion: texts(&stored["saml"]).unwrap_or_default(),
+        is_highest,
+    }
+}
+
+/// What the connection decides roles by.
+///
+/// # Errors
+/// [`Error::Damaged`] when what is stored does not fit the application's roles any more.
+pub async fn policy(tx: &mut TenantTx, connection: ConnectionId, catalogue: &RoleCatalogue) -> Result<RolePolicy> {
+    let sources = sqlx::query_scalar!(
+        "-- roles::sources
+         SELECT role_sources FROM connections WHERE id = $1",
+        connection.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    let rules = sqlx::query!(
+        "-- roles::rules
+         SELECT group_name, role FROM role_rules WHERE connection_id = $1 ORDER BY place LIMIT 1000",
+        connection.0
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    let sources = sources.iter().filter_map(|name| RoleSource::read(name)).collect();
+    let rules = rules.into_iter().map(|row| GroupRule { group: row.group_name, role: row.role }).collect();
+    RolePolicy::new(sources, rules, catalogue).map_err(|_| Error::Damaged("role_rules"))
+}
+
+/// Stores what the connection decides roles by from now on. What gateways remember of the connection is old then, and the
+/// roles of its accounts have to be looked at.
+pub async fn save(tx: &mut TenantTx, connection: ConnectionId, policy: &RolePolicy) -> Result<()> {
+    let now = tx.now();
+    let sources: Vec<String> = policy.sources.iter().map(|source| source.as_str().to_owned()).collect();
+    let done = sqlx::query!(
+        "-- roles::save_sources
+         UPDATE connections SET role_sources = $2, schema_version = schema_version + 1, updated_at = $3 WHERE id = $1",
+        connection.0,
+        &sources,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)?;
+    sqlx::query!("-- roles::forget_rules\n DELETE FROM role_rules WHERE connection_id = $1", connection.0)
+        .execute(tx.conn().await?)
+        .await?;
+    let keys: Vec<String> = policy.rules.iter().map(GroupRule::key).collect();
+    let column =
+        |text: fn(&GroupRule) -> &str| policy.rules.iter().map(|rule| text(rule).to_owned()).collect::<Vec<_>>();
+    sqlx::query!(
+        "-- roles::save_rules
+         INSERT INTO role_rules (connection_id, place, group_name, group_key, role)
+         SELECT $1, place - 1, group_name, group_key, role
+         FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS r (group_name, group_key, role, place)",
+        connection.0,
+        &column(|rule| &rule.group),
+        &keys,
+        &column(|rule| &rule.role)
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    sqlx::query!(
+        "-- roles::set_mark
+         INSERT INTO watches (connection_id, due_at, roles_since) VALUES ($1, $2, $2)
+         ON CONFLICT (tenant_id, connection_id) DO UPDATE SET due_at = $2, roles_since = $2",
+        connection.0,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// The place of the first rule that is for a group of the account, direct or through other groups.
+pub async fn rule_of(tx: &mut TenantTx, connection: ConnectionId, account: AccountId) -> Result<Option<usize>> {
+    let place = sqlx::query_scalar!(
+        "-- roles::rule_of
+         WITH RECURSIVE up (id) AS (
+             SELECT group_id FROM group_members WHERE account_id = $2
+             UNION
+             SELECT n.group_id FROM up CROSS JOIN LATERAL (SELECT group_id FROM group_groups WHERE member_id = up.id) AS n
+         )
+         SELECT min(r.place) FROM up
+         CROSS JOIN LATERAL (SELECT display_name_key FROM groups WHERE id = up.id LIMIT 1) AS g
+         JOIN role_rules r ON r.connection_id = $1 AND r.group_key = g.display_name_key",
+        connection.0,
+        account.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(place.and_then(|place| usize::try_from(place).ok()))
+}
+
+/// The accounts among these, and those in the groups among these, at any depth.
+pub async fn accounts_below(tx: &mut TenantTx, connection: ConnectionId, members: &[Uuid]) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar!(
+        r#"-- roles::accounts_below
+        WITH RECURSIVE down (id) AS (
+            SELECT m.id FROM unnest($2::uuid[]) AS m (id)
+            UNION
+            SELECT n.member_id FROM down CROSS JOIN LATERAL (SELECT member_id FROM group_groups WHERE group_id = down.id) AS n
+        )
+        SELECT a.id AS "id!" FROM (
+            SELECT id FROM down
+            UNION
+            SELECT n.account_id FROM down
+            CROSS JOIN LATERAL (SELECT account_id FROM group_members WHERE group_id = down.id) AS n
+        ) AS w
+        CROSS JOIN LATERAL (SELECT id FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1) AS a
+        ORDER BY 1"#,
+        connection.0,
+        members
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ids)
+}
+
+/// The accounts of the connection behind `after`, in order, `limit` at most.
+pub async fn page(tx: &mut TenantTx, connection: ConnectionId, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar!(
+        "-- roles::page
+         SELECT id FROM accounts WHERE connection_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        connection.0,
+        after,
+        limit
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ids)
+}
+
+/// Keeps these accounts from other changes until this transaction ends. A statement of its own, so that the next one sees
+/// what those did for whom it waited.
+pub async fn lock(tx: &mut TenantTx, connection: ConnectionId, accounts: &[Uuid]) -> Result<()> {
+    sqlx::query!(
+        "-- roles::lock
+         SELECT count(*) FROM (SELECT w.id FROM unnest($2::uuid[]) AS w (id) ORDER BY 1) AS w
+         CROSS JOIN LATERAL (
+             SELECT id FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1 FOR NO KEY UPDATE) AS a",
+        connection.0,
+        accounts
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// What is said of the roles of these accounts, in their order; with the document where an older version wrote the row.
+/// `rules` are looked at in the place of those that are stored.
+pub async fn standings(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    accounts: &[Uuid],
+    rules: &[GroupRule],
+) -> Result<Vec<(Standing, Option<Value>)>> {
+    let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
+    let rows = sqlx::query!(
+        r#"-- roles::standings
+        WITH RECURSIVE reached (id, place) AS (
+            SELECT g.id, r.place FROM unnest($3::text[]) WITH ORDINALITY AS r (group_key, place)
+            CROSS JOIN LATERAL (
+                SELECT id FROM groups WHERE connection_id = $1 AND display_name_key = r.group_key LIMIT 1) AS g
+            UNION
+            SELECT n.member_id, reached.place FROM reached
+            CROSS JOIN LATERAL (SELECT member_id FROM group_groups WHERE group_id = reached.id) AS n
+        ), best AS MATERIALIZED (SELECT id, min(place) AS place FROM reached GROUP BY id)
+        SELECT a.id AS "id!", a.user_id AS "user_id!", a.active AS "active!", a.is_highest AS "is_highest!", a.role AS "role!", a.role_reason AS "role_reason!", a.role_basis,
+               a.document,
+               (SELECT min(best.place) FROM group_members m JOIN best ON best.id = m.group_id WHERE m.account_id = a.id) AS place
+        FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place)
+        CROSS JOIN LATERAL (
+            SELECT id, user_id, active, is_highest, role, role_reason, role_basis, CASE WHEN NOT coalesce(role_basis ? 'scim', false) THEN document END AS document
+            FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1) AS a
+        ORDER BY w.place"#,
+        connection.0,
+        accounts,
+        &keys
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    let standing = rows.into_iter().map(|row| {
+        let basis = basis((&row.role_reason, row.is_highest), row.role_basis.as_ref());
+        let rule = row.place.and_then(|place| usize::try_from(place - 1).ok());
+        let claims = basis.claims(rule);
+        let (account, user) = (AccountId(row.id), UserId(row.user_id));
+        (Standing { account, user, active: row.active, role: row.role, reason: basis.reason, claims }, row.document)
+    });
+    Ok(standing.collect())
+}
+
+/// Gives accounts other roles, or other reasons for the same ones; their SCIM resources stay as they are.
+pub async fn reassign(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    catalogue: &RoleCatalogue,
+    changes: &[Reassignment],
+    told: &[Event],
+) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (mut ids, mut roles, mut words, mut details) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut highest = Vec::new();
+    for Reassignment { account, after, .. } in changes {
+        ids.push(account.0);
+        roles.push(after.role.clone());
+        words.push(after.reason.word().to_owned());
+        details.push(after.reason.detail());
+        highest.push(catalogue.is_highest(&after.role));
+    }
+    sqlx::query!(
+        "-- roles::reassign
+         UPDATE accounts a SET role = c.role, role_reason = c.word, is_highest = c.is_highest,
+             role_basis = coalesce(a.role_basis, '{}') || jsonb_build_object('detail', c.detail)
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::boolean[])
+              AS c (id, role, word, detail, is_highest)
+         WHERE a.id = c.id",
+        &ids,
+        &roles,
+        &words,
+        &details,
+        &highest
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    events::append(tx, Some(connection), told).await
+}
+
+/// That the roles of all accounts have to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub since: OffsetDateTime,
+    /// Of what decides about them.
+    pub version: i64,
+}
+
+/// Whether the roles of all accounts have to be looked at.
+pub async fn mark(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<Mark>> {
+    let row = sqlx::query!(
+        r#"-- roles::mark
+        SELECT w.roles_since AS "since!", c.schema_version AS version FROM watches w JOIN connections c ON c.id = w.connection_id
+        WHERE w.connection_id = $1 AND w.roles_since IS NOT NULL"#,
+        connection.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row.map(|row| Mark { since: row.since, version: row.version }))
+}
+
+/// Notes that they have been, unless they have to be once more.
+pub async fn unmark(tx: &mut TenantTx, connection: ConnectionId, mark: Mark) -> Result<()> {
+    sqlx::query!(
+        "-- roles::unmark
+         UPDATE watches SET roles_since = NULL WHERE connection_id = $1 AND roles_since = $2",
+        connection.0,
+        mark.since
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// The groups of these names, in any case.
+pub async fn unknown_groups(tx: &mut TenantTx, connection: ConnectionId, rules: &[GroupRule]) -> Result<Vec<String>> {
+    let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
+    let names: Vec<String> = rules.iter().map(|rule| rule.group.clone()).collect();
+    let unknown = sqlx::query_scalar!(
+        r#"-- roles::unknown_groups
+        SELECT r.name AS "name!" FROM unnest($2::text[], $3::text[]) AS r (group_key, name)
+        WHERE NOT EXISTS (SELECT FROM groups g WHERE g.connection_id = $1 AND g.display_name_key = r.group_key)"#,
+        connection.0,
+        &keys,
+        &names
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(unknown)
+}
+
+/// Has those wait who would take an administrator of the tenant away at the same time, until this transaction ends.
+pub async fn lock_administrators(tx: &mut TenantTx) -> Result<()> {
+    let key = format!("administrators:{}", tx.tenant());
+    sqlx::query!("-- roles::lock_administrators\n SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+        .execute(tx.conn().await?)
+        .await?;
+    Ok(())
+}
+
+/// Whether the connection's application has an active administrator in this tenant beside these accounts.
+pub async fn has_administrator_beside(tx: &mut TenantTx, connection: ConnectionId, accounts: &[Uuid]) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- roles::has_administrator_beside
+        SELECT EXISTS (
+            SELECT FROM connections own JOIN connections c ON c.application_id = own.application_id
+            JOIN accounts a ON a.connection_id = c.id
+            WHERE own.id = $1 AND a.is_highest AND a.active AND a.id <> ALL($2)
+        ) AS "found!""#,
+        connection.0,
+        accounts
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
+/// The accounts of the connection whose role was kept because nobody else was an administrator.
+pub async fn kept(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar!(
+        "-- roles::kept
+         SELECT id FROM accounts WHERE connection_id = $1 AND role_reason = 'last_administrator' ORDER BY id LIMIT 1000",
+        connection.0
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ids)
+}

@@ -1,0 +1,168 @@
+//! Users who became one, or two, by an operator's hand: kept so that it can be undone.
+
+use crate::{
+    error::{Error, Result},
+    tenant::TenantTx,
+};
+use domain::ids::{AccountId, ConnectionId, UserId};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `user` went into `into`.
+    Merge,
+    /// Accounts left `into` for `user`.
+    Split,
+}
+
+/// A change as it is kept.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub kind: Kind,
+    pub user: UserId,
+    pub into: UserId,
+    pub accounts: Vec<AccountId>,
+    /// The row of the user who went.
+    pub removed: Option<Value>,
+}
+
+/// An account that moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    pub id: AccountId,
+    pub connection: ConnectionId,
+    pub user: UserId,
+}
+
+/// Stores a change; answers its id.
+pub async fn insert(tx: &mut TenantTx, change: &Change) -> Result<Uuid> {
+    let (id, now) = (tx.new_id(), tx.now());
+    let kind = match change.kind {
+        Kind::Merge => "merge",
+        Kind::Split => "split",
+    };
+    sqlx::query!(
+        "-- user_changes::insert
+         INSERT INTO user_changes (id, kind, user_id, into_user_id, account_ids, removed, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        id,
+        kind,
+        change.user.0,
+        change.into.0,
+        &change.accounts.iter().map(|id| id.0).collect::<Vec<_>>(),
+        change.removed,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(id)
+}
+
+/// Marks a change as undone, once; answers it.
+pub async fn take_back(tx: &mut TenantTx, id: Uuid) -> Result<Option<Change>> {
+    let now = tx.now();
+    let row = sqlx::query!(
+        "-- user_changes::take_back
+         UPDATE user_changes SET undone_at = $2 WHERE id = $1 AND undone_at IS NULL
+         RETURNING kind, user_id, into_user_id, account_ids, removed",
+        id,
+        now
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let kind = match row.kind.as_str() {
+        "merge" => Kind::Merge,
+        "split" => Kind::Split,
+        _ => return Err(Error::Damaged("user_changes.kind")),
+    };
+    let accounts = row.account_ids.into_iter().map(AccountId).collect();
+    Ok(Some(Change { kind, user: UserId(row.user_id), into: UserId(row.into_user_id), accounts, removed: row.removed }))
+}
+
+/// The accounts of a user.
+pub async fn accounts_of(tx: &mut TenantTx, user: UserId) -> Result<Vec<Moved>> {
+    let rows = sqlx::query!(
+        "-- user_changes::accounts_of
+         SELECT id, connection_id FROM accounts WHERE user_id = $1 ORDER BY id LIMIT 10000",
+        user.0
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    let moved = |(id, connection)| Moved { id: AccountId(id), connection: ConnectionId(connection), user };
+    Ok(rows.into_iter().map(|row| moved((row.id, row.connection_id))).collect())
+}
+
+/// An account and whose it is.
+pub async fn account(tx: &mut TenantTx, id: AccountId) -> Result<Option<Moved>> {
+    let row = sqlx::query!(
+        "-- user_changes::account
+         SELECT connection_id, user_id FROM accounts WHERE id = $1",
+        id.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row.map(|row| Moved { id, connection: ConnectionId(row.connection_id), user: UserId(row.user_id) }))
+}
+
+/// Whether two users have accounts in the same connection.
+pub async fn overlap(tx: &mut TenantTx, one: UserId, other: UserId) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- user_changes::overlap
+        SELECT EXISTS (
+            SELECT FROM accounts a JOIN accounts b ON b.connection_id = a.connection_id
+            WHERE a.user_id = $1 AND b.user_id = $2
+        ) AS "found!""#,
+        one.0,
+        other.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
+/// Whether a user has an account in a connection of one of these.
+pub async fn would_overlap(tx: &mut TenantTx, accounts: &[AccountId], user: UserId) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- user_changes::would_overlap
+        SELECT EXISTS (
+            SELECT FROM unnest($1::uuid[]) AS w (id)
+            CROSS JOIN LATERAL (SELECT connection_id FROM accounts WHERE id = w.id LIMIT 1) AS a
+            JOIN accounts b ON b.user_id = $2 AND b.connection_id = a.connection_id
+        ) AS "found!""#,
+        &accounts.iter().map(|id| id.0).collect::<Vec<_>>(),
+        user.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
+/// Gives accounts to a user.
+pub async fn give(tx: &mut TenantTx, accounts: &[AccountId], user: UserId) -> Result<()> {
+    sqlx::query!(
+        "-- user_changes::give
+         UPDATE accounts a SET user_id = $2, linked_by = 'operator' FROM unnest($1::uuid[]) AS w (id) WHERE a.id = w.id",
+        &accounts.iter().map(|id| id.0).collect::<Vec<_>>(),
+        user.0
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Lets an account in that waited for somebody to say whose it is; answers its own user, and the one who was asked about.
+pub async fn unpark(tx: &mut TenantTx, account: AccountId) -> Result<Option<(UserId, UserId)>> {
+    let row = sqlx::query!(
+        r#"-- user_changes::unpark
+        WITH before AS (SELECT id, parked_user FROM accounts WHERE id = $1 AND parked = 'link' FOR UPDATE)
+        UPDATE accounts a SET parked = NULL, parked_user = NULL FROM before
+        WHERE a.id = before.id RETURNING a.user_id, before.parked_user AS "asked!""#,
+        account.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row.map(|row| (UserId(row.user_id), UserId(row.asked))))
+}
