@@ -6,7 +6,6 @@ ALTER TABLE sign_in_steps ADD COLUMN reference text;
 -- What is said of an account's role: `scim` and `saml`, the roles that were sent; `detail`, what belongs to role_reason.
 -- NULL, or without `scim`, in rows of older versions, where the document tells.
 ALTER TABLE accounts ADD COLUMN role_basis jsonb;
-CREATE INDEX accounts_kept ON accounts (tenant_id, connection_id, id) WHERE role_reason = 'last_administrator';
 
 -- Whether the last active administrator of an application can neither be deactivated nor get another role.
 ALTER TABLE tenants ADD COLUMN keeps_administrator boolean NOT NULL DEFAULT false;
@@ -75,6 +74,18 @@ CREATE TABLE role_rules (
     CONSTRAINT role_rules_group_key UNIQUE (tenant_id, connection_id, group_key),
     FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
 );
+
+-- One by one, by the whole key: one UPDATE for all reads the whole tenant wherever statistics take it for small.
+CREATE FUNCTION reassign_roles(of_accounts uuid[], roles text[], words text[], details jsonb[], highest boolean[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE one record;
+BEGIN
+    FOR one IN SELECT * FROM unnest(of_accounts, roles, words, details, highest) AS c (id, role, word, detail, is_highest) LOOP
+        UPDATE accounts a SET role = one.role, role_reason = one.word, is_highest = one.is_highest,
+            role_basis = coalesce(a.role_basis, '{}') || jsonb_build_object('detail', one.detail)
+        WHERE a.id = one.id;
+    END LOOP;
+END $$;
 
 -- Since when the roles of all accounts of the connection have to be looked at again, because the policy is another.
 ALTER TABLE watches ADD COLUMN roles_since timestamptz;

@@ -96,7 +96,7 @@ async fn a_file_that_cannot_be_used_brings_in_nobody_and_says_which_line() {
 #[tokio::test]
 async fn the_tenant_says_what_becomes_of_an_address_that_somebody_has() {
     let acme = Customer::new().await;
-    let board = acme.sibling(&acme.application).await;
+    let board = acme.sibling(&acme.gateway.application("https://board.test/callback", |_| {}).await).await;
     let address = format!("ann@{}", acme.domain);
     let first = create(&acme, "ann", &address).await;
     assert_says(&wishes(&acme, &["--linking", "reject"]).await, &json!({ "linking": "reject" }));

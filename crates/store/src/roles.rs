@@ -249,11 +249,7 @@ pub async fn reassign(
     }
     sqlx::query!(
         "-- roles::reassign
-         UPDATE accounts a SET role = c.role, role_reason = c.word, is_highest = c.is_highest,
-             role_basis = coalesce(a.role_basis, '{}') || jsonb_build_object('detail', c.detail)
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::boolean[])
-              AS c (id, role, word, detail, is_highest)
-         WHERE a.id = c.id",
+         SELECT reassign_roles($1, $2, $3, $4, $5)",
         &ids,
         &roles,
         &words,
@@ -346,7 +342,8 @@ pub async fn has_administrator_beside(tx: &mut TenantTx, connection: ConnectionI
 pub async fn kept(tx: &mut TenantTx, connection: ConnectionId) -> Result<Vec<Uuid>> {
     let ids = sqlx::query_scalar!(
         "-- roles::kept
-         SELECT id FROM accounts WHERE connection_id = $1 AND role_reason = 'last_administrator' ORDER BY id LIMIT 1000",
+         SELECT id FROM accounts
+         WHERE connection_id = $1 AND is_highest AND active AND role_reason = 'last_administrator' ORDER BY id LIMIT 1000",
         connection.0
     )
     .fetch_all(tx.conn().await?)

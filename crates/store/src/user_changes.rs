@@ -2,6 +2,7 @@
 
 use crate::{
     error::{Error, Result},
+    pooled::one_row,
     tenant::TenantTx,
 };
 use domain::ids::{AccountId, ConnectionId, UserId};
@@ -140,17 +141,17 @@ pub async fn would_overlap(tx: &mut TenantTx, accounts: &[AccountId], user: User
     Ok(found)
 }
 
-/// Gives accounts to a user.
-pub async fn give(tx: &mut TenantTx, accounts: &[AccountId], user: UserId) -> Result<()> {
-    sqlx::query!(
+/// Gives an account to a user.
+pub async fn give(tx: &mut TenantTx, account: AccountId, user: UserId) -> Result<()> {
+    let done = sqlx::query!(
         "-- user_changes::give
-         UPDATE accounts a SET user_id = $2, linked_by = 'operator' FROM unnest($1::uuid[]) AS w (id) WHERE a.id = w.id",
-        &accounts.iter().map(|id| id.0).collect::<Vec<_>>(),
+         UPDATE accounts SET user_id = $2, linked_by = 'operator' WHERE id = $1",
+        account.0,
         user.0
     )
     .execute(tx.conn().await?)
     .await?;
-    Ok(())
+    one_row(&done)
 }
 
 /// Lets an account in that waited for somebody to say whose it is; answers its own user, and the one who was asked about.

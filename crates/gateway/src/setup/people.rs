@@ -193,8 +193,9 @@ async fn moved(tx: &mut TenantTx, accounts: &[Moved], to: UserId) -> Result<(), 
         let reason = EndReason::OtherUser;
         let ended = sessions::end_all(tx, account.id, reason).await?;
         provisioning::sessions_ended(tx, account.connection, &ended, reason).await?;
+        user_changes::give(tx, account.id, to).await?;
     }
-    Ok(user_changes::give(tx, &ids(accounts), to).await?)
+    Ok(())
 }
 
 fn ids(accounts: &[Moved]) -> Vec<AccountId> {
