@@ -288,3 +288,18 @@ async fn tables(database: &mut PgConnection) -> Vec<String> {
         .map(|row| row.get(0))
         .collect()
 }
+
+/// What docs/PARITY.md says is shown by a test is.
+#[test]
+fn every_test_that_the_list_of_promises_names_is_there() {
+    let list = fs::read_to_string(root().join("docs/PARITY.md")).unwrap();
+    let named: Vec<(&str, &str)> =
+        list.split('`').filter_map(|text| text.split_once(": ")).filter(|(path, _)| path.ends_with(".rs")).collect();
+    assert!(named.len() > 50, "{}", named.len());
+    for (path, test) in named {
+        let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        // Recorded ones stand in a list.
+        let is_there = [format!("fn {test}("), format!("\n    {test}: \"")].iter().any(|form| text.contains(form));
+        assert!(is_there, "{path} has no {test}");
+    }
+}
