@@ -26,9 +26,9 @@ GRANT UPDATE (linking, plus_addresses) ON tenants TO gate_tenant;
 ALTER TABLE users
     -- Known to the application before any identity provider spoke of them: they stay without an account.
     ADD COLUMN imported boolean NOT NULL DEFAULT false,
-    -- email_key without what follows a plus, where something does.
-    ADD COLUMN plain_key text;
-UPDATE users SET plain_key = regexp_replace(email_key, '^([^+@]+)[+][^@]*@', '\1@') WHERE email_key ~ '^[^+@]+[+]';
+    -- email_key without what follows a plus, where something does. Generated, so that nobody forgets it.
+    ADD COLUMN plain_key text GENERATED ALWAYS AS (
+        CASE WHEN email_key ~ '^[^+@]+[+]' THEN regexp_replace(email_key, '^([^+@]+)[+][^@]*@', '\1@') END) STORED;
 CREATE INDEX users_plain ON users (tenant_id, plain_key) WHERE plain_key IS NOT NULL;
 ALTER TABLE accounts
     -- Why it cannot be used although it is active: `link`, until somebody says whether it is parked_user's.
@@ -58,7 +58,9 @@ CREATE TABLE user_changes (
 
 ALTER TABLE connections
     -- What decides about roles, the first that says anything before the others.
-    ADD COLUMN role_sources text[] NOT NULL DEFAULT '{scim,groups,saml}';
+    -- Those that were there keep what they did: a role that sign-ins name had no say before.
+    ADD COLUMN role_sources text[] NOT NULL DEFAULT '{scim,groups}';
+ALTER TABLE connections ALTER COLUMN role_sources SET DEFAULT '{scim,groups,saml}';
 
 -- Members of a group have a role; among several, the first rule.
 CREATE TABLE role_rules (

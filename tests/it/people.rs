@@ -181,13 +181,22 @@ async fn an_operator_makes_two_users_one_and_one_two_and_takes_it_back() {
     assert_eq!(after, before, "as it was");
     let tenant = &acme.slug;
     let operator = Operator::new().await;
-    operator.refusal(&["user", "undo", change, "--tenant", tenant]);
+    let refused = operator.refusal(&["user", "undo", change, "--tenant", tenant]);
+    assert!(refused.contains("the change was undone before"), "{refused}");
 
     of_tenant(&acme, &["user", "merge", &goes, "--into", &stays]).await;
     let split = of_tenant(&acme, &["user", "split", &other]).await;
     assert!(![&stays, &goes].contains(&&user_of(&other).await));
     of_tenant_says_nothing(&acme, &["user", "undo", split["change"].as_str().unwrap()]).await;
     assert_eq!(user_of(&other).await, stays);
+    // What went on since is not undone.
+    let moved = of_tenant(&acme, &["user", "split", &other]).await;
+    board.scim(Method::DELETE, &format!("/Users/{other}"), None).await;
+    let refused = operator.refusal(&["user", "undo", moved["change"].as_str().unwrap(), "--tenant", tenant]);
+    assert!(refused.contains("not where the change put them"), "{refused}");
+    let query = "SELECT data FROM events WHERE tenant_id = $1 AND kind = 'user.merged' ORDER BY position LIMIT 1";
+    let told: Value = sqlx::query_scalar(query).bind(acme.tenant.0).fetch_one(&mut superuser().await).await.unwrap();
+    assert_says(&told, &json!({ "account_ids": [other], "user_id": goes, "into_user_id": stays }));
 
     let twin = id(&create(&acme, "twin", "twin@one.test").await);
     let twin = user_of(&twin).await;
@@ -226,6 +235,17 @@ async fn the_last_administrator_stays_where_the_tenant_asked_for_that() {
     let told = acme.events("provisioning.failed").await.len();
     acme.scim(Method::PUT, &at, Some(demoted.clone())).await.document(200);
     assert_eq!(acme.events("provisioning.failed").await.len(), told, "told once");
+
+    // Who cannot sign in yet administers nothing.
+    let board = acme.sibling(&acme.application).await;
+    wishes(&acme, &["--linking", "ask"]).await;
+    let address = format!("ann@{}", acme.domain);
+    let with_address = json!({ "userName": "ann", "role": "ADMINISTRATOR", "emails": [{ "value": address }] });
+    acme.scim(Method::PUT, &at, Some(with_address.clone())).await.document(200);
+    let parked = id(&board.scim(Method::POST, "/Users", Some(with_address)).await.document(201));
+    acme.scim(Method::PUT, &at, Some(deactivate.clone())).await.document(409);
+    board.scim(Method::DELETE, &format!("/Users/{parked}"), None).await;
+    acme.scim(Method::PUT, &at, Some(demoted.clone())).await.document(200);
 
     let ben = id(&acme.scim(Method::POST, "/Users", Some(administrator("ben"))).await.document(201));
     acme.scim(Method::PUT, &at, Some(demoted)).await.document(200);

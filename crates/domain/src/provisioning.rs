@@ -143,7 +143,8 @@ pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan 
 /// Whether somebody stops to be an active administrator by this plan.
 pub fn loses_administrator(before: &Account, plan: &ChangePlan, catalogue: &RoleCatalogue) -> bool {
     let is_one = |profile: &Profile| profile.active && catalogue.is_highest(&profile.role);
-    is_one(&before.profile)
+    before.parked.is_none()
+        && is_one(&before.profile)
         && match &plan.account {
             AccountEffect::Keep => false,
             AccountEffect::Update(after) => !is_one(after),

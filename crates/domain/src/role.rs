@@ -257,6 +257,8 @@ impl fmt::Display for RoleReason {
             RoleSource::Assertion => "the last sign-in named",
         };
         match self {
+            // Rows of older versions do not tell.
+            Self::Attribute(sent) if sent.is_empty() => write!(f, "because {} it", by(RoleSource::Attribute)),
             Self::Attribute(sent) => write!(f, "because {} the role \"{sent}\"", by(RoleSource::Attribute)),
             Self::Assertion(sent) => write!(f, "because {} the role \"{sent}\"", by(RoleSource::Assertion)),
             Self::Group { rule, group } => write!(f, "because of the group \"{group}\" (rule {rule})"),

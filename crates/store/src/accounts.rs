@@ -8,7 +8,6 @@ use crate::{
     pooled::one_row,
     roles,
     tenant::TenantTx,
-    users,
 };
 use domain::{
     account::{Account, Parked, Profile},
@@ -118,12 +117,12 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
         "-- accounts::insert
          WITH new AS MATERIALIZED (
              SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::boolean[], $6::text[], $7::text[], $8::text[], $9::text[],
-                 $10::text[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::jsonb[], $30::jsonb[], $31::boolean[], $32::uuid[], $33::text[])
+                 $10::text[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::jsonb[], $30::jsonb[], $31::boolean[], $32::uuid[])
                  AS n (id, user_id, is_person, user_name, user_name_key, external_id, email, email_key, display_name,
-                     active, role, role_reason, name_id, document, role_basis, is_highest, parked_user, plain_key)
+                     active, role, role_reason, name_id, document, role_basis, is_highest, parked_user)
          ), person AS (
-             INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at)
-             SELECT user_id, email, email_key, plain_key, display_name, $2, $2 FROM new WHERE is_person
+             INSERT INTO users (id, email, email_key, display_name, created_at, updated_at)
+             SELECT user_id, email, email_key, display_name, $2, $2 FROM new WHERE is_person
          ), account AS (
              INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
                  display_name, active, role, role_reason, role_basis, is_highest, name_id, document, version, created_at,
@@ -175,8 +174,7 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
         facts.actor,
         &rows.role_bases,
         &rows.highest,
-        &rows.parked_users as &[Option<Uuid>],
-        &rows.plain_keys as &[Option<String>]
+        &rows.parked_users as &[Option<Uuid>]
     )
     .execute(tx.conn().await?)
     .await?;
@@ -217,7 +215,6 @@ struct Inserted<'a> {
     role_bases: Vec<Value>,
     highest: Vec<bool>,
     parked_users: Vec<Option<Uuid>>,
-    plain_keys: Vec<Option<String>>,
     name_ids: Vec<Option<&'a str>>,
     documents: Vec<&'a Value>,
 }
@@ -227,7 +224,6 @@ impl<'a> FromIterator<&'a NewAccount> for Inserted<'a> {
         let mut rows = Self::default();
         for NewAccount { id, owner, parked, profile, .. } in new {
             rows.parked_users.push(parked.map(|Parked::Link(user)| user.0));
-            rows.plain_keys.push(profile.email.as_ref().and_then(users::plain_key));
             rows.ids.push(id.0);
             rows.users.push(owner.id().0);
             rows.persons.push(matches!(owner, Owner::New(_)));

@@ -109,24 +109,35 @@ pub async fn save(tx: &mut TenantTx, connection: ConnectionId, policy: &RolePoli
     Ok(())
 }
 
-/// The place of the first rule that is for a group of the account, direct or through other groups.
-pub async fn rule_of(tx: &mut TenantTx, connection: ConnectionId, account: AccountId) -> Result<Option<usize>> {
+/// The place among `rules` of the first that is for a group of the account, direct or through other groups.
+pub async fn rule_of(tx: &mut TenantTx, account: AccountId, rules: &[GroupRule]) -> Result<Option<usize>> {
+    let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
     let place = sqlx::query_scalar!(
         "-- roles::rule_of
          WITH RECURSIVE up (id) AS (
-             SELECT group_id FROM group_members WHERE account_id = $2
+             SELECT group_id FROM group_members WHERE account_id = $1
              UNION
              SELECT n.group_id FROM up CROSS JOIN LATERAL (SELECT group_id FROM group_groups WHERE member_id = up.id) AS n
          )
          SELECT min(r.place) FROM up
          CROSS JOIN LATERAL (SELECT display_name_key FROM groups WHERE id = up.id LIMIT 1) AS g
-         JOIN role_rules r ON r.connection_id = $1 AND r.group_key = g.display_name_key",
-        connection.0,
-        account.0
+         JOIN unnest($2::text[]) WITH ORDINALITY AS r (group_key, place) ON r.group_key = g.display_name_key",
+        account.0,
+        &keys
     )
     .fetch_one(tx.conn().await?)
     .await?;
-    Ok(place.and_then(|place| usize::try_from(place).ok()))
+    Ok(place.and_then(|place| usize::try_from(place - 1).ok()))
+}
+
+/// Has those wait who would change groups of the connection at the same time, where groups have a say about roles: who is
+/// below a group could be another set for each of them.
+pub async fn lock_groups(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
+    let key = format!("groups:{connection}");
+    sqlx::query!("-- roles::lock_groups\n SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+        .execute(tx.conn().await?)
+        .await?;
+    Ok(())
 }
 
 /// The accounts among these, and those in the groups among these, at any depth.
@@ -208,7 +219,7 @@ pub async fn standings(
                (SELECT min(best.place) FROM group_members m JOIN best ON best.id = m.group_id WHERE m.account_id = a.id) AS place
         FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place)
         CROSS JOIN LATERAL (
-            SELECT id, user_id, active, is_highest, role, role_reason, role_basis, CASE WHEN NOT coalesce(role_basis ? 'scim', false) THEN document END AS document
+            SELECT id, user_id, active AND parked IS NULL AS active, is_highest, role, role_reason, role_basis, CASE WHEN NOT coalesce(role_basis ? 'scim', false) THEN document END AS document
             FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1) AS a
         ORDER BY w.place"#,
         connection.0,
@@ -328,7 +339,7 @@ pub async fn has_administrator_beside(tx: &mut TenantTx, connection: ConnectionI
         SELECT EXISTS (
             SELECT FROM connections own JOIN connections c ON c.application_id = own.application_id
             JOIN accounts a ON a.connection_id = c.id
-            WHERE own.id = $1 AND a.is_highest AND a.active AND a.id <> ALL($2)
+            WHERE own.id = $1 AND a.is_highest AND a.active AND a.parked IS NULL AND a.id <> ALL($2)
         ) AS "found!""#,
         connection.0,
         accounts

@@ -104,7 +104,7 @@ macro_rules! live {
              FROM sessions s
              JOIN accounts a ON a.id = s.account_id
              JOIN connections c ON c.id = s.connection_id
-             WHERE s.ended_at IS NULL AND a.active AND s.expires_at > $1 AND "# + $condition
+             WHERE s.ended_at IS NULL AND a.active AND a.parked IS NULL AND a.user_id = s.user_id AND s.expires_at > $1 AND "# + $condition
             $(, $argument)*
         )
     };

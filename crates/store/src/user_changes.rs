@@ -145,7 +145,9 @@ pub async fn would_overlap(tx: &mut TenantTx, accounts: &[AccountId], user: User
 pub async fn give(tx: &mut TenantTx, account: AccountId, user: UserId) -> Result<()> {
     let done = sqlx::query!(
         "-- user_changes::give
-         UPDATE accounts SET user_id = $2, linked_by = 'operator' WHERE id = $1",
+         UPDATE accounts SET user_id = $2, linked_by = 'operator',
+             parked = CASE WHEN parked_user = $2 THEN NULL ELSE parked END, parked_user = nullif(parked_user, $2)
+         WHERE id = $1",
         account.0,
         user.0
     )

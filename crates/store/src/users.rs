@@ -21,22 +21,16 @@ pub async fn update(tx: &mut TenantTx, id: UserId, email: Option<&Email>, displa
     let now = tx.now();
     let done = sqlx::query!(
         "-- users::update
-         UPDATE users SET email = $2, email_key = $3, display_name = $4, updated_at = $5, plain_key = $6 WHERE id = $1",
+         UPDATE users SET email = $2, email_key = $3, display_name = $4, updated_at = $5 WHERE id = $1",
         id.0,
         email.map(Email::as_str),
         email.map(Email::key),
         display_name,
-        now,
-        email.and_then(plain_key)
+        now
     )
     .execute(tx.conn().await?)
     .await?;
     one_row(&done)
-}
-
-/// The key of an address without what follows a plus, where something does.
-pub(crate) fn plain_key(email: &Email) -> Option<String> {
-    Some(email.plain_key()).filter(|plain| plain != email.key())
 }
 
 /// Keeps others from joining or removing the user until this transaction ends.
@@ -142,7 +136,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
         "SELECT a.key, u.id FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
          CROSS JOIN LATERAL (
              SELECT u.id FROM users u WHERE u.email_key = a.key
-               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.connection_id = $1)
+               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND (o.connection_id = $1 OR o.parked IS NOT NULL))
              ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u
          ) AS u",
     ),
@@ -159,7 +153,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
          ) AS w
          CROSS JOIN LATERAL (
              SELECT u.id FROM users u WHERE u.id = w.id
-               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.connection_id = $1)
+               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND (o.connection_id = $1 OR o.parked IS NOT NULL))
              LIMIT 1 FOR KEY SHARE OF u
          ) AS u",
     ),
@@ -180,17 +174,16 @@ pub async fn import(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<UserId
     let now = tx.now();
     let ids = sqlx::query_scalar!(
         "-- users::import
-         INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at, imported)
-         SELECT DISTINCT ON (n.email_key, CASE WHEN n.is_named THEN n.id END) n.id, n.email, n.email_key, n.plain_key,
-                n.display_name, $7, $7, true
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
-              AS n (id, email, email_key, plain_key, display_name, is_named)
+         INSERT INTO users (id, email, email_key, display_name, created_at, updated_at, imported)
+         SELECT DISTINCT ON (n.email_key, CASE WHEN n.is_named THEN n.id END) n.id, n.email, n.email_key, n.display_name,
+                $6, $6, true
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[])
+              AS n (id, email, email_key, display_name, is_named)
          WHERE n.is_named OR NOT EXISTS (SELECT FROM users u WHERE u.email_key = n.email_key)
          ON CONFLICT DO NOTHING RETURNING id",
         &new.iter().map(|user| user.id.0).collect::<Vec<_>>(),
         &new.iter().map(|user| user.email.as_str().to_owned()).collect::<Vec<_>>(),
         &new.iter().map(|user| user.email.key().to_owned()).collect::<Vec<_>>(),
-        &new.iter().map(|user| plain_key(user.email)).collect::<Vec<_>>() as &[Option<String>],
         &new.iter().map(|user| user.display_name.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
         &new.iter().map(|user| user.is_named).collect::<Vec<_>>(),
         now
@@ -216,9 +209,9 @@ pub async fn row(tx: &mut TenantTx, id: UserId) -> Result<Option<Value>> {
 pub async fn put_back(tx: &mut TenantTx, id: UserId, row: &Value) -> Result<()> {
     sqlx::query!(
         "-- users::put_back
-         INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at, imported)
-         SELECT $1, r.email, r.email_key, r.plain_key, r.display_name, r.created_at, r.updated_at, r.imported
-         FROM jsonb_to_record($2) AS r (email text, email_key text, plain_key text, display_name text,
+         INSERT INTO users (id, email, email_key, display_name, created_at, updated_at, imported)
+         SELECT $1, r.email, r.email_key, r.display_name, r.created_at, r.updated_at, r.imported
+         FROM jsonb_to_record($2) AS r (email text, email_key text, display_name text,
                                         created_at timestamptz, updated_at timestamptz, imported boolean)",
         id.0,
         row
@@ -248,9 +241,8 @@ pub async fn copy_of_account(tx: &mut TenantTx, id: UserId, account: AccountId) 
     let now = tx.now();
     let done = sqlx::query!(
         "-- users::copy_of_account
-         INSERT INTO users (id, email, email_key, plain_key, display_name, created_at, updated_at)
-         SELECT $1, a.email, a.email_key, CASE WHEN u.email_key = a.email_key THEN u.plain_key END, a.display_name, $3, $3
-         FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.id = $2",
+         INSERT INTO users (id, email, email_key, display_name, created_at, updated_at)
+         SELECT $1, email, email_key, display_name, $3, $3 FROM accounts WHERE id = $2",
         id.0,
         account.0,
         now

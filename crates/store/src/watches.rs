@@ -62,7 +62,9 @@ pub async fn update(tx: &mut TenantTx, connection: ConnectionId, watch: &Watch, 
                               problem, told, due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (tenant_id, connection_id) DO UPDATE SET metadata_url = $2, etag = $3, last_modified = $4,
-             valid_until = $5, asked_at = $6, fetched_at = $7, problem = $8, told = $9, due_at = $10",
+             valid_until = $5, asked_at = $6, fetched_at = $7, problem = $8, told = $9,
+             -- Who saved a policy of roles meanwhile wants it to be looked at.
+             due_at = CASE WHEN watches.roles_since IS NULL THEN $10 ELSE least($10, watches.roles_since + '90 s') END",
         connection.0,
         watch.metadata_url,
         watch.etag,

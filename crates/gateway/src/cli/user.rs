@@ -4,8 +4,11 @@ use super::{
     Desk,
     output::{Output, moment},
 };
-use crate::setup::people::{self, Known};
-use anyhow::{Context, bail};
+use crate::{
+    error::Error,
+    setup::people::{self, Known},
+};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use domain::{
     account::{Account, Parked},
@@ -115,21 +118,21 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         Command::Import(import) => bring_in(&import, desk, output).await,
         Command::Show { tenant, who } => show(desk, tenant.find(desk).await?, &who, output).await,
         Command::Merge { tenant, user, into } => {
-            let change = people::merge(store, now, tenant.find(desk).await?, user, into).await?;
+            let change = people::merge(store, now, tenant.find(desk).await?, user, into).await.map_err(explained)?;
             told(change, output)
         }
         Command::Split { tenant, account } => {
-            let change = people::split(store, now, tenant.find(desk).await?, account).await?;
+            let change = people::split(store, now, tenant.find(desk).await?, account).await.map_err(explained)?;
             told(change, output)
         }
         Command::Undo { tenant, change } => {
-            people::undo(store, now, tenant.find(desk).await?, change).await?;
+            people::undo(store, now, tenant.find(desk).await?, change).await.map_err(explained)?;
             output.line("Undone.");
             Ok(())
         }
         Command::Confirm { tenant, account, answer } => {
             let tenant = tenant.find(desk).await?;
-            match people::confirm(store, now, tenant, account, answer == Answer::Yes).await? {
+            match people::confirm(store, now, tenant, account, answer == Answer::Yes).await.map_err(explained)? {
                 Some(change) => told(change, output),
                 None => {
                     output.line("The account is a user of its own.");
@@ -137,6 +140,16 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
                 }
             }
         }
+    }
+}
+
+fn explained(error: Error) -> anyhow::Error {
+    match error {
+        Error::NotFound => anyhow!(
+            "this tenant has no such user, or no account of that id that waits, or the change was undone before; \
+             `gatehouse user show --tenant NAME WHO` tells how it is"
+        ),
+        error => error.into(),
     }
 }
 

@@ -160,7 +160,7 @@ async fn heed_roles(tx: &mut TenantTx, mut account: Account, identity: &Identity
     }
     let in_force = InForce::of(tx, account.connection_id).await?;
     let InForce { catalogue, policy, .. } = &in_force;
-    let rule = roles::rule_of(tx, account.connection_id, account.id).await?;
+    let rule = roles::rule_of(tx, account.id, &policy.rules).await?;
     let Profile { role_basis, document, .. } = &mut account.profile;
     role_basis.attribute.get_or_insert_with(|| UserDocument::from_stored(document.clone()).roles());
     match rules::assert_roles(&account, named, Roles { catalogue, policy, rule }) {

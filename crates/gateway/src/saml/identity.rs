@@ -135,7 +135,11 @@ impl Identity {
     /// The roles that it names.
     pub fn role_names(&self) -> Vec<String> {
         let named = self.attributes.role.iter().flat_map(|found| &found.values);
-        named.take(MOST_ROLES).map(|role| role.chars().take(LONGEST_ROLE).collect()).collect()
+        let mut named: Vec<String> =
+            named.take(MOST_ROLES).map(|role| role.chars().take(LONGEST_ROLE).collect()).collect();
+        // In whatever order they come.
+        named.sort_unstable();
+        named
     }
 
     /// Maps what the assertion says.

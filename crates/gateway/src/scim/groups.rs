@@ -121,6 +121,7 @@ pub async fn created(work: &mut Work, id: GroupId, document: GroupDocument) -> R
     events::append(&mut work.tx, Some(connection), &[event]).await?;
     if let Some(members) = members.filter(|members| !members.is_empty()) {
         let changes = [GroupChange::AddMembers(members)];
+        keep_others_out(work).await?;
         apply_members(work, group.id, &changes).await?;
         settle_roles(work, &moved(&changes)).await?;
     }
@@ -147,6 +148,7 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
         }
     }
     // Who is in a group that is called otherwise, or loses members without their being named, may get another role.
+    keep_others_out(work).await?;
     let is_another = after.display_name != before.display_name || !changes.iter().all(names_its_members);
     let mut concerned = if is_another { members_of(work, before.id).await? } else { Vec::new() };
     let count = apply_members(work, before.id, changes).await?;
@@ -168,6 +170,7 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
 /// Removes the group.
 pub async fn deleted(work: &mut Work, group: &Group) -> Result<(), Error> {
     let connection = work.connection;
+    keep_others_out(work).await?;
     let concerned = members_of(work, group.id).await?;
     provisioning::leave_groups(&mut work.tx, connection, group.id.0).await?;
     groups::delete(&mut work.tx, group.id).await?;
@@ -191,6 +194,15 @@ fn moved(changes: &[GroupChange]) -> Vec<Uuid> {
         GroupChange::RemoveSelected(_) | GroupChange::Rename(_) | GroupChange::SetExternalId(_) => Vec::new(),
     });
     named.collect()
+}
+
+/// Has other changes of groups wait, where groups have a say about roles.
+async fn keep_others_out(work: &mut Work) -> Result<(), Error> {
+    if work.role_policy().heeds_groups() {
+        let connection = work.connection;
+        store::roles::lock_groups(&mut work.tx, connection).await?;
+    }
+    Ok(())
 }
 
 /// Everybody in the group, where groups have a say about roles.

@@ -198,11 +198,11 @@ pub async fn changed(
     document: UserDocument,
     password: Option<&str>,
 ) -> Result<Account, Error> {
-    let rule = match work.role_policy().heeds_groups() {
-        true => store::roles::rule_of(&mut work.tx, before.connection_id, before.id).await?,
+    let directory = Arc::clone(&work.directory);
+    let rule = match directory.role_policy().heeds_groups() {
+        true => store::roles::rule_of(&mut work.tx, before.id, &directory.role_policy().policy.rules).await?,
         false => None,
     };
-    let directory = Arc::clone(&work.directory);
     let plan = rules::update(&before, wanted(document)?, roles_of(&directory, rule));
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &before, plan).await?;
     let index_before = index(work, &before.profile.document);

@@ -97,7 +97,7 @@ async fn merged(tx: &mut TenantTx, user: UserId, into: UserId) -> Result<Uuid, E
     users::remove(tx, user).await?;
     let change = Change { kind: Kind::Merge, user, into, accounts: ids(&accounts), removed: Some(removed) };
     let id = user_changes::insert(tx, &change).await?;
-    tell(tx, EventKind::UserMerged, Subject::User(into), json!({ "merged_user_id": user, "change_id": id })).await?;
+    tell(tx, EventKind::UserMerged, Subject::User(into), told(&change, id)).await?;
     Ok(id)
 }
 
@@ -119,8 +119,7 @@ pub async fn split(store: &Store, now: OffsetDateTime, tenant: TenantId, account
     moved(&mut tx, std::slice::from_ref(&found), new).await?;
     let change = Change { kind: Kind::Split, user: new, into: found.user, accounts: vec![account], removed: None };
     let id = user_changes::insert(&mut tx, &change).await?;
-    let data = json!({ "account_id": account, "user_id": found.user, "change_id": id });
-    tell(&mut tx, EventKind::UserSplit, Subject::User(new), data).await?;
+    tell(&mut tx, EventKind::UserSplit, Subject::User(new), told(&change, id)).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -132,29 +131,46 @@ pub async fn split(store: &Store, now: OffsetDateTime, tenant: TenantId, account
 pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: Uuid) -> Result<(), Error> {
     let mut tx = operator(store, tenant, now).await?;
     let Some(done) = user_changes::take_back(&mut tx, change).await? else { return Err(Error::NotFound) };
-    let Change { kind, user, into, accounts, removed } = done;
-    let (from, to) = match kind {
-        Kind::Merge => (into, user),
-        Kind::Split => (user, into),
+    let (from, to) = match done.kind {
+        Kind::Merge => (done.into, done.user),
+        Kind::Split => (done.user, done.into),
     };
-    if let Some(removed) = &removed {
-        users::put_back(&mut tx, user, removed).await?;
+    let is_there = users::row(&mut tx, to).await?.is_some();
+    match &done.removed {
+        Some(_) if is_there => return Err(gone_on("there is a user with that id again")),
+        Some(removed) => users::put_back(&mut tx, to, removed).await?,
+        None if !is_there => return Err(gone_on("the user whom the account left is gone")),
+        None => {}
     }
+    lock_both(&mut tx, from, to).await?;
     let there = user_changes::accounts_of(&mut tx, from).await?;
-    let back: Vec<Moved> = there.into_iter().filter(|account| accounts.contains(&account.id)).collect();
+    let back: Vec<Moved> = there.into_iter().filter(|account| done.accounts.contains(&account.id)).collect();
+    if back.is_empty() && !done.accounts.is_empty() {
+        return Err(gone_on("the accounts are not where the change put them any more"));
+    }
     if user_changes::would_overlap(&mut tx, &ids(&back), to).await? {
         return Err(Refusal::UsersOverlap.into());
     }
     moved(&mut tx, &back, to).await?;
-    if kind == Kind::Split {
-        users::delete_if_alone(&mut tx, user).await?;
+    if done.kind == Kind::Split {
+        users::delete_if_alone(&mut tx, from).await?;
     }
-    let (event, subject) = match kind {
-        Kind::Merge => (EventKind::UserSplit, Subject::User(user)),
-        Kind::Split => (EventKind::UserMerged, Subject::User(into)),
+    let kind = match done.kind {
+        Kind::Merge => EventKind::UserSplit,
+        Kind::Split => EventKind::UserMerged,
     };
-    tell(&mut tx, event, subject, json!({ "undone_change_id": change })).await?;
+    tell(&mut tx, kind, Subject::User(to), told(&Change { accounts: ids(&back), ..done }, change)).await?;
     Ok(tx.commit().await?)
+}
+
+fn gone_on(why: &str) -> Error {
+    let problem = format!("{why}, so this change cannot be undone; `gatehouse user show` tells how it is now");
+    Refusal::ChangeImpossible { problem }.into()
+}
+
+/// A change as its events tell it.
+fn told(change: &Change, id: Uuid) -> serde_json::Value {
+    json!({ "change_id": id, "user_id": change.user, "into_user_id": change.into, "account_ids": change.accounts })
 }
 
 /// Answers for a parked account whether it is the user's whose address it has. Answers the change, where one was made.
@@ -180,11 +196,14 @@ pub async fn confirm(
 
 /// Both users, kept from others in the order of their ids; answers the first one's row.
 async fn both(tx: &mut TenantTx, user: UserId, into: UserId) -> Result<serde_json::Value, Error> {
-    let (first, second) = if user.0 < into.0 { (user, into) } else { (into, user) };
-    users::lock(tx, first).await?;
-    users::lock(tx, second).await?;
+    lock_both(tx, user, into).await?;
     users::row(tx, into).await?.ok_or(Error::NotFound)?;
     users::row(tx, user).await?.ok_or(Error::NotFound)
+}
+
+async fn lock_both(tx: &mut TenantTx, one: UserId, other: UserId) -> Result<(), Error> {
+    users::lock(tx, one.min(other)).await?;
+    Ok(users::lock(tx, one.max(other)).await?)
 }
 
 /// Gives accounts to another user. Whoever is signed in as the one before is out: tokens name the user.
