@@ -110,11 +110,20 @@ async fn the_tenant_says_what_becomes_of_an_address_that_somebody_has() {
     create(&acme, "ann2", elsewhere).await;
     create(&board, "ann2", elsewhere).await;
 
+    let twice = json!({ "userName": "twin", "emails": [{ "value": address }] });
+    acme.scim(Method::POST, "/Users", Some(twice)).await.document(409);
+
     wishes(&acme, &["--linking", "ask"]).await;
     let asked = id(&board.scim(Method::POST, "/Users", Some(body)).await.document(201));
     assert_ne!(user_of(&asked).await, owner);
     let shown = of_tenant(&acme, &["user", "show", &user_of(&asked).await]).await;
     assert_eq!(shown[0]["accounts"][0]["state"], format!("waits: is it user {owner}?"));
+    // Who waits is nobody yet, so the next one is asked about the same person.
+    let third = acme.sibling(&acme.application).await;
+    let waits = create(&third, "ann", &address).await;
+    let query = "SELECT parked_user::text FROM accounts WHERE id = $1::uuid";
+    let about: String = sqlx::query_scalar(query).bind(id(&waits)).fetch_one(&mut superuser().await).await.unwrap();
+    assert_eq!(about, owner);
     let mut ann = board.user("ann");
     ann.email.clone_from(&address);
     ann.user_name = "ann".to_owned();

@@ -139,6 +139,19 @@ async fn a_dry_run_tells_who_would_change_and_changes_nothing() {
     assert!(refused.contains("the application has no role \"ROOT\"; it has ADMINISTRATOR"), "{refused}");
 }
 
+/// While an upgrade goes on, processes of the version before change accounts and know nothing of what decides.
+#[tokio::test]
+async fn a_role_that_an_older_process_took_away_does_not_come_back() {
+    let acme = Customer::new().await;
+    rules(&acme, &RULES).await;
+    let ann = user(&acme, json!({ "userName": "ann", "role": "ADMINISTRATOR" })).await;
+    let older = "UPDATE accounts SET document = document || '{\"role\": \"DESIGNER\"}', role = 'DESIGNER', version = version + 1
+                 WHERE id = $1::uuid";
+    sqlx::query(older).bind(&ann).execute(&mut superuser().await).await.unwrap();
+    group(&acme, "Engineering", &[&ann]).await;
+    is(&acme, &ann, "DESIGNER attribute").await;
+}
+
 /// Whoever saves a policy may die before the accounts follow, and a request may still be at work by the old one.
 #[tokio::test]
 async fn a_gateway_finishes_what_the_operator_began() {

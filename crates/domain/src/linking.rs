@@ -38,16 +38,30 @@ pub enum Ownership {
     Asked(UserId),
 }
 
-/// Whose the account with this address is; `known` is the one user who has it.
+/// Who has an address, of those who can sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Exactly this user, who has no account in the connection.
+    One(UserId),
+    /// This user, who has an account in the connection already.
+    Here(UserId),
+    /// This user and others.
+    Several(UserId),
+}
+
+/// Whose the account with this address is.
 ///
 /// # Errors
 /// [`Refusal::AddressTaken`] where the tenant wants that.
-pub fn owner(linking: Linking, known: Option<UserId>, address: &str) -> Result<Ownership, Refusal> {
-    let Some(user) = known else { return Ok(Ownership::New) };
-    match linking {
-        Linking::LinkVerifiedDomain => Ok(Ownership::Existing(user)),
-        Linking::Ask => Ok(Ownership::Asked(user)),
-        Linking::Reject => Err(Refusal::AddressTaken { address: address.to_owned(), user }),
+pub fn owner(linking: Linking, holder: Option<Holder>, address: &str) -> Result<Ownership, Refusal> {
+    let Some(holder) = holder else { return Ok(Ownership::New) };
+    let (Holder::One(user) | Holder::Here(user) | Holder::Several(user)) = holder;
+    match (linking, holder) {
+        (Linking::Reject, _) => Err(Refusal::AddressTaken { address: address.to_owned(), user }),
+        (Linking::LinkVerifiedDomain, Holder::One(user)) => Ok(Ownership::Existing(user)),
+        (Linking::Ask, Holder::One(user) | Holder::Several(user)) => Ok(Ownership::Asked(user)),
+        // Two people share an address, or nobody can say whom it means.
+        (Linking::LinkVerifiedDomain | Linking::Ask, _) => Ok(Ownership::New),
     }
 }
 
@@ -95,8 +109,15 @@ mod tests {
             assert_eq!(owner(policy, None, "a@x.test"), Ok(Ownership::New));
             assert_eq!(Linking::read(policy.as_str()), Some(policy));
         }
-        let refused = Refusal::AddressTaken { address: "a@x.test".to_owned(), user: ann };
-        let expected = [Ok(Ownership::Existing(ann)), Ok(Ownership::Asked(ann)), Err(refused)];
-        assert_eq!(all.map(|policy| owner(policy, Some(ann), "a@x.test")), expected);
+        let refused = || Err(Refusal::AddressTaken { address: "a@x.test".to_owned(), user: ann });
+        let (linked, asked, new) = (Ok(Ownership::Existing(ann)), Ok(Ownership::Asked(ann)), Ok(Ownership::New));
+        let table = [
+            (Holder::One(ann), [linked, asked.clone(), refused()]),
+            (Holder::Here(ann), [new.clone(), new.clone(), refused()]),
+            (Holder::Several(ann), [new, asked, refused()]),
+        ];
+        for (holder, expected) in table {
+            assert_eq!(all.map(|policy| owner(policy, Some(holder), "a@x.test")), expected, "{holder:?}");
+        }
     }
 }

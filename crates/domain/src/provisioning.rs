@@ -5,8 +5,7 @@ use crate::{
     account::{Account, Profile, RoleBasis},
     email::Email,
     event::EventKind,
-    ids::UserId,
-    linking::{self, Linking, Ownership},
+    linking::{self, Holder, Linking, Ownership},
     names::{UserName, fold},
     refusal::Refusal,
     role::{Assignment, Claims, RoleCatalogue, RolePolicy, RoleReason},
@@ -32,9 +31,8 @@ pub struct Wanted {
 pub struct Facts<'a> {
     pub roles: Roles<'a>,
     pub linking: Linking,
-    /// The tenant's user with the wanted address, when the tenant owns the address' domain
-    /// and the user has no account in this connection yet.
-    pub linkable: Option<UserId>,
+    /// Who has the wanted address, when the tenant owns its domain.
+    pub holder: Option<Holder>,
 }
 
 /// What decides about roles.
@@ -88,7 +86,7 @@ pub struct PlannedEvent {
 /// [`Refusal::AddressTaken`], as the tenant wants it.
 pub fn create(wanted: Wanted, facts: &Facts<'_>) -> Result<CreatePlan, Refusal> {
     let address = wanted.email.as_ref().map_or("", Email::as_str);
-    let owner = linking::owner(facts.linking, facts.linkable, address)?;
+    let owner = linking::owner(facts.linking, facts.holder, address)?;
     let (profile, unknown_role) = profile(wanted, None, facts.roles);
     let data = json!({ "role": profile.role, "active": profile.active });
     let mut events = match owner {
@@ -275,7 +273,7 @@ fn event(kind: EventKind, data: Value) -> PlannedEvent {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::ids::{AccountId, ConnectionId};
+    use crate::ids::{AccountId, ConnectionId, UserId};
     use time::OffsetDateTime;
     use uuid::Uuid;
 
@@ -288,10 +286,10 @@ pub(crate) mod tests {
         super::update(before, wanted, Roles { catalogue: &catalogue, policy: &policy, rule: None })
     }
 
-    fn create(wanted: Wanted, linkable: Option<UserId>) -> CreatePlan {
+    fn create(wanted: Wanted, holder: Option<Holder>) -> CreatePlan {
         let (catalogue, policy) = (catalogue(), RolePolicy::default());
         let roles = Roles { catalogue: &catalogue, policy: &policy, rule: None };
-        super::create(wanted, &Facts { roles, linking: Linking::default(), linkable }).unwrap()
+        super::create(wanted, &Facts { roles, linking: Linking::default(), holder }).unwrap()
     }
 
     fn wanted(name: &str) -> Wanted {
@@ -335,7 +333,7 @@ pub(crate) mod tests {
         let plan = create(wanted("ann"), None);
         assert_eq!((plan.owner, kinds(&plan.events)), (Ownership::New, vec!["user.created"]));
         let ann = UserId(Uuid::from_u128(9));
-        let plan = create(wanted("ann"), Some(ann));
+        let plan = create(wanted("ann"), Some(Holder::One(ann)));
         assert_eq!((plan.owner, kinds(&plan.events)), (Ownership::Existing(ann), vec!["user.linked"]));
     }
 

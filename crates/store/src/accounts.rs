@@ -49,7 +49,7 @@ impl TryFrom<Row> for Account {
         let user_name = UserName::parse(&row.user_name).map_err(|_| Error::Damaged("accounts.user_name"))?;
         let email = row.email.as_deref().map(Email::parse).transpose().map_err(|_| Error::Damaged("accounts.email"))?;
         let Row { external_id, display_name, active, role, name_id, document, .. } = row;
-        let role_basis = roles::basis((&row.role_reason, row.is_highest), row.role_basis.as_ref());
+        let role_basis = roles::basis((&row.role_reason, row.is_highest), row.role_basis.as_ref(), row.version);
         let profile =
             Profile { user_name, external_id, email, display_name, active, role, role_basis, name_id, document };
         Ok(Self {
@@ -236,7 +236,7 @@ impl<'a> FromIterator<&'a NewAccount> for Inserted<'a> {
             rows.active.push(profile.active);
             rows.roles.push(&profile.role);
             rows.role_reasons.push(profile.role_basis.reason.word());
-            rows.role_bases.push(roles::stored(&profile.role_basis));
+            rows.role_bases.push(roles::stored(&profile.role_basis, 1));
             rows.highest.push(profile.role_basis.is_highest);
             rows.name_ids.push(profile.name_id.as_deref());
             rows.documents.push(&profile.document);
@@ -252,7 +252,8 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
         "-- accounts::update
          UPDATE accounts SET user_name = $2, user_name_key = $3, external_id = $4, email = $5, email_key = $6,
              display_name = $7, active = $8, role = $9, role_reason = $10, name_id = $11, document = $12,
-             version = version + 1, updated_at = $13, role_basis = $14, is_highest = $15
+             version = version + 1, updated_at = $13, is_highest = $15,
+             role_basis = $14::jsonb || jsonb_build_object('version', version + 1)
          WHERE id = $1",
         id.0,
         profile.user_name.as_str(),
@@ -267,7 +268,7 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
         profile.name_id,
         profile.document,
         now,
-        roles::stored(&profile.role_basis),
+        roles::stored(&profile.role_basis, 0),
         profile.role_basis.is_highest
     )
     .execute(tx.conn().await?)

@@ -18,23 +18,24 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// A basis as it is stored beside the word for the reason.
-pub(crate) fn stored(basis: &RoleBasis) -> Value {
-    let mut stored = json!({ "saml": basis.assertion, "detail": basis.reason.detail() });
+/// A basis as it is stored beside the word for the reason; `version` of the account says which state it is of, because a process
+/// of an older version changes accounts without it.
+pub(crate) fn stored(basis: &RoleBasis, version: i64) -> Value {
+    let mut stored = json!({ "saml": basis.assertion, "detail": basis.reason.detail(), "version": version });
     if let Some(attribute) = &basis.attribute {
         stored["scim"] = json!(attribute);
     }
     stored
 }
 
-/// The basis from its columns; older versions stored the word alone.
-pub(crate) fn basis((word, is_highest): (&str, bool), stored: Option<&Value>) -> RoleBasis {
+/// The basis from its columns; older versions stored the word alone, or changed the account without it.
+pub(crate) fn basis((word, is_highest): (&str, bool), stored: Option<&Value>, version: i64) -> RoleBasis {
     let texts =
         |value: &Value| value.as_array().map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect());
     let stored = stored.unwrap_or(&Value::Null);
     RoleBasis {
         reason: RoleReason::stored(word, &stored["detail"]),
-        attribute: texts(&stored["scim"]),
+        attribute: texts(&stored["scim"]).filter(|_| stored["version"] == version),
         assertion: texts(&stored["saml"]).unwrap_or_default(),
         is_highest,
     }
@@ -215,11 +216,12 @@ pub async fn standings(
             CROSS JOIN LATERAL (SELECT member_id FROM group_groups WHERE group_id = reached.id) AS n
         ), best AS MATERIALIZED (SELECT id, min(place) AS place FROM reached GROUP BY id)
         SELECT a.id AS "id!", a.user_id AS "user_id!", a.active AS "active!", a.is_highest AS "is_highest!", a.role AS "role!", a.role_reason AS "role_reason!", a.role_basis,
-               a.document,
+               a.version AS "version!", a.document,
                (SELECT min(best.place) FROM group_members m JOIN best ON best.id = m.group_id WHERE m.account_id = a.id) AS place
         FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place)
         CROSS JOIN LATERAL (
-            SELECT id, user_id, active AND parked IS NULL AS active, is_highest, role, role_reason, role_basis, CASE WHEN NOT coalesce(role_basis ? 'scim', false) THEN document END AS document
+            SELECT id, user_id, active AND parked IS NULL AS active, is_highest, role, role_reason, role_basis, version,
+                   CASE WHEN role_basis ? 'scim' AND role_basis -> 'version' = to_jsonb(version) THEN NULL ELSE document END AS document
             FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1) AS a
         ORDER BY w.place"#,
         connection.0,
@@ -229,7 +231,7 @@ pub async fn standings(
     .fetch_all(tx.conn().await?)
     .await?;
     let standing = rows.into_iter().map(|row| {
-        let basis = basis((&row.role_reason, row.is_highest), row.role_basis.as_ref());
+        let basis = basis((&row.role_reason, row.is_highest), row.role_basis.as_ref(), row.version);
         let rule = row.place.and_then(|place| usize::try_from(place - 1).ok());
         let claims = basis.claims(rule);
         let (account, user) = (AccountId(row.id), UserId(row.user_id));

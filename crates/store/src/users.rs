@@ -10,7 +10,7 @@ use crate::{
 use domain::{
     email::Email,
     ids::{AccountId, ConnectionId, UserId},
-    linking::PlusAddresses,
+    linking::{Holder, PlusAddresses},
 };
 use serde_json::Value;
 use sqlx::Row;
@@ -97,10 +97,10 @@ impl Linkable {
     }
 }
 
-/// By the key of an address, the one user who has it and has no account in the connection, kept from removal until this
-/// transaction ends; none when two could be meant, or the tenant does not own the domain. If it does, others of this
-/// tenant wait with creating accounts with that address until this transaction ends.
-pub async fn linkable(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<String, UserId>> {
+/// By the key of an address, who has it, kept from removal until this transaction ends; nobody where the tenant does not own
+/// the domain. If it does, others of this tenant wait with creating accounts with that address until this transaction ends.
+/// Who waits for somebody to say who they are counts for nobody.
+pub async fn holders(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<String, Holder>> {
     if question.addresses.is_empty() {
         return Ok(HashMap::new());
     }
@@ -110,18 +110,23 @@ pub async fn linkable(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<S
     };
     let [owned, candidates] = &answers[..] else { return Ok(HashMap::new()) };
     let owned = owned.iter().map(|row| row.try_get("key")).collect::<std::result::Result<HashSet<String>, _>>()?;
-    let mut found: HashMap<String, Vec<UserId>> = HashMap::new();
+    let mut found: HashMap<String, Vec<(UserId, bool)>> = HashMap::new();
     for row in candidates {
-        found.entry(row.try_get("key")?).or_default().push(UserId(row.try_get("id")?));
+        found.entry(row.try_get("key")?).or_default().push((UserId(row.try_get("id")?), row.try_get("is_here")?));
     }
-    let the_one = |(key, users): (String, Vec<UserId>)| match users[..] {
-        [user] if owned.contains(&key) => Some((key, user)),
-        _ => None,
+    let holder = |(key, users): (String, Vec<(UserId, bool)>)| {
+        let holder = match users[..] {
+            [(user, false)] => Holder::One(user),
+            [(user, true)] => Holder::Here(user),
+            [(user, _), ..] => Holder::Several(user),
+            [] => return None,
+        };
+        owned.contains(&key).then_some((key, holder))
     };
-    Ok(found.into_iter().filter_map(the_one).collect())
+    Ok(found.into_iter().filter_map(holder).collect())
 }
 
-/// The statements of `linkable`. Addresses are locked in one order, so that nobody waits in a circle.
+/// The statements of `holders`. Addresses are locked in one order, so that nobody waits in a circle.
 pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
     (
         "lock_addresses",
@@ -133,10 +138,11 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
     (
         "linkable",
         "uuid, text[]",
-        "SELECT a.key, u.id FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
+        "SELECT a.key, u.id, EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.connection_id = $1) AS is_here
+         FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
          CROSS JOIN LATERAL (
              SELECT u.id FROM users u WHERE u.email_key = a.key
-               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND (o.connection_id = $1 OR o.parked IS NOT NULL))
+               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked IS NOT NULL)
              ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u
          ) AS u",
     ),
@@ -144,18 +150,16 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
     (
         "linkable_plain",
         "uuid, text[]",
-        "SELECT a.key, u.id FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
+        "SELECT a.key, u.id, EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.connection_id = $1) AS is_here
+         FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
          CROSS JOIN LATERAL (
              SELECT id FROM (
-                 (SELECT id FROM users WHERE email_key = a.key ORDER BY id LIMIT 2)
-                 UNION (SELECT id FROM users WHERE plain_key = a.key ORDER BY id LIMIT 2)
-             ) AS either ORDER BY id LIMIT 4
+                 SELECT u.id FROM users u WHERE u.email_key = a.key
+                 UNION SELECT u.id FROM users u WHERE u.plain_key = a.key
+             ) AS u WHERE NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked IS NOT NULL)
+             ORDER BY id LIMIT 2
          ) AS w
-         CROSS JOIN LATERAL (
-             SELECT u.id FROM users u WHERE u.id = w.id
-               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND (o.connection_id = $1 OR o.parked IS NOT NULL))
-             LIMIT 1 FOR KEY SHARE OF u
-         ) AS u",
+         CROSS JOIN LATERAL (SELECT u.id FROM users u WHERE u.id = w.id LIMIT 1 FOR KEY SHARE OF u) AS u",
     ),
 ];
 

@@ -148,14 +148,14 @@ pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), E
     let Wishes { linking, plus_addresses, .. } = directory.role_policy().tenant;
     let question = Linkable::new(directory.connection, plus_addresses, addresses);
     let mut work = directory.open_for(Some(question.clone())).await?;
-    let mut linkable = store::users::linkable(&mut work.tx, question).await?;
+    let mut holders = store::users::holders(&mut work.tx, question).await?;
     let (mut new, mut passwords) = (Vec::new(), Vec::new());
     for Creation { directory, id, wanted, password } in creations {
         // The first one has the user; the next one finds nobody without an account here.
-        let linkable = wanted.email.as_ref().and_then(|email| linkable.remove(&Linkable::key(plus_addresses, email)));
+        let holder = wanted.email.as_ref().and_then(|email| holders.remove(&Linkable::key(plus_addresses, email)));
         // Nobody has put it into a group yet.
         let roles = roles_of(&directory, None);
-        let plan = rules::create(wanted, &Facts { roles, linking, linkable })?;
+        let plan = rules::create(wanted, &Facts { roles, linking, holder })?;
         let index = index(&directory, &plan.profile.document);
         let id = id.unwrap_or_else(|| AccountId(work.tx.new_id()));
         new.push(New { id, plan, index });

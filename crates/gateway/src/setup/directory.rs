@@ -178,7 +178,7 @@ pub async fn create_sample_user(store: &Store, now: OffsetDateTime, connection: 
     });
     let document = UserDocument::read(body, &catalogue)?.document;
     let roles = Roles { catalogue: &application.catalogue, policy: &RolePolicy::default(), rule: None };
-    let facts = Facts { roles, linking: Linking::default(), linkable: None };
+    let facts = Facts { roles, linking: Linking::default(), holder: None };
     let plan = rules::create(users::wanted(document)?, &facts)?;
     let index = users::rows(search::index(&plan.profile.document, catalogue.user()));
     let id = AccountId(tx.new_id());
