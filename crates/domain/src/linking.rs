@@ -1,12 +1,10 @@
 //! Whose a new account is, where the tenant already has somebody with its address.
 
 use crate::{ids::UserId, refusal::Refusal};
-use serde::{Deserialize, Serialize};
 
 /// What a tenant wants to become of accounts whose address somebody has. An address counts only in a domain that the
 /// tenant owns, and only if exactly one user has it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Linking {
     /// They are that person's.
     #[default]
@@ -18,8 +16,7 @@ pub enum Linking {
 }
 
 /// Whether `ann+test@acme.com` is `ann@acme.com`; case never makes a difference.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PlusAddresses {
     /// They are two people.
     #[default]
@@ -66,6 +63,9 @@ pub fn owner(linking: Linking, holder: Option<Holder>, address: &str) -> Result<
 }
 
 impl Linking {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::LinkVerifiedDomain, Self::Ask, Self::Reject];
+
     /// The policy as it is stored and given.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,11 +77,14 @@ impl Linking {
 
     /// The policy of that name.
     pub fn read(name: &str) -> Option<Self> {
-        [Self::LinkVerifiedDomain, Self::Ask, Self::Reject].into_iter().find(|policy| policy.as_str() == name)
+        Self::ALL.into_iter().find(|policy| policy.as_str() == name)
     }
 }
 
 impl PlusAddresses {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Distinct, Self::Same];
+
     /// The rule as it is stored and given.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,7 +95,7 @@ impl PlusAddresses {
 
     /// The rule of that name.
     pub fn read(name: &str) -> Option<Self> {
-        [Self::Distinct, Self::Same].into_iter().find(|rule| rule.as_str() == name)
+        Self::ALL.into_iter().find(|rule| rule.as_str() == name)
     }
 }
 
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn an_address_that_somebody_has_links_asks_or_is_refused() {
         let ann = UserId(Uuid::from_u128(1));
-        let all = [Linking::LinkVerifiedDomain, Linking::Ask, Linking::Reject];
+        let all = Linking::ALL;
         for policy in all {
             assert_eq!(owner(policy, None, "a@x.test"), Ok(Ownership::New));
             assert_eq!(Linking::read(policy.as_str()), Some(policy));

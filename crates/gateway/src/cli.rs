@@ -11,7 +11,10 @@ mod user;
 use crate::{app, clock::Clock, config::Config, error::Error, keys, scim::users, serve, setup, vault::Vault};
 use ::scim::{schema::Catalogue, search};
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use domain::ids::{ConnectionId, TenantId};
 use output::Output;
 use serde_json::Value;
@@ -194,6 +197,14 @@ async fn healthcheck(config: &Config) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("{}", answer.lines().last().unwrap_or("no answer"))
+}
+
+/// Reads one of these names as what it stands for.
+fn named<T: Clone + Send + Sync + 'static, const N: usize>(
+    names: [&'static str; N],
+    read: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(names).try_map(move |name| read(&name).ok_or("there is no such name"))
 }
 
 /// What a command works with.

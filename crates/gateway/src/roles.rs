@@ -20,8 +20,8 @@ use store::{
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-/// Accounts that are looked at in one transaction when a policy changed.
-const PAGE: i64 = 10_000;
+/// Accounts that are looked at in one piece when a policy changes, or would.
+pub const PAGE: i64 = 10_000;
 
 /// After so long nobody works by an older policy any more: longer than any request takes.
 const SETTLED_AFTER: Duration = Duration::seconds(90);

@@ -134,8 +134,12 @@ pub async fn rule_of(tx: &mut TenantTx, account: AccountId, rules: &[GroupRule])
 /// Has those wait who would change groups of the connection at the same time, where groups have a say about roles: who is
 /// below a group could be another set for each of them.
 pub async fn lock_groups(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
-    let key = format!("groups:{connection}");
-    sqlx::query!("-- roles::lock_groups\n SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+    wait_in_line(tx, &format!("groups:{connection}")).await
+}
+
+/// Until this transaction ends, others wait in the same line.
+async fn wait_in_line(tx: &mut TenantTx, line: &str) -> Result<()> {
+    sqlx::query!("-- roles::wait_in_line\n SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", line)
         .execute(tx.conn().await?)
         .await?;
     Ok(())
@@ -327,11 +331,8 @@ pub async fn unknown_groups(tx: &mut TenantTx, connection: ConnectionId, rules: 
 
 /// Has those wait who would take an administrator of the tenant away at the same time, until this transaction ends.
 pub async fn lock_administrators(tx: &mut TenantTx) -> Result<()> {
-    let key = format!("administrators:{}", tx.tenant());
-    sqlx::query!("-- roles::lock_administrators\n SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
-        .execute(tx.conn().await?)
-        .await?;
-    Ok(())
+    let line = format!("administrators:{}", tx.tenant());
+    wait_in_line(tx, &line).await
 }
 
 /// Whether the connection's application has an active administrator in this tenant beside these accounts.

@@ -112,16 +112,11 @@ pub async fn wishes(tx: &mut TenantTx) -> Result<Option<Wishes>> {
     )
     .fetch_optional(tx.conn().await?)
     .await?;
-    let wishes = |row: Option<(bool, Option<Linking>, Option<PlusAddresses>)>| match row {
-        Some((keeps_administrator, Some(linking), Some(plus_addresses))) => {
-            Ok(Some(Wishes { keeps_administrator, linking, plus_addresses }))
-        }
-        Some(_) => Err(Error::Damaged("tenants.linking")),
-        None => Ok(None),
-    };
-    wishes(
-        row.map(|row| (row.keeps_administrator, Linking::read(&row.linking), PlusAddresses::read(&row.plus_addresses))),
-    )
+    let Some(row) = row else { return Ok(None) };
+    let damaged = Error::Damaged("tenants.linking");
+    let Some(linking) = Linking::read(&row.linking) else { return Err(damaged) };
+    let Some(plus_addresses) = PlusAddresses::read(&row.plus_addresses) else { return Err(damaged) };
+    Ok(Some(Wishes { keeps_administrator: row.keeps_administrator, linking, plus_addresses }))
 }
 
 /// Sets that. What gateways remember of the tenant's connections is old then.

@@ -1,9 +1,9 @@
 //! `gatehouse tenant …`
 
-use super::{Desk, connection::Switch, output::Output};
+use super::{Desk, connection::Switch, named, output::Output};
 use crate::setup;
 use anyhow::Context;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use domain::{
     linking::{Linking, PlusAddresses},
     names::Slug,
@@ -57,24 +57,11 @@ pub struct Set {
     keep_administrator: Option<Switch>,
     /// What becomes of an account whose address, in a domain of the organization, somebody has: it is that person's, it
     /// waits until you say whose it is, or it is refused.
-    #[arg(long, value_name = "POLICY")]
-    linking: Option<Policy>,
+    #[arg(long, value_name = "POLICY", value_parser = named(Linking::ALL.map(Linking::as_str), Linking::read))]
+    linking: Option<Linking>,
     /// Whether ann+test@acme.com is ann@acme.com when accounts are linked.
-    #[arg(long, value_name = "RULE")]
-    plus_addresses: Option<Plus>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Policy {
-    LinkVerifiedDomain,
-    Ask,
-    Reject,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Plus {
-    Distinct,
-    Same,
+    #[arg(long, value_name = "RULE", value_parser = named(PlusAddresses::ALL.map(PlusAddresses::as_str), PlusAddresses::read))]
+    plus_addresses: Option<PlusAddresses>,
 }
 
 async fn set(set: Set, desk: &Desk) -> anyhow::Result<()> {
@@ -86,19 +73,8 @@ async fn set(set: Set, desk: &Desk) -> anyhow::Result<()> {
     if let Some(keeps) = keep_administrator {
         wishes.keeps_administrator = keeps.is_on();
     }
-    if let Some(linking) = linking {
-        wishes.linking = match linking {
-            Policy::LinkVerifiedDomain => Linking::LinkVerifiedDomain,
-            Policy::Ask => Linking::Ask,
-            Policy::Reject => Linking::Reject,
-        };
-    }
-    if let Some(plus) = plus_addresses {
-        wishes.plus_addresses = match plus {
-            Plus::Distinct => PlusAddresses::Distinct,
-            Plus::Same => PlusAddresses::Same,
-        };
-    }
+    wishes.linking = linking.unwrap_or(wishes.linking);
+    wishes.plus_addresses = plus_addresses.unwrap_or(wishes.plus_addresses);
     Ok(setup::people::wish(&desk.store, desk.now(), tenant.id, &wishes).await?)
 }
 
@@ -137,8 +113,8 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     let mut shown = fields(&tenant);
     shown.push(("domains", json!(domains)));
     shown.push(("keeps_administrator", json!(wishes.keeps_administrator)));
-    shown.push(("linking", json!(wishes.linking)));
-    shown.push(("plus_addresses", json!(wishes.plus_addresses)));
+    shown.push(("linking", json!(wishes.linking.as_str())));
+    shown.push(("plus_addresses", json!(wishes.plus_addresses.as_str())));
     shown.push(("sign_in_url", json!(format!("{}/t/{}", desk.config.server.public_url, tenant.slug))));
     output.record(&shown)
 }

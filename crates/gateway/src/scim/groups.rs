@@ -23,7 +23,7 @@ use domain::{
     refusal::Refusal,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use store::{
     error::{Constraint, Error as StoreError},
     events,
@@ -123,7 +123,7 @@ pub async fn created(work: &mut Work, id: GroupId, document: GroupDocument) -> R
         let changes = [GroupChange::AddMembers(members)];
         keep_others_out(work).await?;
         apply_members(work, group.id, &changes).await?;
-        settle_roles(work, &moved(&changes)).await?;
+        settle_roles(work, Vec::new(), &moved(&changes)).await?;
     }
     Ok(group)
 }
@@ -150,7 +150,7 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
     // Who is in a group that is called otherwise, or loses members without their being named, may get another role.
     keep_others_out(work).await?;
     let is_another = after.display_name != before.display_name || !changes.iter().all(names_its_members);
-    let mut concerned = if is_another { members_of(work, before.id).await? } else { Vec::new() };
+    let concerned = if is_another { members_of(work, before.id).await? } else { Vec::new() };
     let count = apply_members(work, before.id, changes).await?;
     if after == before && count == 0 {
         return Ok(before);
@@ -162,8 +162,7 @@ pub async fn changed(work: &mut Work, before: Group, changes: &[GroupChange]) ->
         let event = Event::new(EventKind::GroupUpdated, Subject::Group(after.id));
         events::append(&mut work.tx, Some(connection), &[event]).await?;
     }
-    concerned.extend(moved(changes));
-    settle_roles(work, &concerned).await?;
+    settle_roles(work, concerned, &moved(changes)).await?;
     Ok(Group { version: before.version + 1, updated_at: work.tx.now(), ..after })
 }
 
@@ -176,7 +175,7 @@ pub async fn deleted(work: &mut Work, group: &Group) -> Result<(), Error> {
     groups::delete(&mut work.tx, group.id).await?;
     let event = Event::new(EventKind::GroupDeleted, Subject::Group(group.id));
     events::append(&mut work.tx, Some(connection), &[event]).await?;
-    settle_roles(work, &concerned).await
+    settle_roles(work, concerned, &[]).await
 }
 
 /// Whether everybody whom a change moves is named in it.
@@ -214,14 +213,18 @@ async fn members_of(work: &mut Work, group: GroupId) -> Result<Vec<Uuid>, Error>
     Ok(store::roles::accounts_below(&mut work.tx, connection, &[group.0]).await?)
 }
 
-/// Gives accounts, and those in groups among `members`, the roles that they have by their groups now.
-async fn settle_roles(work: &mut Work, members: &[Uuid]) -> Result<(), Error> {
-    if members.is_empty() || !work.role_policy().heeds_groups() {
+/// Gives these accounts, and those among `members` and in groups among them, the roles that they have by their groups now.
+async fn settle_roles(work: &mut Work, mut accounts: Vec<Uuid>, members: &[Uuid]) -> Result<(), Error> {
+    if !work.role_policy().heeds_groups() {
         return Ok(());
     }
     let connection = work.connection;
-    let accounts = store::roles::accounts_below(&mut work.tx, connection, members).await?;
-    let directory = std::sync::Arc::clone(&work.directory);
+    if !members.is_empty() {
+        accounts.extend(store::roles::accounts_below(&mut work.tx, connection, members).await?);
+        accounts.sort_unstable();
+        accounts.dedup();
+    }
+    let directory = Arc::clone(&work.directory);
     roles::settle(&mut work.tx, connection, directory.role_policy(), &accounts).await?;
     Ok(())
 }

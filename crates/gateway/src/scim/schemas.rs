@@ -1,5 +1,5 @@
-//! The schemas of a connection: the standard's, the application's roles, and what the IT admin added; and what decides about roles. Built once and
-//! remembered until a request finds that they changed.
+//! The schemas of a connection: the standard's, the application's roles, and what the IT admin added; and what decides about
+//! roles. Built once and remembered until a request finds that they changed.
 
 use crate::{app::App, error::Error, roles::InForce};
 use ::scim::schema::{Catalogue, CustomAttribute, Kind};

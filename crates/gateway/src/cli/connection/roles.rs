@@ -1,11 +1,11 @@
 //! `gatehouse connection roles`
 
 use crate::{
-    cli::{Desk, output::Output},
+    cli::{Desk, named, output::Output},
     roles::{self, InForce},
     setup,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use domain::{
     ids::ConnectionId,
     reassignment::Reassignment,
@@ -16,9 +16,6 @@ use std::collections::BTreeMap;
 use store::{accounts, roles as rows, scope::Actor, tenant::TenantTx};
 use uuid::Uuid;
 
-/// Accounts that are looked at in one piece.
-const PAGE: i64 = 10_000;
-
 /// People who are named.
 const NAMED: usize = 20;
 
@@ -26,9 +23,10 @@ const NAMED: usize = 20;
 pub struct Roles {
     /// The connection's id.
     id: ConnectionId,
-    /// What decides, the first that says anything before the others; give all that count, in their order.
-    #[arg(long = "source", value_name = "SOURCE")]
-    sources: Vec<Source>,
+    /// What decides, the first that says anything before the others; give all that count, in their order: `role` or `roles`
+    /// of the SCIM user, groups that have a rule, the role attribute of the last sign-in.
+    #[arg(long = "source", value_name = "SOURCE", value_parser = named(RoleSource::ALL.map(RoleSource::as_str), RoleSource::read))]
+    sources: Vec<RoleSource>,
     /// Members of a group of the identity provider have a role; among several the first rule. The rules given take the
     /// place of all before.
     #[arg(long = "rule", value_name = "GROUP=ROLE", value_parser = rule)]
@@ -39,26 +37,6 @@ pub struct Roles {
     /// Change nothing; tell who would get another role.
     #[arg(long)]
     dry_run: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Source {
-    /// `role` or `roles` of the SCIM user.
-    Scim,
-    /// Groups that have a rule.
-    Groups,
-    /// The role attribute of the last sign-in.
-    Saml,
-}
-
-impl From<Source> for RoleSource {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Scim => Self::Attribute,
-            Source::Groups => Self::Groups,
-            Source::Saml => Self::Assertion,
-        }
-    }
 }
 
 fn rule(text: &str) -> Result<GroupRule, String> {
@@ -72,8 +50,7 @@ pub async fn run(arguments: Roles, desk: &Desk, output: &Output) -> anyhow::Resu
     let mut tx = desk.tenant(tenant).await?;
     let stored = InForce::of(&mut tx, id).await?;
     let is_asked = !sources.is_empty() || !rules.is_empty() || no_rules;
-    let sources =
-        if sources.is_empty() { stored.policy.sources } else { sources.into_iter().map(RoleSource::from).collect() };
+    let sources = if sources.is_empty() { stored.policy.sources } else { sources };
     let rules = if rules.is_empty() && !no_rules { stored.policy.rules } else { rules };
     let policy = RolePolicy::new(sources, rules, &stored.catalogue)?;
     let wanted = InForce { catalogue: stored.catalogue, policy, tenant: stored.tenant };
@@ -110,7 +87,7 @@ fn show(policy: &RolePolicy, output: &Output) -> anyhow::Result<()> {
 async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, output: &Output) -> anyhow::Result<()> {
     let (mut counts, mut first, mut after) = (BTreeMap::<(String, String), u64>::new(), Vec::new(), Uuid::nil());
     loop {
-        let ids = rows::page(tx, connection, after, PAGE).await?;
+        let ids = rows::page(tx, connection, after, roles::PAGE).await?;
         let Some(last) = ids.last() else { break };
         after = *last;
         for change in roles::preview(tx, connection, wanted, &ids).await? {
