@@ -14,6 +14,7 @@ mod people;
 mod roles;
 mod saml;
 mod scim;
+mod seats;
 mod serve;
 mod tidy;
 mod transactions;

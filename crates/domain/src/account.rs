@@ -33,6 +33,8 @@ pub struct Profile {
 pub enum Parked {
     /// For somebody to say whether it is this user's.
     Link(UserId),
+    /// For a seat.
+    Seat,
 }
 
 /// What decided about an account's role, and what else was said about it.
@@ -48,9 +50,10 @@ pub struct RoleBasis {
 }
 
 impl RoleBasis {
-    /// What the account itself says of its role, beside the groups that it is in.
-    pub fn claims(&self, rule: Option<usize>) -> Claims {
-        Claims { attribute: self.attribute.clone().unwrap_or_default(), rule, assertion: self.assertion.clone() }
+    /// What the account itself says of its role, beside the groups that it is in and whether it waits for a seat.
+    pub fn claims(&self, rule: Option<usize>, waits: bool) -> Claims {
+        let attribute = self.attribute.clone().unwrap_or_default();
+        Claims { attribute, rule, assertion: self.assertion.clone(), waits }
     }
 
     /// Whether nothing changes with `other` but what an older version did not keep.
@@ -68,6 +71,8 @@ pub struct Account {
     pub profile: Profile,
     /// Why the account cannot be used yet, although the identity provider has it active.
     pub parked: Option<Parked>,
+    /// Since when it has been in line for a seat: outside, or with a lower role.
+    pub waits_since: Option<OffsetDateTime>,
     /// Counts changes; the SCIM ETag.
     pub version: i64,
     pub created_at: OffsetDateTime,

@@ -14,4 +14,5 @@ pub mod provisioning;
 pub mod reassignment;
 pub mod refusal;
 pub mod role;
+pub mod seats;
 pub mod session;

@@ -46,15 +46,22 @@ pub enum Holder {
     Several(UserId),
 }
 
+impl Holder {
+    /// The user, or the first of them.
+    pub fn user(self) -> UserId {
+        let (Self::One(user) | Self::Here(user) | Self::Several(user)) = self;
+        user
+    }
+}
+
 /// Whose the account with this address is.
 ///
 /// # Errors
 /// [`Refusal::AddressTaken`] where the tenant wants that.
 pub fn owner(linking: Linking, holder: Option<Holder>, address: &str) -> Result<Ownership, Refusal> {
     let Some(holder) = holder else { return Ok(Ownership::New) };
-    let (Holder::One(user) | Holder::Here(user) | Holder::Several(user)) = holder;
     match (linking, holder) {
-        (Linking::Reject, _) => Err(Refusal::AddressTaken { address: address.to_owned(), user }),
+        (Linking::Reject, _) => Err(Refusal::AddressTaken { address: address.to_owned(), user: holder.user() }),
         (Linking::LinkVerifiedDomain, Holder::One(user)) => Ok(Ownership::Existing(user)),
         (Linking::Ask, Holder::One(user) | Holder::Several(user)) => Ok(Ownership::Asked(user)),
         // Two people share an address, or nobody can say whom it means.

@@ -1,7 +1,7 @@
 //! Which account an identity provider's assertion means: bound NameID, userName, externalId, then verified e-mail.
 
 use crate::{
-    account::{Account, Profile},
+    account::{Account, Parked, Profile},
     names::fold,
     refusal::Refusal,
 };
@@ -51,7 +51,8 @@ pub fn sign_in(candidates: Candidates, name_id: Option<&str>) -> Result<SignIn, 
 fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
     match account {
         Account { profile: Profile { active: false, .. }, .. } => Err(Refusal::UserDeactivated),
-        Account { parked: Some(_), .. } => Err(Refusal::UserParked),
+        Account { parked: Some(Parked::Link(_)), .. } => Err(Refusal::UserParked),
+        Account { parked: Some(Parked::Seat), .. } => Err(Refusal::SeatAwaited),
         account => Ok(SignIn { account, binds }),
     }
 }
@@ -59,7 +60,7 @@ fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{account::Parked, ids::UserId, provisioning::tests::account};
+    use crate::{ids::UserId, provisioning::tests::account};
     use uuid::Uuid;
 
     fn named(name: &str, bound: Option<&str>, active: bool) -> Account {
@@ -111,9 +112,12 @@ mod tests {
 
     #[test]
     fn a_parked_account_waits_outside() {
-        let parked = Account { parked: Some(Parked::Link(UserId(Uuid::nil()))), ..named("ann", Some("n"), true) };
-        let candidates = Candidates { bound: Some(parked), ..Candidates::default() };
-        assert_eq!(sign_in(candidates, Some("n")), Err(Refusal::UserParked));
+        let why = [(Parked::Link(UserId(Uuid::nil())), Refusal::UserParked), (Parked::Seat, Refusal::SeatAwaited)];
+        for (parked, refusal) in why {
+            let parked = Account { parked: Some(parked), ..named("ann", Some("n"), true) };
+            let candidates = Candidates { bound: Some(parked), ..Candidates::default() };
+            assert_eq!(sign_in(candidates, Some("n")), Err(refusal));
+        }
     }
 
     #[test]

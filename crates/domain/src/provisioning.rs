@@ -9,6 +9,7 @@ use crate::{
     names::{UserName, fold},
     refusal::Refusal,
     role::{Assignment, Claims, RoleCatalogue, RolePolicy, RoleReason},
+    seats::{Seating, Seats},
     session::EndReason,
 };
 use serde_json::{Value, json};
@@ -33,6 +34,8 @@ pub struct Facts<'a> {
     pub linking: Linking,
     /// Who has the wanted address, when the tenant owns its domain.
     pub holder: Option<Holder>,
+    /// Where the holder stands in the application already.
+    pub seating: Option<Seating>,
 }
 
 /// What decides about roles.
@@ -42,6 +45,8 @@ pub struct Roles<'a> {
     pub policy: &'a RolePolicy,
     /// The place of the first rule that is for one of the account's groups.
     pub rule: Option<usize>,
+    /// How the account waits for a seat from now on; for a new one that is found out.
+    pub waits: Option<Waiting>,
 }
 
 /// A new account, and whose it is.
@@ -49,6 +54,8 @@ pub struct Roles<'a> {
 pub struct CreatePlan {
     pub owner: Ownership,
     pub profile: Profile,
+    /// Set when the account is in line for a seat.
+    pub waits: Option<Waiting>,
     pub events: Vec<PlannedEvent>,
 }
 
@@ -58,9 +65,19 @@ pub struct ChangePlan {
     pub account: AccountEffect,
     /// Set when the user's shown name and address follow the account.
     pub user_follows: bool,
+    /// Set when the account comes to wait for a seat, or stops to: how it stands then.
+    pub waits: Option<Option<Waiting>>,
     /// Set when every live session and token of the account ends in the same transaction.
     pub ends_sessions: Option<EndReason>,
     pub events: Vec<PlannedEvent>,
+}
+
+/// How somebody waits for a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    Outside,
+    /// With a lower role.
+    Inside,
 }
 
 /// What happens to the account.
@@ -73,32 +90,74 @@ pub enum AccountEffect {
     Delete,
 }
 
-/// A fact about the user, with ids, codes and counts only.
+/// A fact about the user, with ids, codes and counts only, and the rule that caused it.
 #[derive(Debug, PartialEq)]
 pub struct PlannedEvent {
     pub kind: EventKind,
+    pub rule: Rule,
     pub data: Value,
 }
 
-/// A new account: for a new user, or for one that the tenant already has.
+/// What causes effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The identity provider wants it so.
+    IdentityProvider,
+    /// One user of the tenant has the address, in a domain that the tenant owns.
+    Address,
+    /// The first sign-in with a NameID ties it to the account.
+    NameId,
+    /// The connection's order of sources for roles.
+    RoleSources,
+    /// The tenant keeps its last administrator.
+    LastAdministrator,
+    /// All seats are taken.
+    SeatsTaken,
+    /// It is the account's turn for a seat.
+    SeatFree,
+}
+
+/// A new account: for a new user, or for one that the tenant already has; on one of `seats`, if they are counted.
 ///
 /// # Errors
-/// [`Refusal::AddressTaken`], as the tenant wants it.
-pub fn create(wanted: Wanted, facts: &Facts<'_>) -> Result<CreatePlan, Refusal> {
+/// [`Refusal::AddressTaken`] and [`Refusal::SeatsTaken`], as the tenant wants it.
+pub fn create(wanted: Wanted, facts: &Facts<'_>, seats: Option<&mut Seats>) -> Result<CreatePlan, Refusal> {
     let address = wanted.email.as_ref().map_or("", Email::as_str);
     let owner = linking::owner(facts.linking, facts.holder, address)?;
-    let (profile, unknown_role) = profile(wanted, None, facts.roles);
+    let waits = match (owner, seats) {
+        (Ownership::Asked(_), _) | (_, None) => None,
+        _ if !wanted.active => None,
+        (Ownership::Existing(_), Some(seats)) => seated(seats, facts.seating)?,
+        (Ownership::New, Some(seats)) => seated(seats, None)?,
+    };
+    let roles = Roles { waits, ..facts.roles };
+    let (profile, unknown_role) = profile(wanted, None, roles);
     let data = json!({ "role": profile.role, "active": profile.active });
     let mut events = match owner {
-        Ownership::New => vec![event(EventKind::UserCreated, data)],
-        Ownership::Existing(_) => vec![event(EventKind::UserLinked, data)],
+        Ownership::New => vec![event(EventKind::UserCreated, Rule::IdentityProvider, data)],
+        Ownership::Existing(_) => vec![event(EventKind::UserLinked, Rule::Address, data)],
         Ownership::Asked(user) => {
             let asked = json!({ "why": "link", "user_id": user });
-            vec![event(EventKind::UserCreated, data), event(EventKind::UserParked, asked)]
+            let asked = event(EventKind::UserParked, Rule::Address, asked);
+            vec![event(EventKind::UserCreated, Rule::IdentityProvider, data), asked]
         }
     };
+    events.extend(waits.and_then(Waiting::told));
     events.extend(unknown_role);
-    Ok(CreatePlan { owner, profile, events })
+    Ok(CreatePlan { owner, profile, waits, events })
+}
+
+/// Whether somebody who comes has to wait for a seat; `held` says where the same user stands already.
+///
+/// # Errors
+/// [`Refusal::SeatsTaken`]
+pub fn seated(seats: &mut Seats, held: Option<Seating>) -> Result<Option<Waiting>, Refusal> {
+    let seating = match held {
+        Some(seating) => seating,
+        None => seats.take()?,
+    };
+    let waiting = if seats.keeps_out() { Waiting::Outside } else { Waiting::Inside };
+    Ok((seating == Seating::Waits).then_some(waiting))
 }
 
 /// A changed account; without a difference nothing happens, so a repeated request leaves no trace.
@@ -110,16 +169,20 @@ pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan 
         return ChangePlan {
             account: AccountEffect::Keep,
             user_follows: false,
+            waits: None,
             ends_sessions: None,
             events: Vec::new(),
         };
     }
     let mut events = Vec::new();
+    let by = Rule::IdentityProvider;
     match (was.active, after.active) {
-        (true, false) => events.push(event(EventKind::UserDeactivated, json!({}))),
-        (false, true) => events.push(event(EventKind::UserReactivated, json!({ "role": after.role }))),
+        (true, false) => events.push(event(EventKind::UserDeactivated, by, json!({}))),
+        (false, true) => events.push(event(EventKind::UserReactivated, by, json!({ "role": after.role }))),
         _ => {}
     }
+    let is_in_line = before.waits_since.is_some();
+    events.extend(roles.waits.filter(|_| !is_in_line).and_then(Waiting::told));
     let is_reason_new = !was.role_basis.is_like(&after.role_basis);
     if was.role != after.role {
         events.push(role_changed(&was.role, &after.role, &after.role_basis.reason));
@@ -128,9 +191,10 @@ pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan 
         events.extend(unknown_role);
     }
     if events.is_empty() {
-        events.push(event(EventKind::UserUpdated, json!({})));
+        events.push(event(EventKind::UserUpdated, by, json!({})));
     }
     ChangePlan {
+        waits: (is_in_line != roles.waits.is_some()).then_some(roles.waits),
         ends_sessions: (was.active && !after.active).then_some(EndReason::Deactivated),
         user_follows: was.email != after.email || was.display_name != after.display_name,
         account: AccountEffect::Update(after),
@@ -172,7 +236,7 @@ pub fn keep_administrator(before: &Account, plan: ChangePlan) -> Result<ChangePl
     let mut events: Vec<PlannedEvent> = plan.events.into_iter().filter(|event| !is_of_role(event)).collect();
     events.extend(is_news.then(|| kept(&profile.role, &profile.role_basis.reason)));
     if events.is_empty() {
-        events.push(event(EventKind::UserUpdated, json!({})));
+        events.push(event(EventKind::UserUpdated, Rule::IdentityProvider, json!({})));
     }
     Ok(ChangePlan { account: AccountEffect::Update(profile), events, ..plan })
 }
@@ -180,7 +244,7 @@ pub fn keep_administrator(before: &Account, plan: ChangePlan) -> Result<ChangePl
 pub(crate) fn kept(role: &str, reason: &RoleReason) -> PlannedEvent {
     let data =
         json!({ "code": "GH-ROL-002", "problem": "last administrator", "kept": role, "detail": reason.detail() });
-    event(EventKind::ProvisioningFailed, data)
+    event(EventKind::ProvisioningFailed, Rule::LastAdministrator, data)
 }
 
 /// An account that goes for good (SCIM DELETE).
@@ -188,8 +252,9 @@ pub fn delete() -> ChangePlan {
     ChangePlan {
         account: AccountEffect::Delete,
         user_follows: false,
+        waits: None,
         ends_sessions: Some(EndReason::Deleted),
-        events: vec![event(EventKind::UserDeleted, json!({}))],
+        events: vec![event(EventKind::UserDeleted, Rule::IdentityProvider, json!({}))],
     }
 }
 
@@ -199,8 +264,9 @@ pub fn bind(before: &Account, name_id: &str) -> ChangePlan {
     ChangePlan {
         account: AccountEffect::Update(profile),
         user_follows: false,
+        waits: None,
         ends_sessions: None,
-        events: vec![event(EventKind::UserLinked, json!({ "rule": "first sign-in with this NameID" }))],
+        events: vec![event(EventKind::UserLinked, Rule::NameId, json!({}))],
     }
 }
 
@@ -211,7 +277,7 @@ pub fn assert_roles(before: &Account, named: Vec<String>, roles: Roles<'_>) -> O
         return None;
     }
     let basis = RoleBasis { assertion: named, ..was.role_basis.clone() };
-    let after = roles.catalogue.assign(roles.policy, &basis.claims(roles.rule));
+    let after = roles.catalogue.assign(roles.policy, &basis.claims(roles.rule, before.waits_since.is_some()));
     let mut events = Vec::new();
     if after.role != was.role {
         events.push(role_changed(&was.role, &after.role, &after.reason));
@@ -220,17 +286,18 @@ pub fn assert_roles(before: &Account, named: Vec<String>, roles: Roles<'_>) -> O
         events.extend(unknown_role(&after));
     }
     if events.is_empty() {
-        events.push(event(EventKind::UserUpdated, json!({})));
+        events.push(event(EventKind::UserUpdated, Rule::IdentityProvider, json!({})));
     }
     let role_basis = RoleBasis { reason: after.reason, is_highest: roles.catalogue.is_highest(&after.role), ..basis };
     let profile = Profile { role: after.role, role_basis, ..was.clone() };
-    Some(ChangePlan { account: AccountEffect::Update(profile), user_follows: false, ends_sessions: None, events })
+    let account = AccountEffect::Update(profile);
+    Some(ChangePlan { account, user_follows: false, waits: None, ends_sessions: None, events })
 }
 
 fn profile(wanted: Wanted, before: Option<&Profile>, facts: Roles<'_>) -> (Profile, Option<PlannedEvent>) {
     let Wanted { user_name, external_id, email, display_name, active, roles, document } = wanted;
     let assertion = before.map(|was| was.role_basis.assertion.clone()).unwrap_or_default();
-    let claims = Claims { attribute: roles, rule: facts.rule, assertion };
+    let claims = Claims { attribute: roles, rule: facts.rule, assertion, waits: facts.waits.is_some() };
     let assignment = facts.catalogue.assign(facts.policy, &claims);
     let unknown_role = unknown_role(&assignment);
     let name_id = before.and_then(|was| kept_binding(was, &user_name, email.as_ref()));
@@ -243,6 +310,7 @@ fn profile(wanted: Wanted, before: Option<&Profile>, facts: Roles<'_>) -> (Profi
 pub(crate) fn role_changed(from: &str, to: &str, reason: &RoleReason) -> PlannedEvent {
     event(
         EventKind::UserRoleChanged,
+        Rule::RoleSources,
         json!({ "from": from, "to": to, "reason": reason.word(), "detail": reason.detail() }),
     )
 }
@@ -252,7 +320,7 @@ pub(crate) fn unknown_role(assignment: &Assignment) -> Option<PlannedEvent> {
     let data = json!({
         "code": "GH-ROL-001", "problem": "unknown role", "source": source.as_str(), "sent": sent, "given": assignment.role
     });
-    Some(event(EventKind::ProvisioningFailed, data))
+    Some(event(EventKind::ProvisioningFailed, Rule::RoleSources, data))
 }
 
 /// A NameID that was the userName or the address goes when that changes: the identity provider renamed the person,
@@ -266,167 +334,32 @@ fn kept_binding(was: &Profile, user_name: &UserName, email: Option<&Email>) -> O
     (still || !(was_user_name || was_email)).then_some(name_id)
 }
 
-fn event(kind: EventKind, data: Value) -> PlannedEvent {
-    PlannedEvent { kind, data }
+fn event(kind: EventKind, rule: Rule, data: Value) -> PlannedEvent {
+    PlannedEvent { kind, rule, data }
+}
+
+impl Waiting {
+    /// That somebody stays outside; who gets in with a lower role is told by the role.
+    fn told(self) -> Option<PlannedEvent> {
+        let parked = || event(EventKind::UserParked, Rule::SeatsTaken, json!({ "why": "seat" }));
+        (self == Self::Outside).then(parked)
+    }
+}
+
+impl Rule {
+    /// The rule as events tell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IdentityProvider => "identity_provider",
+            Self::Address => "address",
+            Self::NameId => "name_id",
+            Self::RoleSources => "role_sources",
+            Self::LastAdministrator => "last_administrator",
+            Self::SeatsTaken => "seats_taken",
+            Self::SeatFree => "seat_free",
+        }
+    }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::ids::{AccountId, ConnectionId, UserId};
-    use time::OffsetDateTime;
-    use uuid::Uuid;
-
-    pub(crate) fn catalogue() -> RoleCatalogue {
-        RoleCatalogue::new(["ADMINISTRATOR", "MANAGER", "ANALYST"].map(str::to_owned).to_vec()).unwrap()
-    }
-
-    fn update(before: &Account, wanted: Wanted) -> ChangePlan {
-        let (catalogue, policy) = (catalogue(), RolePolicy::default());
-        super::update(before, wanted, Roles { catalogue: &catalogue, policy: &policy, rule: None })
-    }
-
-    fn create(wanted: Wanted, holder: Option<Holder>) -> CreatePlan {
-        let (catalogue, policy) = (catalogue(), RolePolicy::default());
-        let roles = Roles { catalogue: &catalogue, policy: &policy, rule: None };
-        super::create(wanted, &Facts { roles, linking: Linking::default(), holder }).unwrap()
-    }
-
-    fn wanted(name: &str) -> Wanted {
-        Wanted {
-            user_name: UserName::parse(name).unwrap(),
-            external_id: Some("00u1".to_owned()),
-            email: Email::parse("ann@acme.test").ok(),
-            display_name: Some("Ann Lee".to_owned()),
-            active: true,
-            roles: vec!["MANAGER".to_owned()],
-            document: json!({ "userName": name }),
-        }
-    }
-
-    pub(crate) fn account(name: &str) -> Account {
-        let plan = create(wanted(name), None);
-        Account {
-            id: AccountId(Uuid::from_u128(1)),
-            user_id: UserId(Uuid::from_u128(2)),
-            connection_id: ConnectionId(Uuid::from_u128(3)),
-            profile: plan.profile,
-            parked: None,
-            version: 1,
-            created_at: OffsetDateTime::UNIX_EPOCH,
-            updated_at: OffsetDateTime::UNIX_EPOCH,
-        }
-    }
-
-    fn kinds(events: &[PlannedEvent]) -> Vec<&'static str> {
-        events.iter().map(|event| event.kind.as_str()).collect()
-    }
-
-    fn updated(before: &Account, change: impl FnOnce(&mut Wanted)) -> ChangePlan {
-        let mut wanted = wanted(before.profile.user_name.as_str());
-        change(&mut wanted);
-        update(before, wanted)
-    }
-
-    #[test]
-    fn a_new_account_makes_a_user_or_joins_the_one_with_the_verified_address() {
-        let plan = create(wanted("ann"), None);
-        assert_eq!((plan.owner, kinds(&plan.events)), (Ownership::New, vec!["user.created"]));
-        let ann = UserId(Uuid::from_u128(9));
-        let plan = create(wanted("ann"), Some(Holder::One(ann)));
-        assert_eq!((plan.owner, kinds(&plan.events)), (Ownership::Existing(ann), vec!["user.linked"]));
-    }
-
-    #[test]
-    fn deactivation_keeps_everything_but_access_and_reactivation_restores_it() {
-        let ann = account("ann");
-        let out = updated(&ann, |w| w.active = false);
-        assert_eq!((out.ends_sessions, kinds(&out.events)), (Some(EndReason::Deactivated), vec!["user.deactivated"]));
-        let AccountEffect::Update(profile) = out.account else { panic!("updated") };
-        assert!(!out.user_follows);
-        assert_eq!(profile, Profile { active: false, ..ann.profile.clone() });
-        let back = updated(&Account { profile, ..ann.clone() }, |_| {});
-        assert_eq!((back.ends_sessions, kinds(&back.events)), (None, vec!["user.reactivated"]));
-        assert_eq!(back.account, AccountEffect::Update(ann.profile));
-    }
-
-    #[test]
-    fn the_same_request_twice_leaves_no_trace() {
-        let ann = account("ann");
-        let plan = updated(&ann, |_| {});
-        assert_eq!((plan.account, plan.events), (AccountEffect::Keep, vec![]));
-    }
-
-    #[test]
-    fn a_role_change_is_told_and_an_unknown_role_falls_to_the_lowest() {
-        let ann = account("ann");
-        assert_eq!(kinds(&updated(&ann, |w| w.roles = vec!["ADMINISTRATOR".into()]).events), ["user.role_changed"]);
-        let unknown = updated(&ann, |w| w.roles = vec!["ROOT".into()]);
-        assert_eq!(kinds(&unknown.events), ["user.role_changed", "provisioning.failed"]);
-        let AccountEffect::Update(profile) = unknown.account else { panic!("updated") };
-        assert_eq!((profile.role.as_str(), profile.role_basis.reason.word()), ("ANALYST", "unknown"));
-    }
-
-    fn administrator(name: &str) -> Account {
-        let mut ann = account(name);
-        ann.profile.role = "ADMINISTRATOR".to_owned();
-        ann.profile.role_basis.reason = RoleReason::Attribute("ADMINISTRATOR".to_owned());
-        ann.profile.role_basis.attribute = Some(vec!["ADMINISTRATOR".to_owned()]);
-        ann.profile.role_basis.is_highest = true;
-        ann
-    }
-
-    #[test]
-    fn the_last_administrator_stays_one_and_stays_in() {
-        let ann = administrator("ann");
-        let demoted = updated(&ann, |_| {});
-        assert!(loses_administrator(&ann, &demoted, &catalogue()));
-        let kept = keep_administrator(&ann, demoted).unwrap();
-        assert_eq!(kinds(&kept.events), ["provisioning.failed"]);
-        let AccountEffect::Update(profile) = kept.account else { panic!("updated") };
-        let reason = RoleReason::LastAdministrator { instead: "MANAGER".to_owned() };
-        assert_eq!((profile.role.as_str(), &profile.role_basis.reason), ("ADMINISTRATOR", &reason));
-        let ann = Account { profile, ..ann };
-        let again = keep_administrator(&ann, updated(&ann, |_| {})).unwrap();
-        assert_eq!((again.account, again.events), (AccountEffect::Keep, vec![]), "told once");
-        for plan in [updated(&ann, |w| w.active = false), delete()] {
-            assert!(loses_administrator(&ann, &plan, &catalogue()));
-            assert_eq!(keep_administrator(&ann, plan), Err(Refusal::LastAdministrator));
-        }
-        let stays = updated(&ann, |w| w.roles = vec!["ADMINISTRATOR".into()]);
-        assert!(!loses_administrator(&ann, &stays, &catalogue()));
-        let mut out = ann.clone();
-        out.profile.active = false;
-        assert!(!loses_administrator(&out, &delete(), &catalogue()), "who is out administers nothing");
-    }
-
-    #[test]
-    fn a_binding_goes_when_its_address_is_taken_from_the_account() {
-        let table = [
-            ("ann@acme.test", "ann2@acme.test", "ann2@acme.test", None),
-            ("ann@acme.test", "ann2@acme.test", "ann@acme.test", Some("ann@acme.test")),
-            ("Ann@Acme.test", "ann@acme.test", "ann@acme.test", Some("Ann@Acme.test")),
-            ("00u-persistent", "ann2@acme.test", "ann2@acme.test", Some("00u-persistent")),
-        ];
-        for (bound, user_name, email, kept) in table {
-            let mut ann = account("ann@acme.test");
-            ann.profile.name_id = Some(bound.to_owned());
-            let plan = updated(&ann, |w| {
-                w.user_name = UserName::parse(user_name).unwrap();
-                w.email = Email::parse(email).ok();
-            });
-            let binding = match plan.account {
-                AccountEffect::Update(profile) => profile.name_id,
-                _ => ann.profile.name_id,
-            };
-            assert_eq!(binding.as_deref(), kept, "{bound} {user_name} {email}");
-        }
-    }
-
-    #[test]
-    fn deletion_ends_access_and_takes_the_user_with_the_last_account() {
-        let plan = delete();
-        assert_eq!((plan.account, plan.ends_sessions), (AccountEffect::Delete, Some(EndReason::Deleted)));
-        assert_eq!(kinds(&plan.events), ["user.deleted"]);
-    }
-}
+pub(crate) mod tests;

@@ -59,6 +59,14 @@ pub enum Refusal {
     #[error("it is not confirmed yet whose account this is; ask your IT admin to have it confirmed")]
     UserParked,
     #[error(
+        "all {limit} seats of your organization are taken; deactivate or unassign somebody who does not need the application, or ask its vendor for more seats, then try again (Okta: Dashboard > Tasks > Retry)"
+    )]
+    SeatsTaken { limit: u32 },
+    #[error(
+        "all seats of your organization are taken, and you are in line for the next one; ask your IT admin for a seat"
+    )]
+    SeatAwaited,
+    #[error(
         "the two have accounts in the same connection, and a user has one in each; remove one of the accounts first"
     )]
     UsersOverlap,
@@ -94,6 +102,8 @@ impl Refusal {
             Self::UserParked => "GH-USR-008",
             Self::UsersOverlap => "GH-USR-009",
             Self::ChangeImpossible { .. } => "GH-USR-010",
+            Self::SeatsTaken { .. } => "GH-SEA-001",
+            Self::SeatAwaited => "GH-SEA-002",
             Self::GroupNameTaken { .. } => "GH-GRP-001",
             Self::SlugInvalid { .. } => "GH-CFG-001",
             Self::DomainInvalid { .. } => "GH-CFG-002",

@@ -41,6 +41,8 @@ pub struct GroupRule {
 pub struct RolePolicy {
     pub sources: Vec<RoleSource>,
     pub rules: Vec<GroupRule>,
+    /// Nobody who waits for a seat has a higher one.
+    pub fallback: Option<String>,
 }
 
 /// What the sources say of one account.
@@ -52,6 +54,8 @@ pub struct Claims {
     pub rule: Option<usize>,
     /// The roles that the last sign-in asserted.
     pub assertion: Vec<String>,
+    /// Whether the account is in line for a seat.
+    pub waits: bool,
 }
 
 /// Why an account has its role; a person can read it.
@@ -73,6 +77,8 @@ pub enum RoleReason {
     Unknown { source: RoleSource, sent: String },
     /// Nobody else would administer the tenant; otherwise it would be that role.
     LastAdministrator { instead: String },
+    /// All seats are taken; with one it would be that role.
+    NoSeat { instead: String },
 }
 
 /// A role and why it was given.
@@ -112,7 +118,24 @@ impl RoleCatalogue {
     /// The role for what the sources say; never an error, so that no task of Okta's loops.
     pub fn assign(&self, policy: &RolePolicy, claims: &Claims) -> Assignment {
         let said = policy.sources.iter().find_map(|source| self.said(*source, policy, claims));
-        said.unwrap_or_else(|| self.by_default(RoleReason::Missing))
+        let Assignment { role, reason } = said.unwrap_or_else(|| self.by_default(RoleReason::Missing));
+        match &policy.fallback {
+            Some(fallback) if claims.waits && self.is_higher(&role, fallback) => {
+                Assignment { role: fallback.clone(), reason: RoleReason::NoSeat { instead: role } }
+            }
+            _ => Assignment { role, reason },
+        }
+    }
+
+    /// The role of that name, in any case, as the catalogue writes it.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.roles.iter().find(|role| same(role, name)).map(String::as_str)
+    }
+
+    fn is_higher(&self, role: &str, other: &str) -> bool {
+        let place = |role: &str| self.roles.iter().position(|known| known == role);
+        // One that the catalogue does not have any more is below all.
+        place(role).is_some_and(|role| place(other).is_none_or(|other| role < other))
     }
 
     fn said(&self, source: RoleSource, policy: &RolePolicy, claims: &Claims) -> Option<Assignment> {
@@ -167,14 +190,14 @@ impl RolePolicy {
                 return wrong(format!("there are two rules for the group \"{}\"", short(&rule.group)));
             }
         }
-        Ok(Self { sources, rules })
+        Ok(Self { sources, rules, fallback: None })
     }
 }
 
 impl Default for RolePolicy {
     /// SCIM before groups before sign-in, and no rules.
     fn default() -> Self {
-        Self { sources: RoleSource::ALL.to_vec(), rules: Vec::new() }
+        Self { sources: RoleSource::ALL.to_vec(), rules: Vec::new(), fallback: None }
     }
 }
 
@@ -214,6 +237,7 @@ impl RoleReason {
             Self::Missing => "missing",
             Self::Unknown { .. } => "unknown",
             Self::LastAdministrator { .. } => "last_administrator",
+            Self::NoSeat { .. } => "no_seat",
         }
     }
 
@@ -224,7 +248,7 @@ impl RoleReason {
             Self::Group { rule, group } => json!({ "rule": rule, "group": group }),
             Self::Missing => json!({}),
             Self::Unknown { source, sent } => json!({ "source": source.as_str(), "sent": sent }),
-            Self::LastAdministrator { instead } => json!({ "instead": instead }),
+            Self::LastAdministrator { instead } | Self::NoSeat { instead } => json!({ "instead": instead }),
         }
     }
 
@@ -243,6 +267,7 @@ impl RoleReason {
                 Self::Unknown { source, sent: text("sent") }
             }
             "last_administrator" => Self::LastAdministrator { instead: text("instead") },
+            "no_seat" => Self::NoSeat { instead: text("instead") },
             _ => Self::Missing,
         }
     }
@@ -269,6 +294,7 @@ impl fmt::Display for RoleReason {
             Self::LastAdministrator { instead } => {
                 write!(f, "kept because nobody else is; the identity provider wants {instead}")
             }
+            Self::NoSeat { instead } => write!(f, "because all seats are taken; with a seat it is {instead}"),
         }
     }
 }
@@ -328,7 +354,8 @@ mod tests {
     fn the_first_source_that_says_anything_decides() {
         use RoleSource::{Assertion, Attribute, Groups};
         let rules = vec![rule("Staff", "DESIGNER"), rule("Board", "ADMINISTRATOR")];
-        let all = Claims { attribute: sent(&["MANAGER"]), rule: Some(1), assertion: sent(&["DEVELOPER"]) };
+        let all =
+            Claims { attribute: sent(&["MANAGER"]), rule: Some(1), assertion: sent(&["DEVELOPER"]), waits: false };
         let unknown = Claims { attribute: sent(&["ROOT"]), ..all.clone() };
         let none = Claims { attribute: Vec::new(), ..all.clone() };
         let told = |sources: &[RoleSource], claims: &Claims| {
@@ -392,12 +419,17 @@ mod tests {
             place in prop::option::of(0usize..4),
             order in Just(RoleSource::ALL.to_vec()).prop_shuffle(),
             taken in 0usize..4,
+            waits: bool,
+            fallback in prop::option::of(Just("DESIGNER".to_owned())),
         ) {
             let rules = vec![rule("Staff", "DESIGNER"), rule("Board", "ADMINISTRATOR")];
             let policy = RolePolicy::new(order[..taken.min(3)].to_vec(), rules, &demo()).unwrap();
-            let claims = Claims { attribute, rule: place, assertion };
+            let policy = RolePolicy { fallback, ..policy };
+            let claims = Claims { attribute, rule: place, assertion, waits };
             let Assignment { role, reason } = demo().assign(&policy, &claims);
             prop_assert!(demo().roles().contains(&role));
+            let is_above = |one: &str, other: &str| demo().is_higher(one, other);
+            prop_assert!(!waits || !policy.fallback.as_deref().is_some_and(|fallback| is_above(&role, fallback)));
             let is_default = matches!(reason, RoleReason::Missing | RoleReason::Unknown { .. });
             prop_assert!(!is_default || role == demo().lowest());
             prop_assert_eq!(RoleReason::stored(reason.word(), &reason.detail()), reason);

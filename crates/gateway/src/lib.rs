@@ -1,6 +1,7 @@
 //! The gateway: binds the protocols to the database. Routers, use cases, configuration, pages and the command line.
 
 pub mod app;
+pub mod arrival;
 pub mod browser;
 pub mod cleaner;
 pub mod cli;
@@ -21,6 +22,7 @@ pub mod roles;
 pub mod router;
 pub mod saml;
 pub mod scim;
+pub mod seats;
 pub mod secret;
 pub mod serve;
 pub mod setup;

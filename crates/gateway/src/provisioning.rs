@@ -2,11 +2,11 @@
 
 use crate::error::Error;
 use domain::{
-    account::{Account, Parked, Profile},
+    account::{Account, Profile},
     event::{Event, EventKind, Subject},
     ids::{AccountId, ConnectionId, SessionId, UserId},
     linking::Ownership,
-    provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent},
+    provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent, Rule},
     refusal::Refusal,
     session::EndReason,
 };
@@ -15,7 +15,7 @@ use store::{
     accounts::{self, NewAccount, Owner},
     attributes::{self, AttributeRow},
     error::{Constraint, Error as StoreError},
-    events, groups, passwords, sessions,
+    events, groups, passwords, seats, sessions,
     tenant::TenantTx,
     users,
 };
@@ -36,15 +36,15 @@ pub async fn create(tx: &mut TenantTx, connection: ConnectionId, new: Vec<New>) 
         [only] => Some(only.plan.profile.user_name.to_string()),
         _ => None,
     };
-    let account = |New { id, plan: CreatePlan { owner, profile, events }, index }| {
+    let account = |New { id, plan: CreatePlan { owner, profile, waits, events }, index }| {
         let new = || Owner::New(UserId(tx.new_id()));
-        let (owner, parked) = match owner {
+        let (owner, asked) = match owner {
             Ownership::New => (new(), None),
             Ownership::Existing(user) => (Owner::Existing(user), None),
-            Ownership::Asked(user) => (new(), Some(Parked::Link(user))),
+            Ownership::Asked(user) => (new(), Some(user)),
         };
         let events = told(id, owner.id(), events);
-        NewAccount { id, owner, parked, profile, attributes: index, events }
+        NewAccount { id, owner, asked, waits, profile, attributes: index, events }
     };
     let new = new.into_iter().map(account).collect();
     accounts::insert(tx, connection, new).await.map_err(|error| match &only {
@@ -67,13 +67,13 @@ pub async fn reindex(
 pub async fn set_password(tx: &mut TenantTx, account: &Account, hash: Option<&str>) -> Result<(), Error> {
     let Some(hash) = hash else { return Ok(()) };
     passwords::set(tx, account.id, hash).await?;
-    let changed = PlannedEvent { kind: EventKind::UserPasswordChanged, data: json!({}) };
+    let changed = PlannedEvent { kind: EventKind::UserPasswordChanged, rule: Rule::IdentityProvider, data: json!({}) };
     append(tx, account, vec![changed]).await
 }
 
 /// Changes, keeps or removes `before` as planned, and ends its sessions when the plan says so.
 pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> Result<Account, Error> {
-    let ChangePlan { account, user_follows, ends_sessions, events } = plan;
+    let ChangePlan { account, user_follows, waits, ends_sessions, events } = plan;
     append(tx, &before, events).await?;
     if let Some(reason) = ends_sessions {
         end_sessions(tx, &before, reason).await?;
@@ -94,6 +94,9 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
             return Ok(before);
         }
     };
+    if let Some(waiting) = waits {
+        seats::wait(tx, after.id, waiting).await?;
+    }
     if user_follows {
         let Profile { email, display_name, .. } = &after.profile;
         users::update(tx, after.user_id, email.as_ref(), display_name.as_deref()).await?;
@@ -133,9 +136,10 @@ async fn append(tx: &mut TenantTx, account: &Account, planned: Vec<PlannedEvent>
 
 /// Facts about the user, saying by which account.
 pub(crate) fn told(account: AccountId, user: UserId, planned: Vec<PlannedEvent>) -> Vec<Event> {
-    let event = |PlannedEvent { kind, mut data }| {
+    let event = |PlannedEvent { kind, rule, mut data }| {
         if let Some(data) = Value::as_object_mut(&mut data) {
             data.insert("account_id".to_owned(), json!(account));
+            data.insert("rule".to_owned(), json!(rule.as_str()));
         }
         Event::with(kind, Subject::User(user), data)
     };

@@ -4,6 +4,7 @@ pub mod directory;
 pub mod idp;
 pub mod people;
 pub mod roles;
+pub mod seats;
 pub mod sign_in;
 pub mod sp_keys;
 

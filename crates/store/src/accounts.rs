@@ -15,6 +15,7 @@ use domain::{
     event::Event,
     ids::{AccountId, ConnectionId, UserId},
     names::UserName,
+    provisioning::Waiting,
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -34,7 +35,9 @@ pub(crate) struct Row {
     role_reason: String,
     role_basis: Option<Value>,
     is_highest: bool,
+    parked: Option<String>,
     parked_user: Option<Uuid>,
+    waits_since: Option<Moment>,
     name_id: Option<String>,
     document: Value,
     version: i64,
@@ -48,6 +51,12 @@ impl TryFrom<Row> for Account {
     fn try_from(row: Row) -> Result<Self> {
         let user_name = UserName::parse(&row.user_name).map_err(|_| Error::Damaged("accounts.user_name"))?;
         let email = row.email.as_deref().map(Email::parse).transpose().map_err(|_| Error::Damaged("accounts.email"))?;
+        let parked = match (row.parked.as_deref(), row.parked_user) {
+            (None, _) => None,
+            (Some("link"), Some(user)) => Some(Parked::Link(UserId(user))),
+            (Some("seat"), None) => Some(Parked::Seat),
+            _ => return Err(Error::Damaged("accounts.parked")),
+        };
         let Row { external_id, display_name, active, role, name_id, document, .. } = row;
         let role_basis = roles::basis((&row.role_reason, row.is_highest), row.role_basis.as_ref(), row.version);
         let profile =
@@ -57,7 +66,8 @@ impl TryFrom<Row> for Account {
             user_id: UserId(row.user_id),
             connection_id: ConnectionId(row.connection_id),
             profile,
-            parked: row.parked_user.map(UserId).map(Parked::Link),
+            parked,
+            waits_since: row.waits_since.map(|since| since.0),
             version: row.version,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
@@ -72,7 +82,8 @@ macro_rules! accounts {
             Row,
             "-- accounts::" + $name + "
              SELECT id, connection_id, user_id, user_name, external_id, email, display_name, active, role, role_reason, role_basis,
-                    is_highest, parked_user, name_id, document, version, created_at, updated_at
+                    is_highest, parked, parked_user, waits_since AS \"waits_since: Moment\", name_id, document, version, created_at,
+                    updated_at
              FROM " + $tail
             $(, $argument)*
         )
@@ -83,7 +94,9 @@ macro_rules! accounts {
 pub struct NewAccount {
     pub id: AccountId,
     pub owner: Owner,
-    pub parked: Option<Parked>,
+    /// Who has to be asked about, if somebody has.
+    pub asked: Option<UserId>,
+    pub waits: Option<Waiting>,
     pub profile: Profile,
     pub attributes: Vec<AttributeRow>,
     pub events: Vec<Event>,
@@ -117,19 +130,20 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
         "-- accounts::insert
          WITH new AS MATERIALIZED (
              SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::boolean[], $6::text[], $7::text[], $8::text[], $9::text[],
-                 $10::text[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::jsonb[], $30::jsonb[], $31::boolean[], $32::uuid[])
+                 $10::text[], $11::text[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::jsonb[], $30::jsonb[], $31::boolean[], $32::uuid[], $33::boolean[], $34::boolean[])
                  AS n (id, user_id, is_person, user_name, user_name_key, external_id, email, email_key, display_name,
-                     active, role, role_reason, name_id, document, role_basis, is_highest, parked_user)
+                     active, role, role_reason, name_id, document, role_basis, is_highest, parked_user, waits, is_outside)
          ), person AS (
              INSERT INTO users (id, email, email_key, display_name, created_at, updated_at)
              SELECT user_id, email, email_key, display_name, $2, $2 FROM new WHERE is_person
          ), account AS (
              INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
                  display_name, active, role, role_reason, role_basis, is_highest, name_id, document, version, created_at,
-                 updated_at, indexed, parked, parked_user, linked_by)
+                 updated_at, indexed, parked, parked_user, waits_since, linked_by)
              SELECT id, $1, user_id, user_name, user_name_key, external_id, email, email_key, display_name, active, role,
                     role_reason, role_basis, is_highest, name_id, document, 1, $2, $2, true,
-                    CASE WHEN parked_user IS NOT NULL THEN 'link' END, parked_user,
+                    CASE WHEN parked_user IS NOT NULL THEN 'link' WHEN is_outside THEN 'seat' END, parked_user,
+                    CASE WHEN waits THEN $2 END,
                     CASE WHEN is_person THEN 'new' ELSE 'address' END
              FROM new
          ), attributes AS (
@@ -174,7 +188,9 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
         facts.actor,
         &rows.role_bases,
         &rows.highest,
-        &rows.parked_users as &[Option<Uuid>]
+        &rows.parked_users as &[Option<Uuid>],
+        &rows.waits,
+        &rows.outside
     )
     .execute(tx.conn().await?)
     .await?;
@@ -183,13 +199,15 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
 
 impl NewAccount {
     fn stored(self, connection_id: ConnectionId, now: OffsetDateTime) -> Account {
-        let Self { id, owner, parked, profile, .. } = self;
+        let Self { id, owner, asked, waits, profile, .. } = self;
+        let seat = (waits == Some(Waiting::Outside)).then_some(Parked::Seat);
         Account {
             id,
             user_id: owner.id(),
             connection_id,
             profile,
-            parked,
+            parked: asked.map(Parked::Link).or(seat),
+            waits_since: waits.map(|_| now),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -215,6 +233,8 @@ struct Inserted<'a> {
     role_bases: Vec<Value>,
     highest: Vec<bool>,
     parked_users: Vec<Option<Uuid>>,
+    waits: Vec<bool>,
+    outside: Vec<bool>,
     name_ids: Vec<Option<&'a str>>,
     documents: Vec<&'a Value>,
 }
@@ -222,8 +242,10 @@ struct Inserted<'a> {
 impl<'a> FromIterator<&'a NewAccount> for Inserted<'a> {
     fn from_iter<I: IntoIterator<Item = &'a NewAccount>>(new: I) -> Self {
         let mut rows = Self::default();
-        for NewAccount { id, owner, parked, profile, .. } in new {
-            rows.parked_users.push(parked.map(|Parked::Link(user)| user.0));
+        for NewAccount { id, owner, asked, waits, profile, .. } in new {
+            rows.parked_users.push(asked.map(|user| user.0));
+            rows.waits.push(waits.is_some());
+            rows.outside.push(*waits == Some(Waiting::Outside));
             rows.ids.push(id.0);
             rows.users.push(owner.id().0);
             rows.persons.push(matches!(owner, Owner::New(_)));
@@ -296,11 +318,52 @@ pub async fn count(tx: &mut TenantTx, connection: ConnectionId) -> Result<i64> {
     Ok(count)
 }
 
+/// How many accounts of a connection stand how; each counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub connection: ConnectionId,
+    /// They can sign in, or have.
+    pub active: i64,
+    /// Of those, with how many nobody has signed in yet.
+    pub unlinked: i64,
+    /// Active for the identity provider, but they wait for a seat or for somebody to say whose they are.
+    pub parked: i64,
+    pub deactivated: i64,
+}
+
+/// How the accounts of all connections of the tenant stand. Reads all of them: for people, not for requests.
+pub async fn tally(tx: &mut TenantTx) -> Result<Vec<Tally>> {
+    let rows = sqlx::query!(
+        r#"-- accounts::tally
+        SELECT c.id, count(*) FILTER (WHERE a.active AND a.parked IS NULL) AS "active!",
+               count(*) FILTER (WHERE a.active AND a.parked IS NULL AND a.name_id IS NULL) AS "unlinked!",
+               count(*) FILTER (WHERE a.active AND a.parked IS NOT NULL) AS "parked!",
+               count(*) FILTER (WHERE NOT a.active) AS "deactivated!"
+        FROM connections c LEFT JOIN accounts a ON a.connection_id = c.id GROUP BY c.id, c.created_at ORDER BY c.created_at, c.id"#
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    let tally = |(connection, [active, unlinked, parked, deactivated]): (Uuid, [i64; 4])| Tally {
+        connection: ConnectionId(connection),
+        active,
+        unlinked,
+        parked,
+        deactivated,
+    };
+    Ok(rows.into_iter().map(|row| tally((row.id, [row.active, row.unlinked, row.parked, row.deactivated]))).collect())
+}
+
 /// The connection's account with that id, kept from others until this transaction ends.
 pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: AccountId) -> Result<Option<Account>> {
     let row = accounts!("for_update", "accounts WHERE id = $1 AND connection_id = $2 FOR UPDATE", id.0, connection.0)
         .fetch_optional(tx.conn().await?)
         .await?;
+    row.map(Account::try_from).transpose()
+}
+
+/// The account with that id, in whatever connection of the tenant.
+pub async fn by_id(tx: &mut TenantTx, id: AccountId) -> Result<Option<Account>> {
+    let row = accounts!("by_id", "accounts WHERE id = $1", id.0).fetch_optional(tx.conn().await?).await?;
     row.map(Account::try_from).transpose()
 }
 

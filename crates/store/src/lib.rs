@@ -29,6 +29,7 @@ pub mod schema_attributes;
 pub mod scim_tokens;
 pub mod scope;
 pub mod search;
+pub mod seats;
 pub mod seen_certificates;
 pub mod sessions;
 pub mod sign_in_requests;

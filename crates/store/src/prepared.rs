@@ -1,7 +1,7 @@
 //! Statements that go along with the message that opens a transaction, where nothing can be bound: each connection
 //! prepares them, and a call's arguments are made of digits and nothing else.
 
-use crate::{events, responses, search::ByName, users};
+use crate::{events, responses, search::ByName, seats, users};
 use std::sync::LazyLock;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -29,7 +29,8 @@ pub fn statements() -> Vec<(&'static str, &'static str, String)> {
     let mut statements =
         vec![("enter", "uuid", ENTER.to_owned()), ("bearer", "uuid, bytea, bigint", BEARER.to_owned())];
     statements.extend(ByName::statements());
-    let texts = users::STATEMENTS.into_iter().chain(responses::STATEMENTS).chain(events::STATEMENTS);
+    let people = seats::STATEMENTS.into_iter().chain(users::STATEMENTS);
+    let texts = people.chain(responses::STATEMENTS).chain(events::STATEMENTS);
     statements.extend(texts.map(|(name, types, sql)| (name, types, sql.to_owned())));
     statements
 }

@@ -5,12 +5,13 @@ use crate::{
     error::{Error, Result},
     events,
     pooled::one_row,
+    seats,
     tenant::TenantTx,
 };
 use domain::{
     account::RoleBasis,
     event::Event,
-    ids::{AccountId, ConnectionId, UserId},
+    ids::{AccountId, ApplicationId, ConnectionId, UserId},
     reassignment::{Reassignment, Standing},
     role::{GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
 };
@@ -62,7 +63,8 @@ pub async fn policy(tx: &mut TenantTx, connection: ConnectionId, catalogue: &Rol
     .await?;
     let sources = sources.iter().filter_map(|name| RoleSource::read(name)).collect();
     let rules = rules.into_iter().map(|row| GroupRule { group: row.group_name, role: row.role }).collect();
-    RolePolicy::new(sources, rules, catalogue).map_err(|_| Error::Damaged("role_rules"))
+    let policy = RolePolicy::new(sources, rules, catalogue).map_err(|_| Error::Damaged("role_rules"))?;
+    Ok(RolePolicy { fallback: seats::fallback(tx, connection).await?, ..policy })
 }
 
 /// Stores what the connection decides roles by from now on. What gateways remember of the connection is old then, and the
@@ -98,6 +100,12 @@ pub async fn save(tx: &mut TenantTx, connection: ConnectionId, policy: &RolePoli
     )
     .execute(tx.conn().await?)
     .await?;
+    remember_to_look(tx, connection).await
+}
+
+/// Notes that the roles of all accounts of the connection have to be looked at.
+async fn remember_to_look(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
+    let now = tx.now();
     sqlx::query!(
         "-- roles::set_mark
          INSERT INTO watches (connection_id, due_at, roles_since) VALUES ($1, $2, $2)
@@ -108,6 +116,23 @@ pub async fn save(tx: &mut TenantTx, connection: ConnectionId, policy: &RolePoli
     .execute(tx.conn().await?)
     .await?;
     Ok(())
+}
+
+/// The same of all connections of an application, which are answered; and what gateways remember of them is old.
+pub async fn look_again(tx: &mut TenantTx, application: ApplicationId) -> Result<Vec<ConnectionId>> {
+    let now = tx.now();
+    let ids = sqlx::query_scalar!(
+        "-- roles::look_again
+         UPDATE connections SET schema_version = schema_version + 1, updated_at = $2 WHERE application_id = $1 RETURNING id",
+        application.0,
+        now
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    for id in &ids {
+        remember_to_look(tx, ConnectionId(*id)).await?;
+    }
+    Ok(ids.into_iter().map(ConnectionId).collect())
 }
 
 /// The place among `rules` of the first that is for a group of the account, direct or through other groups.
@@ -219,12 +244,12 @@ pub async fn standings(
             SELECT n.member_id, reached.place FROM reached
             CROSS JOIN LATERAL (SELECT member_id FROM group_groups WHERE group_id = reached.id) AS n
         ), best AS MATERIALIZED (SELECT id, min(place) AS place FROM reached GROUP BY id)
-        SELECT a.id AS "id!", a.user_id AS "user_id!", a.active AS "active!", a.is_highest AS "is_highest!", a.role AS "role!", a.role_reason AS "role_reason!", a.role_basis,
+        SELECT a.id AS "id!", a.user_id AS "user_id!", a.active AS "active!", a.waits AS "waits!", a.is_highest AS "is_highest!", a.role AS "role!", a.role_reason AS "role_reason!", a.role_basis,
                a.version AS "version!", a.document,
                (SELECT min(best.place) FROM group_members m JOIN best ON best.id = m.group_id WHERE m.account_id = a.id) AS place
         FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place)
         CROSS JOIN LATERAL (
-            SELECT id, user_id, active AND parked IS NULL AS active, is_highest, role, role_reason, role_basis, version,
+            SELECT id, user_id, active AND parked IS NULL AS active, waits_since IS NOT NULL AS waits, is_highest, role, role_reason, role_basis, version,
                    CASE WHEN role_basis ? 'scim' AND role_basis -> 'version' = to_jsonb(version) THEN NULL ELSE document END AS document
             FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1) AS a
         ORDER BY w.place"#,
@@ -237,7 +262,7 @@ pub async fn standings(
     let standing = rows.into_iter().map(|row| {
         let basis = basis((&row.role_reason, row.is_highest), row.role_basis.as_ref(), row.version);
         let rule = row.place.and_then(|place| usize::try_from(place - 1).ok());
-        let claims = basis.claims(rule);
+        let claims = basis.claims(rule, row.waits);
         let (account, user) = (AccountId(row.id), UserId(row.user_id));
         (Standing { account, user, active: row.active, role: row.role, reason: basis.reason, claims }, row.document)
     });

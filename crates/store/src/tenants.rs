@@ -102,6 +102,15 @@ pub struct Wishes {
     pub plus_addresses: PlusAddresses,
 }
 
+/// The same, kept from others until this transaction ends.
+pub async fn wishes_for_update(tx: &mut TenantTx) -> Result<Option<Wishes>> {
+    let id = tx.tenant().0;
+    sqlx::query!("-- tenants::lock\n SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", id)
+        .fetch_optional(tx.conn().await?)
+        .await?;
+    wishes(tx).await
+}
+
 /// What the tenant whose transaction this is wants.
 pub async fn wishes(tx: &mut TenantTx) -> Result<Option<Wishes>> {
     let id = tx.tenant().0;

@@ -156,6 +156,18 @@ pub async fn give(tx: &mut TenantTx, account: AccountId, user: UserId) -> Result
     one_row(&done)
 }
 
+/// The own user of an account that waits for somebody to say whose it is, and the one who is asked about.
+pub async fn asked(tx: &mut TenantTx, account: AccountId) -> Result<Option<(UserId, UserId)>> {
+    let row = sqlx::query!(
+        r#"-- user_changes::asked
+        SELECT user_id, parked_user AS "asked!" FROM accounts WHERE id = $1 AND parked = 'link'"#,
+        account.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row.map(|row| (UserId(row.user_id), UserId(row.asked))))
+}
+
 /// Lets an account in that waited for somebody to say whose it is; answers its own user, and the one who was asked about.
 pub async fn unpark(tx: &mut TenantTx, account: AccountId) -> Result<Option<(UserId, UserId)>> {
     let row = sqlx::query!(

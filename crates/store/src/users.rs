@@ -5,6 +5,7 @@ use crate::{
     error::Result,
     pooled::one_row,
     prepared::{self, Argument},
+    seats::{self, Held},
     tenant::TenantTx,
 };
 use domain::{
@@ -53,7 +54,7 @@ pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Whose accounts new ones with these addresses would be.
+/// Whose accounts new ones with these addresses would be, and on which seats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Linkable {
     connection: ConnectionId,
@@ -80,8 +81,9 @@ impl Linkable {
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {
+        let mut calls = seats::calls(self.connection).to_vec();
         if self.addresses.is_empty() {
-            return Vec::new();
+            return calls;
         }
         let keys: Vec<String> = self.addresses.iter().map(|address| Self::key(self.plus, address)).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -93,22 +95,29 @@ impl Linkable {
             PlusAddresses::Same => "linkable_plain",
         };
         let look = prepared::call(name, &[Argument::Id(self.connection.0), Argument::Texts(keys)]);
-        vec![lock, look]
+        calls.extend([lock, look]);
+        calls
     }
 }
 
-/// By the key of an address, who has it, kept from removal until this transaction ends; nobody where the tenant does not own
+/// What new accounts meet.
+#[derive(Debug)]
+pub struct Met {
+    /// By the key of an address.
+    pub holders: HashMap<String, Holder>,
+    pub seats: Option<Held>,
+}
+
+/// The seats of the application, held; and who has an address, kept from removal until this transaction ends; nobody where the tenant does not own
 /// the domain. If it does, others of this tenant wait with creating accounts with that address until this transaction ends.
 /// Who waits for somebody to say who they are counts for nobody.
-pub async fn holders(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<String, Holder>> {
-    if question.addresses.is_empty() {
-        return Ok(HashMap::new());
-    }
+pub async fn meet(tx: &mut TenantTx, question: Linkable) -> Result<Met> {
     let answers = match tx.answered(&Question::Owner(question.clone())) {
         Some(answers) => answers,
         None => tx.say(question.calls()).await?,
     };
-    let [owned, candidates] = &answers[..] else { return Ok(HashMap::new()) };
+    let seats = seats::read(&answers)?;
+    let [_, _, owned, candidates] = &answers[..] else { return Ok(Met { holders: HashMap::new(), seats }) };
     let owned = owned.iter().map(|row| row.try_get("key")).collect::<std::result::Result<HashSet<String>, _>>()?;
     let mut found: HashMap<String, Vec<(UserId, bool)>> = HashMap::new();
     for row in candidates {
@@ -123,10 +132,10 @@ pub async fn holders(tx: &mut TenantTx, question: Linkable) -> Result<HashMap<St
         };
         owned.contains(&key).then_some((key, holder))
     };
-    Ok(found.into_iter().filter_map(holder).collect())
+    Ok(Met { holders: found.into_iter().filter_map(holder).collect(), seats })
 }
 
-/// The statements of `holders`. Addresses are locked in one order, so that nobody waits in a circle.
+/// The statements of `meet`. Addresses are locked in one order, so that nobody waits in a circle.
 pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
     (
         "lock_addresses",
@@ -142,7 +151,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
          FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
          CROSS JOIN LATERAL (
              SELECT u.id FROM users u WHERE u.email_key = a.key
-               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked IS NOT NULL)
+               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked = 'link')
              ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u
          ) AS u",
     ),
@@ -156,7 +165,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
              SELECT id FROM (
                  SELECT u.id FROM users u WHERE u.email_key = a.key
                  UNION SELECT u.id FROM users u WHERE u.plain_key = a.key
-             ) AS u WHERE NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked IS NOT NULL)
+             ) AS u WHERE NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked = 'link')
              ORDER BY id LIMIT 2
          ) AS w
          CROSS JOIN LATERAL (SELECT u.id FROM users u WHERE u.id = w.id LIMIT 1 FOR KEY SHARE OF u) AS u",

@@ -1,17 +1,22 @@
 //! `gatehouse tenant …`
 
-use super::{Desk, connection::Switch, named, output::Output};
-use crate::setup;
-use anyhow::Context;
+use super::{Desk, application, connection::Switch, named, output::Output};
+use crate::{roles, setup};
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use domain::{
     linking::{Linking, PlusAddresses},
     names::Slug,
+    seats::SeatPolicy,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::{
-    domains,
-    tenants::{self, Tenant},
+    accounts::{self, Tally},
+    applications, connections, domains,
+    scope::Actor,
+    seats::{self, Counted},
+    tenant::TenantTx,
+    tenants::{self, Tenant, Wishes},
 };
 
 /// Tenants that one `list` prints.
@@ -23,7 +28,9 @@ pub enum Command {
     Create(Create),
     /// Set what an organization asked for.
     Set(Set),
-    /// Show an organization and its mail domains.
+    /// Set how many of an organization's users an application lets in, and what becomes of more.
+    Seats(Seats),
+    /// Show an organization, its mail domains, its seats and its members.
     Show {
         /// Its short name.
         name: String,
@@ -49,6 +56,28 @@ pub struct Create {
 }
 
 #[derive(Debug, Args)]
+pub struct Seats {
+    /// The organization's short name.
+    name: String,
+    /// The application's short name.
+    #[arg(long)]
+    application: String,
+    /// How many users may have an active account. Who has a seat keeps it, also when there are fewer seats.
+    #[arg(long, value_name = "NUMBER", required_unless_present = "unlimited")]
+    limit: Option<u32>,
+    /// What becomes of who comes when all seats are taken: the identity provider is refused; they wait outside until a seat
+    /// is free; they have a lower role until then; or they get in all the same, and an event tells.
+    #[arg(long, value_name = "POLICY", default_value = "refuse", value_parser = SeatPolicy::NAMES)]
+    policy: String,
+    /// The role of who waits, for the policy of that name.
+    #[arg(long, value_name = "ROLE")]
+    fallback_role: Option<String>,
+    /// Count no more; who waits comes in.
+    #[arg(long, conflicts_with_all = ["limit", "fallback_role"])]
+    unlimited: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Set {
     /// Its short name.
     name: String,
@@ -67,15 +96,59 @@ pub struct Set {
 async fn set(set: Set, desk: &Desk) -> anyhow::Result<()> {
     let Set { name, keep_administrator, linking, plus_addresses } = set;
     let tenant = desk.tenant_by_slug(&name).await?;
-    let mut tx = desk.tenant(tenant.id).await?;
-    let mut wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
-    tx.rollback().await?;
-    if let Some(keeps) = keep_administrator {
-        wishes.keeps_administrator = keeps.is_on();
+    let change = |wishes: &mut Wishes| {
+        wishes.keeps_administrator = keep_administrator.map_or(wishes.keeps_administrator, Switch::is_on);
+        wishes.linking = linking.unwrap_or(wishes.linking);
+        wishes.plus_addresses = plus_addresses.unwrap_or(wishes.plus_addresses);
+    };
+    Ok(setup::people::wish(&desk.store, desk.now(), tenant.id, change).await?)
+}
+
+async fn set_seats(arguments: Seats, desk: &Desk, output: &Output) -> anyhow::Result<()> {
+    let Seats { name, application, limit, policy, fallback_role, .. } = arguments;
+    let (store, now) = (&desk.store, desk.now());
+    let tenant = desk.tenant_by_slug(&name).await?;
+    let application = application::find(desk, &application).await?;
+    let connections = match limit {
+        None => setup::seats::remove(store, now, tenant.id, application.id).await?,
+        Some(limit) => {
+            let catalogue = &application.catalogue;
+            let role = match &fallback_role {
+                None => None,
+                Some(role) => Some(catalogue.find(role).with_context(|| {
+                    format!("{} has no role \"{role}\"; it has {}", application.slug, catalogue.roles().join(", "))
+                })?),
+            };
+            let Some(policy) = SeatPolicy::read(&policy, role) else {
+                bail!("--fallback-role belongs to --policy fallback-role, and to no other");
+            };
+            setup::seats::set(store, now, tenant.id, application.id, (limit, &policy)).await?
+        }
+    };
+    for connection in connections {
+        roles::settle_all(store, (tenant.id, connection), Actor::Operator, now).await?;
     }
-    wishes.linking = linking.unwrap_or(wishes.linking);
-    wishes.plus_addresses = plus_addresses.unwrap_or(wishes.plus_addresses);
-    Ok(setup::people::wish(&desk.store, desk.now(), tenant.id, &wishes).await?)
+    let mut tx = desk.tenant(tenant.id).await?;
+    let counted = seats::list(&mut tx).await?;
+    let counted = counted.iter().find(|counted| counted.held.application == application.id);
+    let record = match counted {
+        Some(counted) => counted_fields(&application.slug, counted),
+        None => vec![("application", json!(application.slug)), ("limit", Value::Null)],
+    };
+    tx.rollback().await?;
+    output.record(&record)
+}
+
+fn counted_fields(application: &str, counted: &Counted) -> Vec<(&'static str, Value)> {
+    let seats = &counted.held.seats;
+    vec![
+        ("application", json!(application)),
+        ("limit", json!(seats.limit)),
+        ("taken", json!(seats.taken)),
+        ("waiting", json!(counted.waiting)),
+        ("policy", json!(seats.policy.as_str())),
+        ("fallback_role", json!(seats.policy.fallback())),
+    ]
 }
 
 pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
@@ -86,6 +159,7 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             set(arguments, desk).await?;
             show(desk, &name, output).await
         }
+        Command::Seats(arguments) => set_seats(arguments, desk, output).await,
         Command::Show { name } => show(desk, &name, output).await,
         Command::List { after } => {
             let mut tx = desk.store.control(desk.now()).await?;
@@ -109,14 +183,46 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     let mut tx = desk.tenant(tenant.id).await?;
     let domains = domains::list(&mut tx).await?;
     let wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
+    let members = members(&mut tx).await?;
+    let seats = seats::list(&mut tx).await?;
     tx.rollback().await?;
+    let mut control = desk.store.control(desk.now()).await?;
+    let applications = applications::list(&mut control).await?;
+    control.rollback().await?;
+    let named = |counted: &Counted| {
+        let known = applications.iter().find(|known| known.id == counted.held.application);
+        known.map_or("?", |known| known.slug.as_str()).to_owned()
+    };
+    let seats: Vec<Value> = seats
+        .iter()
+        .map(|counted| {
+            let fields = counted_fields(&named(counted), counted);
+            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+        })
+        .collect();
     let mut shown = fields(&tenant);
     shown.push(("domains", json!(domains)));
     shown.push(("keeps_administrator", json!(wishes.keeps_administrator)));
     shown.push(("linking", json!(wishes.linking.as_str())));
     shown.push(("plus_addresses", json!(wishes.plus_addresses.as_str())));
+    shown.push(("seats", json!(seats)));
+    shown.push(("members", json!(members)));
     shown.push(("sign_in_url", json!(format!("{}/t/{}", desk.config.server.public_url, tenant.slug))));
     output.record(&shown)
+}
+
+/// How the accounts of each connection stand.
+async fn members(tx: &mut TenantTx) -> anyhow::Result<Vec<Value>> {
+    let connections = connections::list(tx).await?;
+    let named = |id| connections.iter().find(|known| known.id == id).map(|known| known.display_name.as_str());
+    let tallies = accounts::tally(tx).await?;
+    let member = |tally: &Tally| {
+        json!({
+            "connection": tally.connection, "name": named(tally.connection), "active": tally.active,
+            "unlinked": tally.unlinked, "parked": tally.parked, "deactivated": tally.deactivated,
+        })
+    };
+    Ok(tallies.iter().map(member).collect())
 }
 
 fn fields(tenant: &Tenant) -> Vec<(&'static str, Value)> {

@@ -153,7 +153,8 @@ fn refused(refusal: &Refusal) -> ScimError {
         Refusal::UserNameTaken { .. } | Refusal::GroupNameTaken { .. } | Refusal::AddressTaken { .. } => {
             (409, Some(ScimType::Uniqueness))
         }
-        Refusal::LastAdministrator => (409, None),
+        // Nothing that Entra would take for a wrong token, and nobody who could be looked for by name.
+        Refusal::LastAdministrator | Refusal::SeatsTaken { .. } => (409, None),
         _ => (400, Some(ScimType::InvalidValue)),
     };
     ScimError { status, scim_type, detail: format!("{refusal} ({})", refusal.code()) }

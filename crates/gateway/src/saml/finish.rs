@@ -163,7 +163,7 @@ async fn heed_roles(tx: &mut TenantTx, mut account: Account, identity: &Identity
     let rule = roles::rule_of(tx, account.id, &policy.rules).await?;
     let Profile { role_basis, document, .. } = &mut account.profile;
     role_basis.attribute.get_or_insert_with(|| UserDocument::from_stored(document.clone()).roles());
-    match rules::assert_roles(&account, named, Roles { catalogue, policy, rule }) {
+    match rules::assert_roles(&account, named, Roles { catalogue, policy, rule, waits: None }) {
         Some(plan) => {
             let plan = crate::roles::guarded(tx, &in_force, &account, plan).await?;
             provisioning::carry_out(tx, account, plan).await

@@ -8,9 +8,11 @@ use super::{
     user_list::UserList,
 };
 use crate::{
+    arrival::{self, Newcomer},
     error::Error,
-    provisioning::{self, New},
+    provisioning,
     roles::{self, InForce},
+    seats::Place,
 };
 use ::scim::{
     list::{ListQuery, Projection},
@@ -25,7 +27,7 @@ use domain::{
     email::Email,
     ids::AccountId,
     names::UserName,
-    provisioning::{self as rules, Facts, Roles, Wanted},
+    provisioning::{self as rules, Roles, Wanted},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -34,8 +36,6 @@ use store::{
     attributes::AttributeRow,
     groups,
     members::{self, Membership},
-    tenants::Wishes,
-    users::Linkable,
 };
 use uuid::Uuid;
 
@@ -117,9 +117,10 @@ pub async fn delete(mut call: ScimCall) -> ScimResult {
 /// Removes the account.
 pub async fn removed(work: &mut Work, account: Account) -> Result<(), Error> {
     let directory = Arc::clone(&work.directory);
+    let place = Place::of(&mut work.tx, &account, false).await?;
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &account, rules::delete()).await?;
     provisioning::carry_out(&mut work.tx, account, plan).await?;
-    Ok(())
+    place.taken(&mut work.tx).await
 }
 
 async fn for_update(call: &mut ScimCall) -> Result<Account, Error> {
@@ -144,24 +145,16 @@ pub async fn locked(work: &mut Work, id: Uuid) -> Result<Account, Error> {
 /// New accounts of one directory, and the transaction that makes them.
 pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), Error> {
     let directory = Arc::clone(&creations.first().context("somebody is created")?.directory);
-    let addresses = creations.iter().filter_map(|creation| creation.wanted.email.as_ref());
-    let Wishes { linking, plus_addresses, .. } = directory.role_policy().tenant;
-    let question = Linkable::new(directory.connection, plus_addresses, addresses);
-    let mut work = directory.open_for(Some(question.clone())).await?;
-    let mut holders = store::users::holders(&mut work.tx, question).await?;
-    let (mut new, mut passwords) = (Vec::new(), Vec::new());
+    let (connection, in_force) = (directory.connection, directory.role_policy());
+    let wanted = creations.iter().map(|creation| &creation.wanted);
+    let mut work = directory.open_for(Some(arrival::question(connection, in_force, wanted))).await?;
+    let (mut newcomers, mut passwords) = (Vec::new(), Vec::new());
     for Creation { directory, id, wanted, password } in creations {
-        // The first one has the user; the next one finds nobody without an account here.
-        let holder = wanted.email.as_ref().and_then(|email| holders.remove(&Linkable::key(plus_addresses, email)));
-        // Nobody has put it into a group yet.
-        let roles = roles_of(&directory, None);
-        let plan = rules::create(wanted, &Facts { roles, linking, holder })?;
-        let index = index(&directory, &plan.profile.document);
-        let id = id.unwrap_or_else(|| AccountId(work.tx.new_id()));
-        new.push(New { id, plan, index });
+        let index = index(&directory, &wanted.document);
+        newcomers.push(Newcomer { id, wanted, index });
         passwords.push(password);
     }
-    let accounts = provisioning::create(&mut work.tx, directory.connection, new).await?;
+    let accounts = arrival::arrive(&mut work.tx, connection, in_force, newcomers).await?;
     for (account, password) in accounts.iter().zip(passwords) {
         keep_password(&mut work, account, password.as_deref()).await?;
     }
@@ -203,10 +196,13 @@ pub async fn changed(
         true => store::roles::rule_of(&mut work.tx, before.id, &directory.role_policy().policy.rules).await?,
         false => None,
     };
-    let plan = rules::update(&before, wanted(document)?, roles_of(&directory, rule));
+    let wanted = wanted(document)?;
+    let place = Place::of(&mut work.tx, &before, wanted.active).await?;
+    let plan = rules::update(&before, wanted, Roles { waits: place.waits, ..roles_of(&directory, rule) });
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &before, plan).await?;
     let index_before = index(work, &before.profile.document);
     let account = provisioning::carry_out(&mut work.tx, before, plan).await?;
+    place.taken(&mut work.tx).await?;
     let index = index(work, &account.profile.document);
     provisioning::reindex(&mut work.tx, &account, &index_before, &index).await?;
     keep_password(work, &account, password).await?;
@@ -215,7 +211,7 @@ pub async fn changed(
 
 fn roles_of(directory: &Directory, rule: Option<usize>) -> Roles<'_> {
     let InForce { catalogue, policy, .. } = directory.role_policy();
-    Roles { catalogue, policy, rule }
+    Roles { catalogue, policy, rule, waits: None }
 }
 
 /// The rows by which the account is found.

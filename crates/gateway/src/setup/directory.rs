@@ -2,8 +2,9 @@
 
 use super::{operator, taken, tenant_of};
 use crate::{
+    arrival::{self, Newcomer},
     error::Error,
-    provisioning::{self, New},
+    roles::InForce,
     scim::{schemas, users},
     secret::{Kind, Secret},
 };
@@ -15,15 +16,12 @@ use ::scim::{
 };
 use domain::{
     event::{Event, EventKind, Subject},
-    ids::{AccountId, ConnectionId, TokenId},
-    linking::Linking,
-    provisioning::{self as rules, Facts, Roles},
+    ids::{ConnectionId, TokenId},
     refusal::Refusal,
-    role::RolePolicy,
 };
 use serde_json::json;
 use store::{
-    accounts, applications,
+    accounts,
     connections::{self, Provisioning},
     events, passwords, schema_attributes,
     schema_attributes::SchemaAttribute,
@@ -166,9 +164,8 @@ pub async fn create_sample_user(store: &Store, now: OffsetDateTime, connection: 
     if accounts::by_user_name(&mut tx, connection, SAMPLE_USER).await?.is_some() {
         return Ok(tx.rollback().await?);
     }
-    let found = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
-    let application = applications::by_id(&mut tx, found.application_id).await?.ok_or(Error::NotFound)?;
-    let catalogue = schemas::catalogue(&mut tx, connection, &application.catalogue).await?;
+    let in_force = InForce::of(&mut tx, connection).await?;
+    let catalogue = schemas::catalogue(&mut tx, connection, &in_force.catalogue).await?;
     let body = json!({
         "userName": SAMPLE_USER,
         "name": { "givenName": "Sample", "familyName": "User" },
@@ -177,11 +174,8 @@ pub async fn create_sample_user(store: &Store, now: OffsetDateTime, connection: 
         "active": true,
     });
     let document = UserDocument::read(body, &catalogue)?.document;
-    let roles = Roles { catalogue: &application.catalogue, policy: &RolePolicy::default(), rule: None };
-    let facts = Facts { roles, linking: Linking::default(), holder: None };
-    let plan = rules::create(users::wanted(document)?, &facts)?;
-    let index = users::rows(search::index(&plan.profile.document, catalogue.user()));
-    let id = AccountId(tx.new_id());
-    provisioning::create(&mut tx, connection, vec![New { id, plan, index }]).await?;
+    let wanted = users::wanted(document)?;
+    let index = users::rows(search::index(&wanted.document, catalogue.user()));
+    arrival::arrive(&mut tx, connection, &in_force, vec![Newcomer { id: None, wanted, index }]).await?;
     Ok(tx.commit().await?)
 }

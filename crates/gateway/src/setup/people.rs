@@ -1,7 +1,7 @@
 //! What an operator does with a tenant's users: known ones are brought in, two become one, one becomes two, and back.
 
 use super::operator;
-use crate::{error::Error, provisioning};
+use crate::{error::Error, provisioning, seats::All};
 use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
@@ -25,9 +25,16 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn wish(store: &Store, now: OffsetDateTime, tenant: TenantId, wishes: &Wishes) -> Result<(), Error> {
+pub async fn wish(
+    store: &Store,
+    now: OffsetDateTime,
+    tenant: TenantId,
+    change: impl FnOnce(&mut Wishes),
+) -> Result<(), Error> {
     let mut tx = operator(store, tenant, now).await?;
-    tenants::wish(&mut tx, wishes).await?;
+    let mut wishes = tenants::wishes_for_update(&mut tx).await?.ok_or(Error::NotFound)?;
+    change(&mut wishes);
+    tenants::wish(&mut tx, &wishes).await?;
     let data = json!({
         "keeps_administrator": wishes.keeps_administrator,
         "linking": wishes.linking.as_str(),
@@ -79,7 +86,9 @@ pub async fn merge(
     into: UserId,
 ) -> Result<Uuid, Error> {
     let mut tx = operator(store, tenant, now).await?;
+    let seats = All::of(&mut tx, &[user, into]).await?;
     let change = merged(&mut tx, user, into).await?;
+    seats.close(&mut tx).await?;
     tx.commit().await?;
     Ok(change)
 }
@@ -108,18 +117,20 @@ async fn merged(tx: &mut TenantTx, user: UserId, into: UserId) -> Result<Uuid, E
 pub async fn split(store: &Store, now: OffsetDateTime, tenant: TenantId, account: AccountId) -> Result<Uuid, Error> {
     let mut tx = operator(store, tenant, now).await?;
     let Some(found) = user_changes::account(&mut tx, account).await? else { return Err(Error::NotFound) };
+    let new = UserId(tx.new_id());
+    let seats = All::of(&mut tx, &[found.user, new]).await?;
     users::lock(&mut tx, found.user).await?;
     let owned = user_changes::accounts_of(&mut tx, found.user).await?;
     if owned.len() < 2 && !users::is_imported(&mut tx, found.user).await? {
         let problem = "the account is the only one of its user".to_owned();
         return Err(Refusal::ChangeImpossible { problem }.into());
     }
-    let new = UserId(tx.new_id());
     users::copy_of_account(&mut tx, new, account).await?;
     moved(&mut tx, std::slice::from_ref(&found), new).await?;
     let change = Change { kind: Kind::Split, user: new, into: found.user, accounts: vec![account], removed: None };
     let id = user_changes::insert(&mut tx, &change).await?;
     tell(&mut tx, EventKind::UserSplit, Subject::User(new), told(&change, id)).await?;
+    seats.close(&mut tx).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -135,6 +146,7 @@ pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: 
         Kind::Merge => (done.into, done.user),
         Kind::Split => (done.user, done.into),
     };
+    let seats = All::of(&mut tx, &[from, to]).await?;
     let is_there = users::row(&mut tx, to).await?.is_some();
     match &done.removed {
         Some(_) if is_there => return Err(gone_on("there is a user with that id again")),
@@ -160,6 +172,7 @@ pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: 
         Kind::Split => EventKind::UserMerged,
     };
     tell(&mut tx, kind, Subject::User(to), told(&Change { accounts: ids(&back), ..done }, change)).await?;
+    seats.close(&mut tx).await?;
     Ok(tx.commit().await?)
 }
 
@@ -185,8 +198,14 @@ pub async fn confirm(
     is_that_user: bool,
 ) -> Result<Option<Uuid>, Error> {
     let mut tx = operator(store, tenant, now).await?;
-    let Some((own, asked)) = user_changes::unpark(&mut tx, account).await? else { return Err(Error::NotFound) };
+    let Some((own, asked)) = user_changes::asked(&mut tx, account).await? else { return Err(Error::NotFound) };
+    let seats = All::of(&mut tx, &[own, asked]).await?;
+    if user_changes::unpark(&mut tx, account).await? != Some((own, asked)) {
+        return Err(Error::NotFound);
+    }
     let change = if is_that_user { Some(merged(&mut tx, own, asked).await?) } else { None };
+    seats.seat(&mut tx, account).await?;
+    seats.close(&mut tx).await?;
     let user = if is_that_user { asked } else { own };
     let data = json!({ "account_id": account, "linked": is_that_user });
     tell(&mut tx, EventKind::UserUnparked, Subject::User(user), data).await?;

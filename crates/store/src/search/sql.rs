@@ -22,7 +22,7 @@ pub(super) fn page(resource: Resource, search: &Search, start: &Start, limit: i6
     query.push(match resource {
         Resource::Account => {
             "r.id, r.connection_id, r.user_id, r.user_name, r.external_id, r.email, r.display_name, r.active, r.role, \
-             r.role_reason, r.role_basis, r.is_highest, r.parked_user, r.name_id, r.document, r.version, r.created_at, r.updated_at, "
+             r.role_reason, r.role_basis, r.is_highest, r.parked, r.parked_user, r.waits_since, r.name_id, r.document, r.version, r.created_at, r.updated_at, "
         }
         Resource::Group => "r.id, r.display_name, r.external_id, r.version, r.created_at, r.updated_at, ",
     });

@@ -52,7 +52,8 @@ pub async fn run(arguments: Roles, desk: &Desk, output: &Output) -> anyhow::Resu
     let is_asked = !sources.is_empty() || !rules.is_empty() || no_rules;
     let sources = if sources.is_empty() { stored.policy.sources } else { sources };
     let rules = if rules.is_empty() && !no_rules { stored.policy.rules } else { rules };
-    let policy = RolePolicy::new(sources, rules, &stored.catalogue)?;
+    let fallback = stored.policy.fallback;
+    let policy = RolePolicy { fallback, ..RolePolicy::new(sources, rules, &stored.catalogue)? };
     let wanted = InForce { catalogue: stored.catalogue, policy, tenant: stored.tenant };
     let unknown = rows::unknown_groups(&mut tx, id, &wanted.policy.rules).await?;
     if dry_run {
