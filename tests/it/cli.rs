@@ -46,13 +46,24 @@ impl Operator {
     }
 
     pub fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.run(&[arguments, &["-o", "json"]].concat());
+        self.json_with(&[], arguments)
+    }
+
+    /// With more settings.
+    pub fn json_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["-o", "json"]].concat();
+        let output = self.command().envs(settings.iter().copied()).args(&arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
     pub fn refusal(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
+        self.refusal_with(&[], arguments)
+    }
+
+    /// With more settings.
+    pub fn refusal_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+        let output = self.command().envs(settings.iter().copied()).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8(output.stderr).unwrap()

@@ -556,13 +556,15 @@ const GATE_TENANT: [&str; 4] = [
     "tenants: SELECT",
     "tenants: UPDATE (keeps_administrator, linking, plus_addresses)",
 ];
-const GATE_CONTROL: [&str; 30] = [
+const GATE_CONTROL: [&str; 32] = [
     "_sqlx_migrations: SELECT",
     "applications: INSERT",
     "applications: SELECT",
     "assertions: DELETE",
     "assertions: SELECT (assertion_id, connection_id, expires_at, tenant_id)",
     "connections: SELECT (id, tenant_id)",
+    "domains: SELECT (domain, due_at, proof, tenant_id, token)",
+    "domains: UPDATE (due_at)",
     "logout_requests: DELETE",
     "logout_requests: SELECT (expires_at, id, tenant_id)",
     "logouts: DELETE",
@@ -855,7 +857,8 @@ async fn a_query_outside_a_tenants_transaction_is_an_error_and_not_an_empty_answ
         "grants",
         "refresh_tokens",
         "events",
-        "domains",
+        "domain_claims",
+        "seats",
     ] {
         assert_eq!(
             refusal(&mut control, &format!("SELECT count(*) FROM {table}")).await,

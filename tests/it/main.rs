@@ -4,6 +4,7 @@ mod cli;
 mod deactivation;
 mod dialects;
 mod directory;
+mod domains;
 mod groups;
 mod isolation;
 mod migrations;

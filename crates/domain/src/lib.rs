@@ -8,6 +8,7 @@ pub mod expiry;
 pub mod ids;
 pub mod invitation;
 pub mod linking;
+pub mod mail_domain;
 pub mod matching;
 pub mod names;
 pub mod provisioning;

@@ -28,6 +28,22 @@ pub enum Refusal {
     SlugInvalid { slug: String },
     #[error("\"{domain}\" is not a domain name; write it like example.com")]
     DomainInvalid { domain: String },
+    #[error(
+        "\"{domain}\" is a public suffix, below which others have their names; give the organization's own name, like example.com"
+    )]
+    DomainPublic { domain: String },
+    #[error(
+        "everybody can have an address at \"{domain}\", so it is no organization's; give a domain that only it uses"
+    )]
+    DomainFreeMail { domain: String },
+    #[error(
+        "\"{domain}\" belongs to another organization, whose proof stands; remove its TXT record if the domain is yours now and try again, or ask the application's vendor to transfer it"
+    )]
+    DomainTaken { domain: String },
+    #[error(
+        "{problem}; publish a TXT record there with the text \"{value}\", wait until your DNS provider shows it to everybody, then try again"
+    )]
+    DomainUnproven { problem: String, value: String },
     #[error("\"{name}\" is taken; choose another name or show the existing one")]
     NameTaken { name: String },
     #[error(
@@ -107,6 +123,10 @@ impl Refusal {
             Self::GroupNameTaken { .. } => "GH-GRP-001",
             Self::SlugInvalid { .. } => "GH-CFG-001",
             Self::DomainInvalid { .. } => "GH-CFG-002",
+            Self::DomainPublic { .. } => "GH-DOM-001",
+            Self::DomainFreeMail { .. } => "GH-DOM-002",
+            Self::DomainTaken { .. } => "GH-DOM-003",
+            Self::DomainUnproven { .. } => "GH-DOM-004",
             Self::NameTaken { .. } => "GH-CFG-003",
             Self::RolesInvalid => "GH-CFG-004",
             Self::UriInvalid { .. } => "GH-CFG-005",

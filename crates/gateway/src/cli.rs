@@ -3,6 +3,7 @@
 mod application;
 mod connection;
 mod key;
+mod mail_domain;
 mod output;
 mod tenant;
 mod token;
@@ -67,6 +68,9 @@ enum Command {
     /// Customer organizations.
     #[command(subcommand)]
     Tenant(tenant::Command),
+    /// Mail domains: whose they are, how that is proven, and where addresses in them lead.
+    #[command(subcommand)]
+    Domain(mail_domain::Command),
     /// A tenant's links to its identity provider.
     #[command(subcommand)]
     Connection(connection::Command),
@@ -91,9 +95,12 @@ impl Command {
             Self::Connection(connection) if connection.makes_a_key() => {
                 &["database.url", "database.control_url", "keys.root"]
             }
-            Self::Application(_) | Self::Tenant(_) | Self::Connection(_) | Self::User(_) | Self::Token(_) => {
-                &["database.url", "database.control_url"]
-            }
+            Self::Application(_)
+            | Self::Tenant(_)
+            | Self::Domain(_)
+            | Self::Connection(_)
+            | Self::User(_)
+            | Self::Token(_) => &["database.url", "database.control_url"],
         }
     }
 }
@@ -147,6 +154,7 @@ async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow:
         Command::Healthcheck => healthcheck(&config).await,
         Command::Application(command) => application::run(command, &Desk::open(config)?, output).await,
         Command::Tenant(command) => tenant::run(command, &Desk::open(config)?, output).await,
+        Command::Domain(command) => mail_domain::run(command, &Desk::open(config)?, output).await,
         Command::Connection(command) => connection::run(command, &Desk::open(config)?, output).await,
         Command::User(command) => user::run(command, &Desk::open(config)?, output).await,
         Command::Token(command) => token::run(command, &Desk::open(config)?, output).await,

@@ -24,6 +24,7 @@ pub struct Config {
     pub scim: Scim,
     pub saml: Saml,
     pub outbound: Outbound,
+    pub dns: Dns,
     printed: Vec<(String, String)>,
 }
 
@@ -70,6 +71,15 @@ pub struct Outbound {
     /// Networks that are public and must not be asked all the same.
     pub refused_networks: Vec<IpNet>,
     /// How long one document may take.
+    pub timeout: Duration,
+}
+
+/// How names are looked up that show whose a mail domain is.
+#[derive(Debug)]
+pub struct Dns {
+    /// The server that is asked; the machine's own without one.
+    pub server: Option<SocketAddr>,
+    /// How long an answer may take.
     pub timeout: Duration,
 }
 
@@ -161,6 +171,10 @@ impl Config {
                 private_networks: reader.networks("outbound.private_networks"),
                 refused_networks: reader.networks("outbound.refused_networks"),
                 timeout: Duration::from_secs(reader.number("outbound.timeout_seconds", 1..=60)),
+            },
+            dns: Dns {
+                server: reader.address("dns.server"),
+                timeout: Duration::from_secs(reader.number("dns.timeout_seconds", 1..=60)),
             },
             printed: Vec::new(),
         };

@@ -7,6 +7,8 @@ pub mod cleaner;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dns;
+pub mod domains;
 pub mod entropy;
 pub mod error;
 pub mod extract;

@@ -1,6 +1,7 @@
 //! What an operator sets up: applications, tenants, connections. The command line and the tests end here.
 
 pub mod directory;
+pub mod domains;
 pub mod idp;
 pub mod people;
 pub mod roles;
@@ -9,6 +10,7 @@ pub mod sign_in;
 pub mod sp_keys;
 
 use crate::{
+    domains::own,
     error::Error,
     secret::{Kind, Secret},
     vault::Vault,
@@ -16,17 +18,18 @@ use crate::{
 use ::oidc::{client, keys::Algorithm};
 use ::saml::sp_key::KeyAlgorithm;
 use domain::{
-    email::is_domain,
     event::{Event, EventKind, Subject},
     ids::{ApplicationId, ConnectionId, TenantId},
-    names::{Slug, fold},
+    mail_domain::ownable,
+    names::Slug,
     refusal::Refusal,
     role::RoleCatalogue,
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 use store::{
     applications::{self, NewApplication},
-    connections, control, domains,
+    connections, control,
     error::{Constraint, Error as StoreError},
     events,
     scope::{Actor, Scope},
@@ -92,23 +95,17 @@ pub async fn create_tenant(
     display_name: &str,
     mail_domains: &[String],
 ) -> Result<TenantId, Error> {
-    let mut owned: Vec<String> = mail_domains.iter().map(|domain| fold(domain)).collect();
-    owned.sort();
-    owned.dedup();
-    if let Some(domain) = owned.iter().find(|domain| !is_domain(domain)) {
-        return Err(Refusal::DomainInvalid { domain: domain.clone() }.into());
-    }
+    let owned: Result<BTreeSet<String>, Refusal> = mail_domains.iter().map(|domain| ownable(domain)).collect();
+    let owned = owned?;
     // Made before its transaction, which has to know whose it is.
     let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
     let id = TenantId(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond())));
     let mut tx = operator(store, id, now).await?;
     tenants::insert(&mut tx, name.as_str(), display_name).await.map_err(|error| taken(error, name.as_str()))?;
-    let mut told = vec![Event::new(EventKind::TenantCreated, Subject::Tenant(id))];
+    events::append(&mut tx, None, &[Event::new(EventKind::TenantCreated, Subject::Tenant(id))]).await?;
     for domain in &owned {
-        domains::insert_verified(&mut tx, domain).await.map_err(|error| taken(error, domain))?;
-        told.push(Event::with(EventKind::DomainVerified, Subject::Tenant(id), json!({ "domain": domain })));
+        own(&mut tx, domain, None).await?;
     }
-    events::append(&mut tx, None, &told).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -159,7 +156,6 @@ fn taken(error: StoreError, name: &str) -> Error {
             Constraint::ApplicationSlug
             | Constraint::TenantSlug
             | Constraint::ConnectionName
-            | Constraint::DomainOwner
             | Constraint::SchemaAttribute,
         ) => Refusal::NameTaken { name: name.to_owned() }.into(),
         error => error.into(),

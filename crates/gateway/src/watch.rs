@@ -10,6 +10,7 @@ mod metadata;
 use crate::{
     app::App,
     config::Outbound,
+    domains,
     error::{Error, chain},
     outbound::Version,
     roles,
@@ -48,11 +49,11 @@ pub async fn run(app: App) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = round(&app).await {
-            warn!(
-                error = chain(&error),
-                "It could not be asked which connections to look at; the next round tries again"
-            );
+        for done in [round(&app).await, domains::round(&app).await] {
+            if let Err(error) = done {
+                let error = chain(&error);
+                warn!(error, "It could not be asked what to look at; the next round tries again");
+            }
         }
     }
 }

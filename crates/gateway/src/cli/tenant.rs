@@ -181,7 +181,7 @@ async fn add(create: Create, desk: &Desk, output: &Output) -> anyhow::Result<()>
 async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     let tenant = desk.tenant_by_slug(name).await?;
     let mut tx = desk.tenant(tenant.id).await?;
-    let domains = domains::list(&mut tx).await?;
+    let domains: Vec<String> = domains::list(&mut tx).await?.into_iter().map(|proven| proven.domain).collect();
     let wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
     let members = members(&mut tx).await?;
     let seats = seats::list(&mut tx).await?;

@@ -3,7 +3,9 @@
 use super::{DEFAULTS, origin};
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
 use ipnet::IpNet;
-use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::Path, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, fmt::Display, net::SocketAddr, ops::RangeInclusive, path::Path, str::FromStr, time::Duration,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Settings that must not be printed, and may stand in a file of their own as `<key>_file`.
@@ -148,6 +150,16 @@ impl Reader {
                 .push(format!("{key} = \"{text}\" is not a filter such as info or info,gateway=debug: {error}"));
         }
         text
+    }
+
+    /// An address with its port, or nothing.
+    pub(super) fn address(&mut self, key: &str) -> Option<SocketAddr> {
+        let text = self.text(key);
+        let address = text.parse().ok();
+        if address.is_none() && !text.is_empty() {
+            self.problems.push(format!("{key} = \"{text}\" is not an address with a port, such as 10.0.0.2:53"));
+        }
+        address
     }
 
     /// Networks such as 10.0.0.0/8, with commas between them.
