@@ -10,10 +10,12 @@ ALTER TABLE domains
     ADD COLUMN checked_at timestamptz,
     -- Since when it has not been shown, and why.
     ADD COLUMN failing_since timestamptz,
+    -- Since when something else has been there, or nothing: not only silence.
+    ADD COLUMN absent_since timestamptz,
     ADD COLUMN problem text,
     ADD CONSTRAINT domains_token CHECK ((proof = 'dns') = (token IS NOT NULL));
 CREATE INDEX domains_due ON domains (due_at) WHERE due_at IS NOT NULL;
-GRANT UPDATE (proof, token, due_at, checked_at, failing_since, problem), DELETE ON domains TO gate_tenant;
+GRANT UPDATE (proof, token, due_at, checked_at, failing_since, absent_since, problem), DELETE ON domains TO gate_tenant;
 
 -- What is not proven yet: anybody may claim anything.
 CREATE TABLE domain_claims (
@@ -25,7 +27,8 @@ CREATE TABLE domain_claims (
 );
 ALTER TABLE domain_claims ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON domain_claims TO gate_tenant USING (tenant_id = current_setting('app.tenant_id')::uuid);
-GRANT SELECT, INSERT, DELETE ON domain_claims TO gate_tenant;
+-- UPDATE, because who proves a claim keeps it from others first.
+GRANT SELECT, INSERT, UPDATE, DELETE ON domain_claims TO gate_tenant;
 
 -- Whose a domain is, and which are to be looked at, over all tenants.
 CREATE POLICY control_looks ON domains TO gate_control USING (true);

@@ -556,7 +556,7 @@ const GATE_TENANT: [&str; 4] = [
     "tenants: SELECT",
     "tenants: UPDATE (keeps_administrator, linking, plus_addresses)",
 ];
-const GATE_CONTROL: [&str; 32] = [
+const GATE_CONTROL: [&str; 33] = [
     "_sqlx_migrations: SELECT",
     "applications: INSERT",
     "applications: SELECT",
@@ -573,6 +573,7 @@ const GATE_CONTROL: [&str; 32] = [
     "scim_exchanges: SELECT (connection_id, id, occurred_at, tenant_id)",
     "scim_tokens: DELETE",
     "scim_tokens: SELECT (expires_at, id, kind, tenant_id)",
+    "seats: SELECT (is_due, tenant_id)",
     "seen_certificates: DELETE",
     "seen_certificates: SELECT (connection_id, fingerprint, last_seen_at, tenant_id)",
     "sessions: DELETE",
@@ -858,7 +859,6 @@ async fn a_query_outside_a_tenants_transaction_is_an_error_and_not_an_empty_answ
         "refresh_tokens",
         "events",
         "domain_claims",
-        "seats",
     ] {
         assert_eq!(
             refusal(&mut control, &format!("SELECT count(*) FROM {table}")).await,

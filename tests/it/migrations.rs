@@ -107,3 +107,21 @@ async fn users_from_before_the_index_are_found_by_filters_after_the_upgrade() {
     let mut server = superuser().await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
 }
+
+/// Also what processes of the older version write while they run on the newer schema.
+#[tokio::test]
+async fn domains_stay_vouched_for_and_accounts_that_wait_go_on_waiting() {
+    let name = production("0004").await;
+    migrate(&name);
+    let mut database = PgConnection::connect(&in_database("GATEHOUSE_TEST_SUPERUSER_URL", &name)).await.unwrap();
+    let as_before = "INSERT INTO domains (tenant_id, domain, verified_at) SELECT tenant_id, 'more.example', verified_at FROM domains";
+    sqlx::query(as_before).execute(&mut database).await.unwrap();
+    let kept = "SELECT string_agg(concat_ws(' ', d.domain, d.proof, d.due_at), ', ' ORDER BY d.domain) || '; ' || a.parked || ' '
+            || (a.waits_since IS NULL)::text || ' ' || c.answers::text
+        FROM domains d JOIN accounts a USING (tenant_id) JOIN user_changes c USING (tenant_id) GROUP BY a.parked, a.waits_since, c.answers";
+    let kept: String = sqlx::query_scalar(kept).fetch_one(&mut database).await.unwrap();
+    assert_eq!(kept, "acme.example operator, more.example operator; link true false");
+    database.close().await.unwrap();
+    let mut server = superuser().await;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
+}

@@ -50,7 +50,7 @@ async fn a_user_whom_the_application_knows_is_linked_by_address_and_keeps_the_id
         &format!("email,id,name\n{},{known},Ann Known\nbob@{},,Bob\n", ann.email.to_uppercase(), acme.domain),
     );
     let told = of_tenant(&acme, &["user", "import", &csv]).await;
-    assert_eq!(told, json!({ "new": 2, "known_already": 0 }));
+    assert_eq!(told, json!({ "new": 2, "known_already": 0, "clashes": [] }));
     let json_file = file("json", &format!(r#"[{{ "email": "bob@{}" }}]"#, acme.domain));
     assert_says(&of_tenant(&acme, &["user", "import", &json_file]).await, &json!({ "new": 0, "known_already": 1 }));
     assert_says(&of_tenant(&acme, &["user", "import", &csv]).await, &json!({ (new): 0 }));
@@ -71,6 +71,21 @@ async fn a_user_whom_the_application_knows_is_linked_by_address_and_keeps_the_id
 
 fn rand_bits() -> u128 {
     uuid::Uuid::new_v4().as_u128()
+}
+
+#[tokio::test]
+async fn an_import_makes_nobody_twice_and_keeps_who_was_there() {
+    let acme = Customer::new().await;
+    let account = create(&acme, "ann", &format!("ann@{}", acme.domain)).await;
+    let (there, other) = (user_of(&id(&account)).await, uuid::Uuid::from_u128(rand_bits()));
+    let csv = file("csv", &format!("email,id\nAnn@{},{other}\n", acme.domain));
+    let told = of_tenant(&acme, &["user", "import", &csv]).await;
+    assert_eq!(told, json!({ "new": 0, "known_already": 0, "clashes": [{ "id": other, "other": there }] }));
+    // Without an id, or with hers, she is known, and stays without an account.
+    let csv = file("csv", &format!("email,id\nann@{},\n", acme.domain));
+    assert_says(&of_tenant(&acme, &["user", "import", &csv]).await, &json!({ "new": 0, "known_already": 1 }));
+    acme.scim(Method::DELETE, &format!("/Users/{}", id(&account)), None).await;
+    assert_says(&of_tenant(&acme, &["user", "show", &there]).await[0], &json!({ "imported": true, "accounts": [] }));
 }
 
 #[tokio::test]
@@ -137,6 +152,8 @@ async fn the_tenant_says_what_becomes_of_an_address_that_somebody_has() {
     of_tenant_says_nothing(&acme, &["user", "undo", &change]).await;
     assert_ne!(user_of(&asked).await, owner, "whoever confirmed by mistake takes it back");
     assert!(!board.is_active(tokens.text("access_token")).await, "and whoever came in by it is out");
+    let shown = of_tenant(&acme, &["user", "show", &user_of(&asked).await]).await;
+    assert_eq!(shown[0]["accounts"][0]["state"], format!("waits: is it user {owner}?"), "the question stands again");
 }
 
 /// A command that tells people that it is done, and programs by its exit.

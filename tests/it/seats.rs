@@ -3,10 +3,14 @@
 use crate::{cli::Operator, scim::assert_says};
 use domain::{ids::ApplicationId, seats::SeatPolicy};
 use gateway::{roles, setup};
-use harness::customer::{Customer, superuser};
+use harness::{
+    browser::Browser,
+    customer::{Customer, superuser},
+};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection};
 use std::collections::BTreeSet;
 use store::scope::Actor;
 use time::Duration;
@@ -16,6 +20,12 @@ async fn seats(acme: &Customer, limit: &str, policy: &[&str]) -> Value {
     let application = superuser_text(acme, "SELECT slug FROM applications WHERE id = $1::uuid").await;
     let command = ["tenant", "seats", tenant, "--application", &application, "--limit", limit, "--policy"];
     operator.json(&[&command[..], policy].concat())
+}
+
+async fn operator_sets(acme: &Customer, arguments: &[&str]) -> Value {
+    let application = superuser_text(acme, "SELECT slug FROM applications WHERE id = $1::uuid").await;
+    let command = ["tenant", "seats", &acme.slug, "--application", &application];
+    Operator::new().await.json(&[&command[..], arguments].concat())
 }
 
 async fn superuser_text(acme: &Customer, query: &'static str) -> String {
@@ -71,7 +81,11 @@ async fn without_a_free_seat_the_identity_provider_is_told_what_to_do() {
     set_active(&acme, &ann, true).await.document(200);
     assert_eq!(counts(&acme).await, (2, 2));
     // Fewer seats take nobody's away.
-    assert_says(&seats(&acme, "1", &["refuse"]).await, &json!({ "limit": 1, "taken": 2 }));
+    let fewer = operator_sets(&acme, &["--limit", "1"]).await;
+    assert_says(&fewer, &json!({ "limit": 1, "taken": 2, "policy": "refuse" }));
+    // Who is there already is no question of seats.
+    let again = push(&acme, "ann", true).await.document(409);
+    assert_eq!(again["scimType"], "uniqueness", "{again}");
     assert_eq!(stands(&ann).await, "in MANAGER");
     let reached = "SELECT count(*) FROM events WHERE tenant_id = $1 AND kind = 'seat.limit_reached'";
     let told: i64 = sqlx::query_scalar(reached).bind(acme.tenant.0).fetch_one(&mut superuser().await).await.unwrap();
@@ -137,8 +151,16 @@ async fn who_waits_inside_has_a_lower_role_until_then() {
     assert_eq!(stands(&ben).await, "in MANAGER");
     set_active(&acme, &ann, true).await.document(200);
     assert_eq!(stands(&ann).await, "in DESIGNER");
+    let user = acme.user("ann");
+    acme.idp.add_user(user.clone());
+    let tokens = acme.sign_in(&Browser::new(), &user.email).await;
+    assert!(acme.is_active(tokens.text("access_token")).await);
+    assert_says(&operator_sets(&acme, &["--limit", "1"]).await, &json!({ "policy": "fallback-role", "waiting": 1 }));
+    assert!(acme.is_active(tokens.text("access_token")).await, "a number changes no policy");
     seats(&acme, "1", &["park"]).await;
     assert_eq!(stands(&ann).await, "waits MANAGER");
+    assert!(!acme.is_active(tokens.text("access_token")).await, "who has to wait outside is out");
+    assert_eq!(acme.events("user.parked").await.len(), 1);
     seats(&acme, "1", &["fallback-role", "--fallback-role", "ANALYST"]).await;
     assert_eq!(stands(&ann).await, "in ANALYST");
     let (operator, tenant) = (Operator::new().await, &acme.slug);
@@ -199,6 +221,33 @@ async fn a_person_has_one_seat_in_an_application_and_one_in_each_other() {
         .await
         .unwrap();
     assert_eq!((taken, there), (3, 3), "the operator may give one person's seat to two");
+}
+
+/// Who is being changed when it is their turn is passed over, and let in soon.
+#[tokio::test]
+async fn nobody_stays_outside_because_of_a_change_at_the_wrong_moment() {
+    let acme = Customer::new().await;
+    seats(&acme, "1", &["park"]).await;
+    let ann = create(&acme, "ann").await;
+    let ben = create(&acme, "ben").await;
+    let mut database = superuser().await;
+    for (lock, stands_as) in [("FOR KEY SHARE", "in MANAGER"), ("FOR UPDATE", "waits MANAGER")] {
+        set_active(&acme, &ann, true).await;
+        let mut other = database.begin().await.unwrap();
+        let query = format!("SELECT id FROM accounts WHERE id = $1::uuid {lock}");
+        sqlx::query(AssertSqlSafe(query)).bind(&ben).execute(&mut *other).await.unwrap();
+        set_active(&acme, &ann, false).await.document(200);
+        assert_eq!(stands(&ben).await, stands_as, "{lock}");
+        other.rollback().await.unwrap();
+        if stands_as == "in MANAGER" {
+            set_active(&acme, &ben, false).await;
+            set_active(&acme, &ann, true).await;
+            set_active(&acme, &ben, true).await;
+        }
+    }
+    gateway::seats::round(&acme.gateway.app).await.unwrap();
+    assert_eq!(stands(&ben).await, "in MANAGER");
+    assert_eq!(counts(&acme).await, (1, 1));
 }
 
 #[tokio::test]

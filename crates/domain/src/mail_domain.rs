@@ -9,8 +9,8 @@ pub const LABEL: &str = "_gatehouse-challenge";
 /// What the record's text begins with; the token follows.
 pub const PREFIX: &str = "gatehouse-domain-verification=";
 
-/// Claims of one tenant that are not proven.
-pub const MOST_CLAIMS: usize = 1_000;
+/// Domains of one tenant, proven or only claimed.
+pub const MOST: usize = 1_000;
 
 /// How long a domain stays proven after its record is gone, so that a mistake in a zone file can be mended.
 pub const GRACE: Duration = Duration::days(7);
@@ -22,12 +22,14 @@ pub const PATIENCE: Duration = Duration::days(30);
 const FREE_MAIL: &str = include_str!("free_mail.txt");
 
 /// The domain as it is kept, if somebody can own it: a name below a public suffix, at which not everybody may have an address.
+/// With other letters than ASCII it is given as DNS has it (`xn--…`): two spellings of one name would be two domains.
 ///
 /// # Errors
 /// [`Refusal::DomainInvalid`], [`Refusal::DomainPublic`], [`Refusal::DomainFreeMail`]
 pub fn ownable(domain: &str) -> Result<String, Refusal> {
     let domain = fold(domain.trim().trim_end_matches('.'));
-    if !is_domain(&domain) || domain.parse::<std::net::IpAddr>().is_ok() {
+    let is_askable = domain.is_ascii() && domain.len() + LABEL.len() < 253;
+    if !is_askable || !is_domain(&domain) || domain.parse::<std::net::IpAddr>().is_ok() {
         return Err(Refusal::DomainInvalid { domain });
     }
     if psl::domain_str(&domain).is_none() {
@@ -56,22 +58,30 @@ pub enum Found {
 pub enum Standing {
     Proven,
     /// It still counts as proven; since then it is not.
-    Failing {
-        since: OffsetDateTime,
-    },
+    Failing(Failing),
     /// It is nobody's any more.
     Lost,
 }
 
+/// How long a domain has not been shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failing {
+    pub since: OffsetDateTime,
+    /// Since when something else was seen in its place, or nothing; silence does not end that.
+    pub absent_since: Option<OffsetDateTime>,
+}
+
 /// Whether a proven domain still is, after somebody looked.
-pub fn after_look(failing_since: Option<OffsetDateTime>, found: Found, now: OffsetDateTime) -> Standing {
-    let since = failing_since.unwrap_or(now);
-    let allowed = match found {
+pub fn after_look(before: Option<Failing>, found: Found, now: OffsetDateTime) -> Standing {
+    let since = before.map_or(now, |failing| failing.since);
+    let known = before.and_then(|failing| failing.absent_since);
+    let absent_since = match found {
         Found::Proof => return Standing::Proven,
-        Found::NoProof => GRACE,
-        Found::Silence => PATIENCE,
+        Found::NoProof => Some(known.unwrap_or(now)),
+        Found::Silence => known,
     };
-    if now - since >= allowed { Standing::Lost } else { Standing::Failing { since } }
+    let is_gone = found == Found::NoProof && absent_since.is_some_and(|since| now - since >= GRACE);
+    if is_gone || now - since >= PATIENCE { Standing::Lost } else { Standing::Failing(Failing { since, absent_since }) }
 }
 
 /// A connection to which an address may lead.
@@ -130,7 +140,10 @@ mod tests {
             assert_eq!(code(domain), Err("GH-DOM-002"), "{domain}");
         }
         assert_eq!(ownable("notgmail.com").as_deref(), Ok("notgmail.com"));
-        for domain in ["", "acme", "127.0.0.1", "a b.com", "acme..com", "*.acme.com"] {
+        let long = format!("{}.com", ["a".repeat(60), "b".repeat(60), "c".repeat(60), "d".repeat(60)].join("."));
+        for domain in
+            ["", "acme", "127.0.0.1", "a b.com", "acme..com", "*.acme.com", "bücher.example", "ｇｍａｉｌ.com", &long]
+        {
             assert_eq!(code(domain), Err("GH-CFG-002"), "{domain}");
         }
     }
@@ -165,29 +178,36 @@ mod tests {
     }
 
     proptest! {
-        /// Over any history: a domain is lost only after it was not shown for the whole of the grace, and it never stays
-        /// proven for longer than the patience.
+        /// Over any history: a domain is lost only after it was seen to be absent for the whole of the grace, or not shown for
+        /// the whole of the patience; and it never stays proven for longer.
         #[test]
         fn a_domain_is_lost_after_the_grace_and_not_before(
             looks in prop::collection::vec((0i64..20 * 24, 0u8..4), 1..60),
         ) {
-            let (mut now, mut since) = (OffsetDateTime::UNIX_EPOCH, None);
-            let mut shown = now;
+            let (mut now, mut failing) = (OffsetDateTime::UNIX_EPOCH, None);
+            let (mut first_failure, mut first_absence) = (None, None);
             for (hours, kind) in looks {
                 now += Duration::hours(hours);
                 let found = [Found::Proof, Found::Proof, Found::NoProof, Found::Silence][usize::from(kind)];
-                let standing = after_look(since, found, now);
-                match standing {
+                if found == Found::Proof {
+                    (first_failure, first_absence) = (None, None);
+                } else {
+                    first_failure = first_failure.or(Some(now));
+                    first_absence = first_absence.or((found == Found::NoProof).then_some(now));
+                }
+                let is_over = |first: Option<OffsetDateTime>, allowed| first.is_some_and(|first| now - first >= allowed);
+                let should_go = (found == Found::NoProof && is_over(first_absence, GRACE)) || is_over(first_failure, PATIENCE);
+                match after_look(failing, found, now) {
                     Standing::Proven => {
                         prop_assert_eq!(found, Found::Proof);
-                        (since, shown) = (None, now);
+                        failing = None;
                     }
-                    Standing::Failing { since: first } => {
-                        prop_assert!(now - first < PATIENCE && first >= shown);
-                        since = Some(first);
+                    Standing::Failing(still) => {
+                        prop_assert!(!should_go && found != Found::Proof);
+                        failing = Some(still);
                     }
                     Standing::Lost => {
-                        prop_assert!(since.is_some_and(|first| now - first >= GRACE));
+                        prop_assert!(should_go);
                         break;
                     }
                 }

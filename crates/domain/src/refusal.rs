@@ -26,7 +26,9 @@ pub enum Refusal {
     EmailInvalid { value: String },
     #[error("\"{slug}\" cannot be a short name; use 1 to 63 of a-z, 0-9 and inner hyphens")]
     SlugInvalid { slug: String },
-    #[error("\"{domain}\" is not a domain name; write it like example.com")]
+    #[error(
+        "\"{domain}\" is not a domain name; write it like example.com, and other letters than a-z as DNS has them (xn--...)"
+    )]
     DomainInvalid { domain: String },
     #[error(
         "\"{domain}\" is a public suffix, below which others have their names; give the organization's own name, like example.com"
@@ -41,9 +43,11 @@ pub enum Refusal {
     )]
     DomainTaken { domain: String },
     #[error(
-        "{problem}; publish a TXT record there with the text \"{value}\", wait until your DNS provider shows it to everybody, then try again"
+        "{problem}; publish one there with the text \"{value}\", wait until your DNS provider shows it to everybody, then try again"
     )]
     DomainUnproven { problem: String, value: String },
+    #[error("it could not be found out whose {domain} is: {problem}")]
+    DomainSilent { domain: String, problem: String },
     #[error("\"{name}\" is taken; choose another name or show the existing one")]
     NameTaken { name: String },
     #[error(
@@ -127,6 +131,7 @@ impl Refusal {
             Self::DomainFreeMail { .. } => "GH-DOM-002",
             Self::DomainTaken { .. } => "GH-DOM-003",
             Self::DomainUnproven { .. } => "GH-DOM-004",
+            Self::DomainSilent { .. } => "GH-DOM-005",
             Self::NameTaken { .. } => "GH-CFG-003",
             Self::RolesInvalid => "GH-CFG-004",
             Self::UriInvalid { .. } => "GH-CFG-005",

@@ -20,6 +20,8 @@ pub enum EndReason {
     LoggedOut,
     /// The account is another user's now.
     OtherUser,
+    /// The account waits outside for a seat.
+    SeatAwaited,
 }
 
 impl EndReason {
@@ -32,6 +34,7 @@ impl EndReason {
             Self::SignedOut => "signed_out",
             Self::LoggedOut => "logged_out",
             Self::OtherUser => "other_user",
+            Self::SeatAwaited => "seat_awaited",
         }
     }
 }

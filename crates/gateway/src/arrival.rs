@@ -11,9 +11,11 @@ use domain::{
     ids::{AccountId, ConnectionId, UserId},
     linking::Holder,
     provisioning::{self as rules, Facts, Roles, Wanted},
+    refusal::Refusal,
 };
 use std::collections::HashMap;
 use store::{
+    accounts,
     attributes::AttributeRow,
     seats,
     tenant::TenantTx,
@@ -64,7 +66,14 @@ pub async fn arrive(
         // Nobody has put it into a group yet.
         let roles = Roles { catalogue: &in_force.catalogue, policy: &in_force.policy, rule: None, waits: None };
         let facts = Facts { roles, linking: in_force.tenant.linking, holder, seating };
-        let plan = rules::create(wanted, &facts, line.as_mut().map(|line| &mut line.held.seats))?;
+        let name = wanted.user_name.clone();
+        let plan = match rules::create(wanted, &facts, line.as_mut().map(|line| &mut line.held.seats)) {
+            Err(Refusal::SeatsTaken { .. }) if accounts::by_user_name(tx, connection, name.key()).await?.is_some() => {
+                // No seat would help who is there already.
+                return Err(Refusal::UserNameTaken { user_name: name.as_str().chars().take(100).collect() }.into());
+            }
+            plan => plan?,
+        };
         new.push(New { id: id.unwrap_or_else(|| AccountId(tx.new_id())), plan, index });
     }
     let accounts = provisioning::create(tx, connection, new).await?;

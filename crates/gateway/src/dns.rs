@@ -22,7 +22,9 @@ const RECORDS: usize = 50;
 pub enum Silence {
     #[error("the name server did not answer in time; try again in a minute")]
     Slow,
-    #[error("the name server answered {0}; check the zone with your DNS provider, then try again")]
+    #[error(
+        "the name server answered {0}; if it goes on, the domain's zone is broken, or the operator's dns.server does not look names up for Gatehouse"
+    )]
     Refused(ResponseCode),
     #[error("the name server only named others to ask; the operator sets dns.server to one that looks names up")]
     Referred,
@@ -50,7 +52,7 @@ pub async fn texts(domain: &str, settings: &Dns) -> Result<Vec<String>, Silence>
     let mut name = Name::from_utf8(record_name(domain)).map_err(|error| Silence::Unreachable(chain(&error)))?;
     // Not with what resolv.conf would append.
     name.set_fqdn(true);
-    let lookup = match timeout(settings.timeout, resolver.txt_lookup(name)).await {
+    let lookup = match timeout(settings.timeout, resolver.txt_lookup(name.clone())).await {
         Err(_) | Ok(Err(NetError::Timeout)) => return Err(Silence::Slow),
         Ok(Ok(lookup)) => lookup,
         Ok(Err(NetError::Dns(DnsError::NoRecordsFound(none)))) => {
@@ -62,8 +64,9 @@ pub async fn texts(domain: &str, settings: &Dns) -> Result<Vec<String>, Silence>
         Ok(Err(error)) => return Err(broken(&error)),
     };
     let texts = lookup.answers().iter().filter_map(|record| match &record.data {
-        // One text in pieces of 255 bytes (RFC 1035 3.3.14).
-        RData::TXT(text) => String::from_utf8(text.txt_data.concat()).ok(),
+        // Of the name itself: at the end of an alias stands what somebody else publishes. One text comes in pieces of 255 bytes
+        // (RFC 1035 3.3.14).
+        RData::TXT(text) if record.name == name => String::from_utf8(text.txt_data.concat()).ok(),
         _ => None,
     });
     Ok(texts.take(RECORDS).collect())
@@ -76,11 +79,17 @@ pub fn judge(domain: &str, token: &str, answer: &Result<Vec<String>, Silence>) -
         Ok(texts) if shows(texts, token) => (Found::Proof, String::new()),
         Ok(texts) if texts.is_empty() => (Found::NoProof, format!("there is no TXT record at {name}")),
         Ok(texts) => {
-            let told: Vec<String> = texts.iter().take(3).map(|text| text.chars().take(100).collect()).collect();
+            let told: Vec<String> = texts.iter().take(3).map(|text| printable(text)).collect();
             (Found::NoProof, format!("the TXT record at {name} is \"{}\"", told.join("\", \"")))
         }
         Err(silence) => (Found::Silence, format!("{name}: {silence}")),
     }
+}
+
+/// The beginning of a stranger's text, without what a terminal would obey or a database refuse.
+fn printable(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control() && (c.is_ascii() || c.is_alphanumeric());
+    text.chars().take(100).map(|c| if is_plain(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 /// Whether one of the texts is the record with that token.

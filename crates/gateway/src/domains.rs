@@ -11,9 +11,10 @@ use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
     ids::{ApplicationId, ConnectionId, TenantId},
-    mail_domain::{self, Found, Standing, Way},
+    mail_domain::{self, Failing, Found, Standing, Way},
     refusal::Refusal,
 };
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use store::{
     connections, domains,
@@ -24,10 +25,13 @@ use store::{
     tenant::TenantTx,
 };
 use time::{Duration, OffsetDateTime};
-use tracing::warn;
+use tracing::{error, warn};
 
-/// Domains that are taken at a time, and how long they are kept from others.
+/// Domains that are taken at a time, how many of them are looked at at once, how often that is done in one round, and how long
+/// they are kept from others: longer than they take at their slowest.
 const BATCH: i64 = 32;
+const AT_ONCE: usize = 8;
+const BATCHES: usize = 8;
 const LEASE: Duration = Duration::minutes(15);
 
 /// When a domain is looked at again.
@@ -40,24 +44,40 @@ const AFTER_A_PROBLEM: Duration = Duration::HOUR;
 /// When the database cannot be asked. What goes wrong with one domain is logged.
 pub async fn round(app: &App) -> Result<usize, Error> {
     let mut all = 0;
-    loop {
+    // No more than that at a time: who is silent is due again soon, and others have their turn.
+    for _ in 0..BATCHES {
         let mut tx = app.control(app.clock.now()).await?;
         let due = domains::take_due(&mut tx, BATCH, LEASE).await?;
         tx.commit().await?;
         if due.is_empty() {
-            return Ok(all);
+            break;
         }
         all += due.len();
-        for (tenant, domain) in due {
-            if let Err(error) = look(&app.store, &app.config.dns, (tenant, &domain), app.clock.now()).await {
-                warn!(domain, error = chain(&error), "A mail domain could not be looked at; it is due again soon");
+        // Each in a task of its own: what makes one panic must not keep the others from being looked at.
+        let looks = due.into_iter().map(|(tenant, domain)| {
+            let app = app.clone();
+            async move {
+                if let Err(lost) = tokio::spawn(look_for_round(app, tenant, domain)).await {
+                    error!(error = %lost, "A mail domain could not be looked at");
+                }
             }
-        }
+        });
+        stream::iter(looks).for_each_concurrent(AT_ONCE, |look| look).await;
+    }
+    Ok(all)
+}
+
+async fn look_for_round(app: App, tenant: TenantId, domain: String) {
+    if let Err(error) = look(&app.store, &app.config.dns, (tenant, &domain), app.clock.now()).await {
+        warn!(domain, error = chain(&error), "A mail domain could not be looked at; it is due again soon");
     }
 }
 
 /// Looks whether a domain's record still stands.
-async fn look(
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn look(
     store: &Store,
     settings: &Dns,
     (tenant, domain): (TenantId, &str),
@@ -70,34 +90,32 @@ async fn look(
     let Some(proven) = domains::for_update(&mut tx, domain).await? else { return Ok(tx.rollback().await?) };
     let Some(token) = &proven.token else { return Ok(tx.rollback().await?) };
     let (found, problem) = dns::judge(domain, token, &answer);
-    match mail_domain::after_look(proven.failing_since, found, now) {
+    let failing = proven.failing_since.map(|since| Failing { since, absent_since: proven.absent_since });
+    match mail_domain::after_look(failing, found, now) {
         Standing::Proven => domains::looked_at(&mut tx, domain, None, now + DAILY).await?,
-        Standing::Failing { since } => {
-            domains::looked_at(&mut tx, domain, Some((since, &problem)), now + AFTER_A_PROBLEM).await?;
+        Standing::Failing(failing) => {
+            warn!(domain, %tenant, problem, "A mail domain's record was not seen; after a week it is nobody's");
+            domains::looked_at(&mut tx, domain, Some((failing, &problem)), now + AFTER_A_PROBLEM).await?;
             if proven.failing_since.is_none() {
                 let data = json!({ "domain": domain, "problem": problem });
                 tell(&mut tx, EventKind::DomainVerificationFailed, data).await?;
             }
         }
         Standing::Lost => {
-            give_up(&mut tx, domain, token).await?;
+            warn!(domain, %tenant, problem, "A mail domain is nobody's any more");
+            domains::remove(&mut tx, domain).await?;
+            domains::reclaim(&mut tx, domain, token).await?;
             tell(&mut tx, EventKind::DomainLost, json!({ "domain": domain, "problem": problem })).await?;
         }
     }
     Ok(tx.commit().await?)
 }
 
-/// A domain becomes a claim again, with the same record.
-async fn give_up(tx: &mut TenantTx, domain: &str, token: &str) -> Result<(), Error> {
-    domains::remove(tx, domain).await?;
-    domains::claim(tx, domain, token).await?;
-    Ok(())
-}
-
-/// Proves a claim by its record, which is looked at now. A domain of another tenant whose own record is gone changes hands.
+/// Proves a claim by its record, which is looked at now; so is that of a domain that the tenant owns. A domain of another tenant whose own record is gone changes hands.
 ///
 /// # Errors
-/// [`Error::NotFound`] without a claim, [`Refusal::DomainUnproven`], [`Refusal::DomainTaken`]
+/// [`Error::NotFound`] without a claim or the domain, [`Refusal::DomainUnproven`], [`Refusal::DomainSilent`],
+/// [`Refusal::DomainTaken`]
 pub async fn verify(
     store: &Store,
     settings: &Dns,
@@ -106,28 +124,40 @@ pub async fn verify(
 ) -> Result<(), Error> {
     let scope = Scope { tenant, actor: Actor::Operator, now };
     let mut tx = store.tenant(scope).await?;
-    let claims = domains::claims(&mut tx).await?;
+    let claim = domains::claim_of(&mut tx, domain).await?;
+    let is_owned = domains::is_verified(&mut tx, domain).await?;
     tx.rollback().await?;
-    let claim = claims.into_iter().find(|claim| claim.domain == domain).ok_or(Error::NotFound)?;
+    let Some(token) = claim else {
+        return if is_owned { look(store, settings, (tenant, domain), now).await } else { Err(Error::NotFound) };
+    };
     let answer = dns::texts(domain, settings).await;
-    let (found, problem) = dns::judge(domain, &claim.token, &answer);
-    let (Found::Proof, Ok(texts)) = (found, &answer) else {
-        return Err(Refusal::DomainUnproven { problem, value: dns::record_value(&claim.token) }.into());
+    let (found, problem) = dns::judge(domain, &token, &answer);
+    let texts = match (found, answer) {
+        (Found::Proof, Ok(texts)) => texts,
+        (Found::Silence, _) => return Err(Refusal::DomainSilent { domain: domain.to_owned(), problem }.into()),
+        _ => return Err(Refusal::DomainUnproven { problem, value: dns::record_value(&token) }.into()),
     };
     let mut control = store.control(now).await?;
-    let owner = domains::owner(&mut control, domain).await?;
+    let owner = domains::owner(&mut control, domain).await?.filter(|(owner, _)| *owner != tenant);
     control.rollback().await?;
-    if let Some((other, token)) = owner {
-        // The operator's word, or a record that stands, is not overruled by another record.
-        let token = token.filter(|token| other != tenant && !dns::shows(texts, token));
-        let token = token.ok_or_else(|| Refusal::DomainTaken { domain: domain.to_owned() })?;
-        let mut tx = store.tenant(Scope { tenant: other, ..scope }).await?;
-        give_up(&mut tx, domain, &token).await?;
-        tell(&mut tx, EventKind::DomainTransferred, json!({ "domain": domain })).await?;
-        tx.commit().await?;
-    }
     let mut tx = store.tenant(scope).await?;
-    let Some(token) = domains::unclaim(&mut tx, domain).await? else { return Err(Error::NotFound) };
+    if domains::claim_of(&mut tx, domain).await?.as_ref() != Some(&token) {
+        return Err(Error::NotFound);
+    }
+    if let Some((other, record)) = owner {
+        let taken = || Refusal::DomainTaken { domain: domain.to_owned() };
+        // The operator's word, or a record that stands, is not overruled by another record.
+        let record = record.filter(|record| !dns::shows(&texts, record)).ok_or_else(taken)?;
+        tx.pass_to(other).await?;
+        // Nor one that was seen since this question was asked.
+        if !domains::lose(&mut tx, domain, &record, now).await? {
+            return Err(taken().into());
+        }
+        domains::reclaim(&mut tx, domain, &record).await?;
+        tell(&mut tx, EventKind::DomainTransferred, json!({ "domain": domain })).await?;
+        tx.pass_to(tenant).await?;
+    }
+    domains::unclaim(&mut tx, domain).await?;
     own(&mut tx, domain, Some((&token, now + DAILY))).await?;
     Ok(tx.commit().await?)
 }

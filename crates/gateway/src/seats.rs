@@ -1,7 +1,8 @@
 //! Who takes a seat and who frees one, and whose turn it is then; `domain::seats` has the rules.
 
 use crate::{
-    error::Error,
+    app::App,
+    error::{Error, chain},
     provisioning::told,
     roles::{self, InForce},
 };
@@ -16,10 +17,16 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use store::{
     accounts, events,
+    scope::{Actor, Scope},
     seats::{self, Held, InLine},
     tenant::TenantTx,
+    user_changes,
 };
+use tracing::warn;
 use uuid::Uuid;
+
+/// Tenants that one round looks at.
+const LOOKS: i64 = 100;
 
 /// Seats that are held, and how many were taken when that began.
 pub struct Line {
@@ -40,6 +47,10 @@ impl Line {
     pub async fn close(mut self, tx: &mut TenantTx) -> Result<(), Error> {
         self.let_in(tx).await?;
         let Self { held, before } = self;
+        let is_passed_over = held.seats.free() > 0 && seats::is_awaited(tx, held.application).await?;
+        if is_passed_over {
+            seats::set_due(tx, held.application, true).await?;
+        }
         if held.seats.taken == before {
             return Ok(());
         }
@@ -51,11 +62,11 @@ impl Line {
         loop {
             let free = self.held.seats.free();
             let first = if free == 0 { Vec::new() } else { seats::first(tx, self.held.application, free).await? };
+            let first = self.whole(tx, first).await?;
             if first.is_empty() {
                 return Ok(());
             }
-            let users: HashSet<UserId> = first.iter().map(|waiting| waiting.user).collect();
-            let users: Vec<UserId> = users.into_iter().collect();
+            let users = users(&first);
             let held = seats::seatings(tx, self.held.application, &users, None).await?;
             for user in users.iter().filter(|user| held.get(user) != Some(&Seating::Seated)) {
                 let seating = self.held.seats.take()?;
@@ -64,26 +75,72 @@ impl Line {
             admit(tx, &first).await?;
         }
     }
+
+    /// Only those of whom no account is being changed: a user comes in by all of them.
+    async fn whole(&self, tx: &mut TenantTx, first: Vec<InLine>) -> Result<Vec<InLine>, Error> {
+        if first.is_empty() {
+            return Ok(first);
+        }
+        let all = seats::waiting_of(tx, self.held.application, &users(&first)).await?;
+        let passed: HashSet<UserId> =
+            all.iter().filter(|waiting| !first.contains(waiting)).map(|waiting| waiting.user).collect();
+        Ok(first.into_iter().filter(|waiting| !passed.contains(&waiting.user)).collect())
+    }
+}
+
+/// Looks again at lines in which somebody was passed over; answers how many tenants have such.
+///
+/// # Errors
+/// When the database cannot be asked. What goes wrong with one tenant is logged.
+pub async fn round(app: &App) -> Result<usize, Error> {
+    let now = app.clock.now();
+    let mut control = app.control(now).await?;
+    let due = seats::due(&mut control, LOOKS).await?;
+    control.rollback().await?;
+    let count = due.len();
+    for tenant in due {
+        if let Err(error) = look(app, Scope { tenant, actor: Actor::Gateway, now }).await {
+            warn!(%tenant, error = chain(&error), "A line for seats could not be looked at; the next round tries again");
+        }
+    }
+    Ok(count)
+}
+
+async fn look(app: &App, scope: Scope) -> Result<(), Error> {
+    let mut tx = app.store.tenant(scope).await?;
+    for held in seats::hold_all(&mut tx).await? {
+        seats::set_due(&mut tx, held.application, false).await?;
+        Line { before: held.seats.taken, held }.close(&mut tx).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Takes these out of the line, tells it, and gives them the roles that they have with a seat.
 async fn admit(tx: &mut TenantTx, first: &[InLine]) -> Result<(), Error> {
     seats::admit(tx, &first.iter().map(|waiting| waiting.account.0).collect::<Vec<_>>()).await?;
-    let mut by_connection: BTreeMap<ConnectionId, Vec<InLine>> = BTreeMap::new();
-    for waiting in first {
-        by_connection.entry(waiting.connection).or_default().push(*waiting);
+    let (outside, inside): (Vec<InLine>, Vec<InLine>) = first.iter().partition(|waiting| waiting.is_outside);
+    for waiting in &outside {
+        events::append(tx, Some(waiting.connection), &unparked(waiting)).await?;
     }
-    for (connection, waiting) in by_connection {
-        let told: Vec<Event> = waiting.iter().filter(|waiting| waiting.is_outside).flat_map(unparked).collect();
-        events::append(tx, Some(connection), &told).await?;
-        let inside: Vec<Uuid> =
-            waiting.iter().filter(|waiting| !waiting.is_outside).map(|waiting| waiting.account.0).collect();
-        if !inside.is_empty() {
-            let in_force = InForce::of(tx, connection).await?;
-            roles::settle(tx, connection, &in_force, &inside).await?;
-        }
+    for (connection, accounts) in by_connection(&inside) {
+        let in_force = InForce::of(tx, connection).await?;
+        roles::settle(tx, connection, &in_force, &accounts).await?;
     }
     Ok(())
+}
+
+fn users(waiting: &[InLine]) -> Vec<UserId> {
+    let users: HashSet<UserId> = waiting.iter().map(|waiting| waiting.user).collect();
+    users.into_iter().collect()
+}
+
+/// Their accounts, by connection.
+pub fn by_connection(waiting: &[InLine]) -> BTreeMap<ConnectionId, Vec<Uuid>> {
+    let mut all: BTreeMap<ConnectionId, Vec<Uuid>> = BTreeMap::new();
+    for waiting in waiting {
+        all.entry(waiting.connection).or_default().push(waiting.account.0);
+    }
+    all
 }
 
 fn unparked(waiting: &InLine) -> Vec<Event> {
@@ -171,6 +228,8 @@ pub struct All {
 impl All {
     /// Before users become one, or two; these are all who lose or get accounts.
     pub async fn of(tx: &mut TenantTx, users: &[UserId]) -> Result<Self, Error> {
+        // Accounts come before seats, as in every request about an account.
+        user_changes::lock_accounts(tx, users).await?;
         let held = seats::hold_all(tx).await?;
         let lines: Vec<Line> = held.into_iter().map(|held| Line { before: held.seats.taken, held }).collect();
         let mut all = Self { lines, users: users.to_vec(), seated: Vec::new() };
@@ -185,19 +244,17 @@ impl All {
     ///
     /// # Errors
     /// [`domain::refusal::Refusal::SeatsTaken`]
-    pub async fn seat(&self, tx: &mut TenantTx, account: AccountId) -> Result<(), Error> {
+    pub async fn seat(&self, tx: &mut TenantTx, account: AccountId) -> Result<Option<Waiting>, Error> {
         let account = accounts::by_id(tx, account).await?.filter(|account| account.profile.active);
-        let Some(account) = account else { return Ok(()) };
-        let Some(mut held) = seats::hold(tx, account.connection_id).await? else { return Ok(()) };
+        let Some(account) = account else { return Ok(None) };
+        let Some(mut held) = seats::hold(tx, account.connection_id).await? else { return Ok(None) };
         let elsewhere = elsewhere(tx, held.application, &account).await?;
         // Who is counted is found out when the lines close.
         let waiting = rules::seated(&mut held.seats, elsewhere)?;
         seats::wait(tx, account.id, waiting).await?;
-        if waiting == Some(Waiting::Inside) {
-            let in_force = InForce::of(tx, account.connection_id).await?;
-            roles::settle(tx, account.connection_id, &in_force, &[account.id.0]).await?;
-        }
-        Ok(())
+        let in_force = InForce::of(tx, account.connection_id).await?;
+        roles::settle(tx, account.connection_id, &in_force, &[account.id.0]).await?;
+        Ok(waiting)
     }
 
     /// After that. An operator may give one person's seat to two, whatever the limit is; two who become one free a seat, and

@@ -97,6 +97,9 @@ pub async fn create_tenant(
 ) -> Result<TenantId, Error> {
     let owned: Result<BTreeSet<String>, Refusal> = mail_domains.iter().map(|domain| ownable(domain)).collect();
     let owned = owned?;
+    for domain in &owned {
+        self::domains::check_free(store, now, None, domain).await?;
+    }
     // Made before its transaction, which has to know whose it is.
     let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
     let id = TenantId(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond())));

@@ -13,7 +13,7 @@ use crate::{
     domains,
     error::{Error, chain},
     outbound::Version,
-    roles,
+    roles, seats,
     setup::idp,
 };
 use domain::ids::{ConnectionId, TenantId};
@@ -45,15 +45,34 @@ const AFTER_A_PROBLEM: Duration = Duration::HOUR;
 
 /// Runs until dropped. It begins a while after the start, when there is enough else to do.
 pub async fn run(app: App) {
+    // Neither waits for the other: strangers' servers take their time.
+    tokio::join!(
+        again_and_again(&app, Kind::Connections),
+        again_and_again(&app, Kind::Domains),
+        again_and_again(&app, Kind::Seats)
+    );
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Connections,
+    Domains,
+    Seats,
+}
+
+async fn again_and_again(app: &App, kind: Kind) {
     let mut ticks = interval_at(Instant::now() + PERIOD, PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        for done in [round(&app).await, domains::round(&app).await] {
-            if let Err(error) = done {
-                let error = chain(&error);
-                warn!(error, "It could not be asked what to look at; the next round tries again");
-            }
+        let done = match kind {
+            Kind::Connections => round(app).await,
+            Kind::Domains => domains::round(app).await,
+            Kind::Seats => seats::round(app).await,
+        };
+        if let Err(error) = done {
+            warn!(error = chain(&error), ?kind, "It could not be asked what to look at; the next round tries again");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Mail domains: those that a tenant owns, and those that it claims.
 
 use crate::{control::ControlTx, error::Result, pooled::one_row, tenant::TenantTx};
-use domain::{ids::TenantId, mail_domain::MOST_CLAIMS};
+use domain::{
+    ids::TenantId,
+    mail_domain::{Failing, MOST},
+};
 use time::{Duration, OffsetDateTime};
 
 /// A domain that a tenant owns.
@@ -12,8 +15,9 @@ pub struct Proven {
     pub token: Option<String>,
     pub verified_at: OffsetDateTime,
     pub checked_at: Option<OffsetDateTime>,
-    /// Since when it has not been shown, and why.
+    /// Since when it has not been shown, since when something else was, and why.
     pub failing_since: Option<OffsetDateTime>,
+    pub absent_since: Option<OffsetDateTime>,
     pub problem: Option<String>,
 }
 
@@ -59,7 +63,7 @@ pub async fn list(tx: &mut TenantTx) -> Result<Vec<Proven>> {
     let domains = sqlx::query_as!(
         Proven,
         "-- domains::list
-         SELECT domain, token, verified_at, checked_at, failing_since, problem FROM domains ORDER BY domain LIMIT 1000"
+         SELECT domain, token, verified_at, checked_at, failing_since, absent_since, problem FROM domains ORDER BY domain LIMIT 1000"
     )
     .fetch_all(tx.conn().await?)
     .await?;
@@ -71,7 +75,7 @@ pub async fn for_update(tx: &mut TenantTx, domain: &str) -> Result<Option<Proven
     let found = sqlx::query_as!(
         Proven,
         "-- domains::for_update
-         SELECT domain, token, verified_at, checked_at, failing_since, problem FROM domains WHERE domain = $1 FOR UPDATE",
+         SELECT domain, token, verified_at, checked_at, failing_since, absent_since, problem FROM domains WHERE domain = $1 FOR UPDATE",
         domain
     )
     .fetch_optional(tx.conn().await?)
@@ -83,19 +87,21 @@ pub async fn for_update(tx: &mut TenantTx, domain: &str) -> Result<Option<Proven
 pub async fn looked_at(
     tx: &mut TenantTx,
     domain: &str,
-    failing: Option<(OffsetDateTime, &str)>,
+    failing: Option<(Failing, &str)>,
     due_at: OffsetDateTime,
 ) -> Result<()> {
     let now = tx.now();
-    let (since, problem) = failing.unzip();
+    let (failing, problem) = failing.unzip();
     let done = sqlx::query!(
         "-- domains::looked_at
-         UPDATE domains SET checked_at = $2, failing_since = $3, problem = $4, due_at = $5 WHERE domain = $1",
+         UPDATE domains SET checked_at = $2, failing_since = $3, absent_since = $6, problem = $4, due_at = $5
+         WHERE domain = $1",
         domain,
         now,
-        since,
+        failing.map(|failing| failing.since),
         problem,
-        due_at
+        due_at,
+        failing.and_then(|failing| failing.absent_since)
     )
     .execute(tx.conn().await?)
     .await?;
@@ -113,11 +119,11 @@ pub async fn remove(tx: &mut TenantTx, domain: &str) -> Result<bool> {
 /// Notes that the tenant wants to own a domain; answers the token, which stays the same however often that is said. Nothing
 /// when it claims as many as it may.
 pub async fn claim(tx: &mut TenantTx, domain: &str, token: &str) -> Result<Option<String>> {
-    let (now, most) = (tx.now(), i64::try_from(MOST_CLAIMS).unwrap_or(i64::MAX));
+    let (now, most) = (tx.now(), i64::try_from(MOST).unwrap_or(i64::MAX));
     sqlx::query!(
         "-- domains::claim
          INSERT INTO domain_claims (domain, token, created_at) SELECT $1, $2, $3
-         WHERE (SELECT count(*) FROM (SELECT FROM domain_claims LIMIT $4) AS c) < $4 ON CONFLICT DO NOTHING",
+         WHERE (SELECT count(*) FROM domain_claims) + (SELECT count(*) FROM domains) < $4 ON CONFLICT DO NOTHING",
         domain,
         token,
         now,
@@ -131,6 +137,17 @@ pub async fn claim(tx: &mut TenantTx, domain: &str, token: &str) -> Result<Optio
     Ok(token)
 }
 
+/// The token of a claim, which is kept from others until this transaction ends.
+pub async fn claim_of(tx: &mut TenantTx, domain: &str) -> Result<Option<String>> {
+    let token = sqlx::query_scalar!(
+        "-- domains::claim_of\n SELECT token FROM domain_claims WHERE domain = $1 FOR UPDATE",
+        domain
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(token)
+}
+
 /// The domains that the tenant claims.
 pub async fn claims(tx: &mut TenantTx) -> Result<Vec<Claim>> {
     let claims = sqlx::query_as!(
@@ -141,6 +158,49 @@ pub async fn claims(tx: &mut TenantTx) -> Result<Vec<Claim>> {
     .fetch_all(tx.conn().await?)
     .await?;
     Ok(claims)
+}
+
+/// A domain that was the tenant's is a claim again, with the same record; the tenant has no more domains by it.
+pub async fn reclaim(tx: &mut TenantTx, domain: &str, token: &str) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- domains::reclaim
+         INSERT INTO domain_claims (domain, token, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (tenant_id, domain) DO UPDATE SET token = excluded.token",
+        domain,
+        token,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Takes a domain from the tenant if its record is still that one, and nobody has seen it since `before`; answers whether.
+pub async fn lose(tx: &mut TenantTx, domain: &str, token: &str, before: OffsetDateTime) -> Result<bool> {
+    let done = sqlx::query!(
+        "-- domains::lose
+         DELETE FROM domains WHERE domain = $1 AND token = $2 AND checked_at <= $3",
+        domain,
+        token,
+        before
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Has the operator vouch for a domain that the tenant owns by a record.
+pub async fn vouch(tx: &mut TenantTx, domain: &str) -> Result<()> {
+    let done = sqlx::query!(
+        "-- domains::vouch
+         UPDATE domains SET proof = 'operator', token = NULL, due_at = NULL, failing_since = NULL, absent_since = NULL,
+             problem = NULL WHERE domain = $1",
+        domain
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)
 }
 
 /// Takes a claim back; answers its token.

@@ -1,14 +1,15 @@
 //! Seats of a tenant in its applications. Whoever takes or frees one holds the row of the application until the transaction
-//! ends, and holds it before any user's row; whoever holds it waits for no account.
+//! ends: after the account that changes, before any user's row. Whoever holds it waits for no account in line.
 
 use crate::{
+    control::ControlTx,
     error::{Error, Result},
     pooled::Results,
     prepared::{self, Argument},
     tenant::TenantTx,
 };
 use domain::{
-    ids::{AccountId, ApplicationId, ConnectionId, UserId},
+    ids::{AccountId, ApplicationId, ConnectionId, TenantId, UserId},
     provisioning::Waiting,
     seats::{SeatPolicy, Seating, Seats},
 };
@@ -140,6 +141,7 @@ pub async fn seatings(
         CROSS JOIN LATERAL (
             SELECT connection_id, waits_since FROM accounts
             WHERE user_id = w.id AND active AND parked IS DISTINCT FROM 'link' AND id IS DISTINCT FROM $3
+            ORDER BY id LIMIT 10000
         ) AS a
         JOIN connections c ON c.id = a.connection_id AND c.application_id = $1
         GROUP BY w.id"#,
@@ -186,7 +188,7 @@ pub async fn first(tx: &mut TenantTx, application: ApplicationId, limit: u32) ->
             CROSS JOIN LATERAL (
                 SELECT id, user_id, waits_since FROM accounts
                 WHERE connection_id = c.id AND waits_since IS NOT NULL ORDER BY waits_since, id LIMIT $2
-                FOR UPDATE SKIP LOCKED
+                FOR NO KEY UPDATE SKIP LOCKED
             ) AS a
             WHERE c.application_id = $1 ORDER BY a.waits_since, a.id LIMIT $2
         )
@@ -194,9 +196,10 @@ pub async fn first(tx: &mut TenantTx, application: ApplicationId, limit: u32) ->
         FROM (SELECT DISTINCT user_id FROM first) AS u
         CROSS JOIN LATERAL (
             SELECT id, connection_id, user_id, parked FROM accounts
-            WHERE user_id = u.user_id AND waits_since IS NOT NULL FOR UPDATE SKIP LOCKED
+            WHERE user_id = u.user_id AND waits_since IS NOT NULL
+              AND connection_id IN (SELECT id FROM connections WHERE application_id = $1)
+            ORDER BY id LIMIT 10000 FOR NO KEY UPDATE SKIP LOCKED
         ) AS a
-        JOIN connections c ON c.id = a.connection_id AND c.application_id = $1
         ORDER BY a.id"#,
         application.0,
         i64::from(limit)
@@ -212,7 +215,8 @@ pub async fn waiting_of(tx: &mut TenantTx, application: ApplicationId, users: &[
         r#"-- seats::waiting_of
         SELECT a.id, a.connection_id, a.user_id, a.parked = 'seat' AS "is_outside?" FROM unnest($2::uuid[]) AS w (id)
         CROSS JOIN LATERAL (
-            SELECT id, connection_id, user_id, parked FROM accounts WHERE user_id = w.id AND waits_since IS NOT NULL
+            SELECT id, connection_id, user_id, parked FROM accounts
+            WHERE user_id = w.id AND waits_since IS NOT NULL ORDER BY id LIMIT 10000
         ) AS a
         JOIN connections c ON c.id = a.connection_id AND c.application_id = $1 ORDER BY a.id"#,
         application.0,
@@ -232,8 +236,7 @@ fn in_line((account, connection, user): (Uuid, Uuid, Uuid), is_outside: Option<b
 pub async fn admit(tx: &mut TenantTx, accounts: &[Uuid]) -> Result<()> {
     sqlx::query!(
         "-- seats::admit
-         UPDATE accounts a SET waits_since = NULL, parked = nullif(a.parked, 'seat')
-         FROM unnest($1::uuid[]) AS w (id) WHERE a.id = w.id",
+         SELECT move_in_line($1, true, false)",
         accounts
     )
     .execute(tx.conn().await?)
@@ -272,6 +275,18 @@ pub async fn close_line(tx: &mut TenantTx, application: ApplicationId) -> Result
     Ok(())
 }
 
+/// The same of all applications of the tenant: nobody creates an account.
+pub async fn close_all_lines(tx: &mut TenantTx) -> Result<()> {
+    sqlx::query!(
+        "-- seats::close_all_lines
+         SELECT pg_advisory_xact_lock(hashtextextended('seats:' || tenant_id || application_id, 0))
+         FROM (SELECT DISTINCT tenant_id, application_id FROM connections ORDER BY application_id) AS c"
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
 /// Stores how many seats there are, and counts those that are taken.
 pub async fn save(tx: &mut TenantTx, application: ApplicationId, limit: u32, policy: &SeatPolicy) -> Result<Held> {
     let taken = sqlx::query_scalar!(
@@ -293,19 +308,71 @@ pub async fn save(tx: &mut TenantTx, application: ApplicationId, limit: u32, pol
     Ok(Held { application, seats: Seats { limit, taken, policy: policy.clone() } })
 }
 
-/// Has who waits for a seat of the application wait outside, or inside.
-pub async fn move_line(tx: &mut TenantTx, application: ApplicationId, is_outside: bool) -> Result<()> {
+/// Everybody who waits for a seat of the application.
+pub async fn line(tx: &mut TenantTx, application: ApplicationId) -> Result<Vec<InLine>> {
+    let rows = sqlx::query!(
+        r#"-- seats::line
+        SELECT a.id, a.connection_id, a.user_id, a.parked = 'seat' AS "is_outside?" FROM connections c
+        JOIN accounts a ON a.connection_id = c.id AND a.waits_since IS NOT NULL WHERE c.application_id = $1 ORDER BY a.id"#,
+        application.0
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| in_line((row.id, row.connection_id, row.user_id), row.is_outside)).collect())
+}
+
+/// Has accounts in line wait outside, or inside.
+pub async fn move_line(tx: &mut TenantTx, accounts: &[Uuid], is_outside: bool) -> Result<()> {
     sqlx::query!(
         "-- seats::move_line
-         UPDATE accounts a SET parked = CASE WHEN $2 THEN 'seat' END
-         FROM connections c WHERE c.application_id = $1 AND a.connection_id = c.id AND a.waits_since IS NOT NULL
-             AND (a.parked IS NOT NULL) <> $2",
-        application.0,
+         SELECT move_in_line($1, false, $2)",
+        accounts,
         is_outside
     )
     .execute(tx.conn().await?)
     .await?;
     Ok(())
+}
+
+/// Whether anybody waits for a seat of the application.
+pub async fn is_awaited(tx: &mut TenantTx, application: ApplicationId) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- seats::is_awaited
+        SELECT EXISTS (
+            SELECT FROM connections c CROSS JOIN LATERAL (
+                SELECT FROM accounts WHERE connection_id = c.id AND waits_since IS NOT NULL LIMIT 1
+            ) AS a WHERE c.application_id = $1
+        ) AS "found!""#,
+        application.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
+/// Whether somebody has to look again who waits.
+pub async fn set_due(tx: &mut TenantTx, application: ApplicationId, is_due: bool) -> Result<()> {
+    sqlx::query!(
+        "-- seats::set_due
+         UPDATE seats SET is_due = $2 WHERE application_id = $1 AND is_due <> $2",
+        application.0,
+        is_due
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// The tenants in which somebody has to, `limit` at most.
+pub async fn due(tx: &mut ControlTx, limit: i64) -> Result<Vec<TenantId>> {
+    let tenants = sqlx::query_scalar!(
+        "-- seats::due
+         SELECT DISTINCT tenant_id FROM seats WHERE is_due ORDER BY tenant_id LIMIT $1",
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(tenants.into_iter().map(TenantId).collect())
 }
 
 /// Counts no more.

@@ -113,6 +113,13 @@ impl TenantTx {
         self.scope.actor = actor;
     }
 
+    /// The rest of the transaction is another tenant's: for what passes from one to the other, in one piece.
+    pub async fn pass_to(&mut self, tenant: TenantId) -> Result<()> {
+        self.pooled().await?.say(&[enter(tenant)]).await?;
+        self.scope.tenant = tenant;
+        Ok(())
+    }
+
     /// A new id that sorts by this transaction's time.
     pub fn new_id(&self) -> Uuid {
         new_id(self.scope.now)

@@ -27,6 +27,8 @@ pub struct Change {
     pub accounts: Vec<AccountId>,
     /// The row of the user who went.
     pub removed: Option<Value>,
+    /// Whether it was the answer to the question whose the accounts are.
+    pub answers: bool,
 }
 
 /// An account that moves.
@@ -46,15 +48,16 @@ pub async fn insert(tx: &mut TenantTx, change: &Change) -> Result<Uuid> {
     };
     sqlx::query!(
         "-- user_changes::insert
-         INSERT INTO user_changes (id, kind, user_id, into_user_id, account_ids, removed, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         INSERT INTO user_changes (id, kind, user_id, into_user_id, account_ids, removed, created_at, answers)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         id,
         kind,
         change.user.0,
         change.into.0,
         &change.accounts.iter().map(|id| id.0).collect::<Vec<_>>(),
         change.removed,
-        now
+        now,
+        change.answers
     )
     .execute(tx.conn().await?)
     .await?;
@@ -67,7 +70,7 @@ pub async fn take_back(tx: &mut TenantTx, id: Uuid) -> Result<Option<Change>> {
     let row = sqlx::query!(
         "-- user_changes::take_back
          UPDATE user_changes SET undone_at = $2 WHERE id = $1 AND undone_at IS NULL
-         RETURNING kind, user_id, into_user_id, account_ids, removed",
+         RETURNING kind, user_id, into_user_id, account_ids, removed, answers",
         id,
         now
     )
@@ -80,7 +83,8 @@ pub async fn take_back(tx: &mut TenantTx, id: Uuid) -> Result<Option<Change>> {
         _ => return Err(Error::Damaged("user_changes.kind")),
     };
     let accounts = row.account_ids.into_iter().map(AccountId).collect();
-    Ok(Some(Change { kind, user: UserId(row.user_id), into: UserId(row.into_user_id), accounts, removed: row.removed }))
+    let (user, into) = (UserId(row.user_id), UserId(row.into_user_id));
+    Ok(Some(Change { kind, user, into, accounts, removed: row.removed, answers: row.answers }))
 }
 
 /// The accounts of a user.
@@ -166,6 +170,45 @@ pub async fn asked(tx: &mut TenantTx, account: AccountId) -> Result<Option<(User
     .fetch_optional(tx.conn().await?)
     .await?;
     Ok(row.map(|row| (UserId(row.user_id), UserId(row.asked))))
+}
+
+/// Whether an account of the user waits for somebody to say whose it is.
+pub async fn is_asked_about(tx: &mut TenantTx, user: UserId) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- user_changes::is_asked_about
+        SELECT EXISTS (SELECT FROM accounts WHERE user_id = $1 AND parked = 'link') AS "found!""#,
+        user.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
+/// Has an account wait again for somebody to say whether it is that user's.
+pub async fn ask_again(tx: &mut TenantTx, account: AccountId, user: UserId) -> Result<()> {
+    let done = sqlx::query!(
+        "-- user_changes::ask_again
+         UPDATE accounts SET parked = 'link', parked_user = $2, waits_since = NULL WHERE id = $1",
+        account.0,
+        user.0
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)
+}
+
+/// Keeps the accounts of users from other changes until this transaction ends. They come before their users, as in every
+/// request about an account.
+pub async fn lock_accounts(tx: &mut TenantTx, users: &[UserId]) -> Result<()> {
+    sqlx::query!(
+        "-- user_changes::lock_accounts
+         SELECT a.id FROM unnest($1::uuid[]) AS w (id)
+         CROSS JOIN LATERAL (SELECT id FROM accounts WHERE user_id = w.id ORDER BY id LIMIT 10000 FOR UPDATE) AS a",
+        &users.iter().map(|id| id.0).collect::<Vec<_>>()
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(())
 }
 
 /// Lets an account in that waited for somebody to say whose it is; answers its own user, and the one who was asked about.

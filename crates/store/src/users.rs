@@ -182,9 +182,35 @@ pub struct NewUser<'a> {
     pub is_named: bool,
 }
 
-/// Stores those who are not there yet; answers their ids.
+/// Of users with an id of their own, those whose address another user has; and who that is.
+pub async fn clashes(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<(UserId, UserId)>> {
+    let named = || new.iter().filter(|user| user.is_named);
+    let rows = sqlx::query!(
+        r#"-- users::clashes
+        SELECT n.id AS "id!", u.id AS "other!" FROM unnest($1::uuid[], $2::text[]) AS n (id, email_key)
+        CROSS JOIN LATERAL (SELECT id FROM users WHERE email_key = n.email_key ORDER BY id LIMIT 1) AS u
+        WHERE u.id <> n.id AND NOT EXISTS (SELECT FROM users k WHERE k.id = n.id)"#,
+        &named().map(|user| user.id.0).collect::<Vec<_>>(),
+        &named().map(|user| user.email.key().to_owned()).collect::<Vec<_>>()
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (UserId(row.id), UserId(row.other))).collect())
+}
+
+/// Stores those who are not there yet; answers their ids. The application knows the others from now on.
 pub async fn import(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<UserId>> {
     let now = tx.now();
+    sqlx::query!(
+        "-- users::are_known
+         UPDATE users u SET imported = true FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS n (id, email_key, is_named)
+         WHERE NOT u.imported AND u.email_key = n.email_key AND (NOT n.is_named OR u.id = n.id)",
+        &new.iter().map(|user| user.id.0).collect::<Vec<_>>(),
+        &new.iter().map(|user| user.email.key().to_owned()).collect::<Vec<_>>(),
+        &new.iter().map(|user| user.is_named).collect::<Vec<_>>()
+    )
+    .execute(tx.conn().await?)
+    .await?;
     let ids = sqlx::query_scalar!(
         "-- users::import
          INSERT INTO users (id, email, email_key, display_name, created_at, updated_at, imported)
@@ -192,7 +218,7 @@ pub async fn import(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<UserId
                 $6, $6, true
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[])
               AS n (id, email, email_key, display_name, is_named)
-         WHERE n.is_named OR NOT EXISTS (SELECT FROM users u WHERE u.email_key = n.email_key)
+         WHERE NOT EXISTS (SELECT FROM users u WHERE u.email_key = n.email_key)
          ON CONFLICT DO NOTHING RETURNING id",
         &new.iter().map(|user| user.id.0).collect::<Vec<_>>(),
         &new.iter().map(|user| user.email.as_str().to_owned()).collect::<Vec<_>>(),

@@ -136,7 +136,7 @@ async fn list(desk: &Desk, tenant: &str, output: &Output) -> anyhow::Result<()> 
 }
 
 fn owned_fields(proven: &Proven) -> Vec<(&'static str, Value)> {
-    let Proven { domain, token, verified_at, checked_at, failing_since, problem } = proven;
+    let Proven { domain, token, verified_at, checked_at, failing_since, problem, .. } = proven;
     let state = match (token, failing_since) {
         (None, _) => "vouched for",
         (Some(_), None) => "verified",

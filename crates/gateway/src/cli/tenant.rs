@@ -5,6 +5,7 @@ use crate::{roles, setup};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use domain::{
+    ids::{ApplicationId, TenantId},
     linking::{Linking, PlusAddresses},
     names::Slug,
     seats::SeatPolicy,
@@ -66,9 +67,10 @@ pub struct Seats {
     #[arg(long, value_name = "NUMBER", required_unless_present = "unlimited")]
     limit: Option<u32>,
     /// What becomes of who comes when all seats are taken: the identity provider is refused; they wait outside until a seat
-    /// is free; they have a lower role until then; or they get in all the same, and an event tells.
-    #[arg(long, value_name = "POLICY", default_value = "refuse", value_parser = SeatPolicy::NAMES)]
-    policy: String,
+    /// is free; they have a lower role until then; or they get in all the same, and an event tells. Without it, as before, at
+    /// first `refuse`.
+    #[arg(long, value_name = "POLICY", value_parser = SeatPolicy::NAMES)]
+    policy: Option<String>,
     /// The role of who waits, for the policy of that name.
     #[arg(long, value_name = "ROLE")]
     fallback_role: Option<String>,
@@ -119,8 +121,11 @@ async fn set_seats(arguments: Seats, desk: &Desk, output: &Output) -> anyhow::Re
                     format!("{} has no role \"{role}\"; it has {}", application.slug, catalogue.roles().join(", "))
                 })?),
             };
-            let Some(policy) = SeatPolicy::read(&policy, role) else {
-                bail!("--fallback-role belongs to --policy fallback-role, and to no other");
+            let policy = match &policy {
+                Some(policy) => SeatPolicy::read(policy, role)
+                    .context("--fallback-role belongs to --policy fallback-role, and to no other")?,
+                None if role.is_some() => bail!("--fallback-role belongs to --policy fallback-role; give that too"),
+                None => policy_of(desk, tenant.id, application.id).await?.unwrap_or(SeatPolicy::Refuse),
             };
             setup::seats::set(store, now, tenant.id, application.id, (limit, &policy)).await?
         }
@@ -137,6 +142,14 @@ async fn set_seats(arguments: Seats, desk: &Desk, output: &Output) -> anyhow::Re
     };
     tx.rollback().await?;
     output.record(&record)
+}
+
+async fn policy_of(desk: &Desk, tenant: TenantId, application: ApplicationId) -> anyhow::Result<Option<SeatPolicy>> {
+    let mut tx = desk.tenant(tenant).await?;
+    let counted = seats::list(&mut tx).await?;
+    tx.rollback().await?;
+    let counted = counted.into_iter().find(|counted| counted.held.application == application);
+    Ok(counted.map(|counted| counted.held.seats.policy))
 }
 
 fn counted_fields(application: &str, counted: &Counted) -> Vec<(&'static str, Value)> {

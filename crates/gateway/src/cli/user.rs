@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    setup::people::{self, Known},
+    setup::people::{self, Imported, Known},
 };
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -161,8 +161,16 @@ fn told(change: Uuid, output: &Output) -> anyhow::Result<()> {
 async fn bring_in(import: &Import, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     let tenant = import.tenant.find(desk).await?;
     let known = read(&import.file)?;
-    let new = people::import(&desk.store, desk.now(), tenant, &known).await?;
-    output.record(&[("new", json!(new)), ("known_already", json!(known.len() - new))])
+    let Imported { new, clashes } = people::import(&desk.store, desk.now(), tenant, &known).await?;
+    if !clashes.is_empty() {
+        output.line(
+            "These were left out, because another user has the address. Tokens carry that other's id: use it in the \
+             application, or correct one of the addresses and bring them in again:",
+        );
+    }
+    let told: Vec<Value> = clashes.iter().map(|(id, other)| json!({ "id": id, "other": other })).collect();
+    let known_already = known.len() - new - clashes.len();
+    output.record(&[("new", json!(new)), ("known_already", json!(known_already)), ("clashes", json!(told))])
 }
 
 /// The users of a file; the first line that cannot be used is told with its place, and then none is brought in.

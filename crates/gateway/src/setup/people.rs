@@ -6,12 +6,13 @@ use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
     ids::{AccountId, TenantId, UserId},
+    provisioning::Waiting,
     refusal::Refusal,
     session::EndReason,
 };
 use serde_json::json;
 use store::{
-    events, sessions,
+    events, seats, sessions,
     store::Store,
     tenant::TenantTx,
     tenants::{self, Wishes},
@@ -53,13 +54,22 @@ pub struct Known {
     pub display_name: Option<String>,
 }
 
-/// Brings in users, all or none; answers how many are new. Those whose id, or whose address where no id is given, is there
-/// already stay as they are, so that the same file may come twice.
+/// What became of users who were brought in.
+#[derive(Debug, Default)]
+pub struct Imported {
+    pub new: usize,
+    /// Those whose address is another user's, who stays: the id in the file, and that user.
+    pub clashes: Vec<(UserId, UserId)>,
+}
+
+/// Brings in users, all or none. Those whose id, or whose address, is there already stay as they are, so that the same file may
+/// come twice; they are known to the application from now on. Nobody creates accounts of the tenant meanwhile.
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn import(store: &Store, now: OffsetDateTime, tenant: TenantId, known: &[Known]) -> Result<usize, Error> {
+pub async fn import(store: &Store, now: OffsetDateTime, tenant: TenantId, known: &[Known]) -> Result<Imported, Error> {
     let mut tx = operator(store, tenant, now).await?;
+    seats::close_all_lines(&mut tx).await?;
     let rows = known.iter().map(|known| NewUser {
         id: known.id.unwrap_or_else(|| UserId(tx.new_id())),
         email: &known.email,
@@ -67,11 +77,12 @@ pub async fn import(store: &Store, now: OffsetDateTime, tenant: TenantId, known:
         is_named: known.id.is_some(),
     });
     let rows: Vec<NewUser<'_>> = rows.collect();
+    let clashes = users::clashes(&mut tx, &rows).await?;
     let new = users::import(&mut tx, &rows).await?;
     let told: Vec<Event> = new.iter().map(|id| Event::new(EventKind::UserImported, Subject::User(*id))).collect();
     events::append(&mut tx, None, &told).await?;
     tx.commit().await?;
-    Ok(new.len())
+    Ok(Imported { new: new.len(), clashes })
 }
 
 /// Makes two users one: the accounts of the first are the second one's. Answers the change, which can be undone.
@@ -86,14 +97,19 @@ pub async fn merge(
     into: UserId,
 ) -> Result<Uuid, Error> {
     let mut tx = operator(store, tenant, now).await?;
-    let seats = All::of(&mut tx, &[user, into]).await?;
-    let change = merged(&mut tx, user, into).await?;
-    seats.close(&mut tx).await?;
+    let held = All::of(&mut tx, &[user, into]).await?;
+    if user_changes::is_asked_about(&mut tx, user).await? {
+        let problem = "an account of the first waits for an answer; `gatehouse user confirm` gives it".to_owned();
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
+    let change = merged(&mut tx, user, into, false).await?;
+    held.close(&mut tx).await?;
     tx.commit().await?;
     Ok(change)
 }
 
-async fn merged(tx: &mut TenantTx, user: UserId, into: UserId) -> Result<Uuid, Error> {
+/// `answers` a question whose the accounts are, or nobody asked.
+async fn merged(tx: &mut TenantTx, user: UserId, into: UserId, answers: bool) -> Result<Uuid, Error> {
     if user == into {
         return Err(Refusal::ChangeImpossible { problem: "a user cannot go into itself".to_owned() }.into());
     }
@@ -104,7 +120,7 @@ async fn merged(tx: &mut TenantTx, user: UserId, into: UserId) -> Result<Uuid, E
     let accounts = user_changes::accounts_of(tx, user).await?;
     moved(tx, &accounts, into).await?;
     users::remove(tx, user).await?;
-    let change = Change { kind: Kind::Merge, user, into, accounts: ids(&accounts), removed: Some(removed) };
+    let change = Change { kind: Kind::Merge, user, into, accounts: ids(&accounts), removed: Some(removed), answers };
     let id = user_changes::insert(tx, &change).await?;
     tell(tx, EventKind::UserMerged, Subject::User(into), told(&change, id)).await?;
     Ok(id)
@@ -118,7 +134,10 @@ pub async fn split(store: &Store, now: OffsetDateTime, tenant: TenantId, account
     let mut tx = operator(store, tenant, now).await?;
     let Some(found) = user_changes::account(&mut tx, account).await? else { return Err(Error::NotFound) };
     let new = UserId(tx.new_id());
-    let seats = All::of(&mut tx, &[found.user, new]).await?;
+    let held = All::of(&mut tx, &[found.user, new]).await?;
+    if user_changes::account(&mut tx, account).await?.map(|account| account.user) != Some(found.user) {
+        return Err(Error::NotFound);
+    }
     users::lock(&mut tx, found.user).await?;
     let owned = user_changes::accounts_of(&mut tx, found.user).await?;
     if owned.len() < 2 && !users::is_imported(&mut tx, found.user).await? {
@@ -127,10 +146,17 @@ pub async fn split(store: &Store, now: OffsetDateTime, tenant: TenantId, account
     }
     users::copy_of_account(&mut tx, new, account).await?;
     moved(&mut tx, std::slice::from_ref(&found), new).await?;
-    let change = Change { kind: Kind::Split, user: new, into: found.user, accounts: vec![account], removed: None };
+    let change = Change {
+        kind: Kind::Split,
+        user: new,
+        into: found.user,
+        accounts: vec![account],
+        removed: None,
+        answers: false,
+    };
     let id = user_changes::insert(&mut tx, &change).await?;
     tell(&mut tx, EventKind::UserSplit, Subject::User(new), told(&change, id)).await?;
-    seats.close(&mut tx).await?;
+    held.close(&mut tx).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -146,7 +172,7 @@ pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: 
         Kind::Merge => (done.into, done.user),
         Kind::Split => (done.user, done.into),
     };
-    let seats = All::of(&mut tx, &[from, to]).await?;
+    let held = All::of(&mut tx, &[from, to]).await?;
     let is_there = users::row(&mut tx, to).await?.is_some();
     match &done.removed {
         Some(_) if is_there => return Err(gone_on("there is a user with that id again")),
@@ -164,6 +190,9 @@ pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: 
         return Err(Refusal::UsersOverlap.into());
     }
     moved(&mut tx, &back, to).await?;
+    for account in back.iter().filter(|_| done.answers) {
+        user_changes::ask_again(&mut tx, account.id, from).await?;
+    }
     if done.kind == Kind::Split {
         users::delete_if_alone(&mut tx, from).await?;
     }
@@ -172,7 +201,7 @@ pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: 
         Kind::Split => EventKind::UserMerged,
     };
     tell(&mut tx, kind, Subject::User(to), told(&Change { accounts: ids(&back), ..done }, change)).await?;
-    seats.close(&mut tx).await?;
+    held.close(&mut tx).await?;
     Ok(tx.commit().await?)
 }
 
@@ -199,16 +228,20 @@ pub async fn confirm(
 ) -> Result<Option<Uuid>, Error> {
     let mut tx = operator(store, tenant, now).await?;
     let Some((own, asked)) = user_changes::asked(&mut tx, account).await? else { return Err(Error::NotFound) };
-    let seats = All::of(&mut tx, &[own, asked]).await?;
+    let held = All::of(&mut tx, &[own, asked]).await?;
     if user_changes::unpark(&mut tx, account).await? != Some((own, asked)) {
         return Err(Error::NotFound);
     }
-    let change = if is_that_user { Some(merged(&mut tx, own, asked).await?) } else { None };
-    seats.seat(&mut tx, account).await?;
-    seats.close(&mut tx).await?;
+    let change = if is_that_user { Some(merged(&mut tx, own, asked, true).await?) } else { None };
+    let waiting = held.seat(&mut tx, account).await?;
+    held.close(&mut tx).await?;
     let user = if is_that_user { asked } else { own };
-    let data = json!({ "account_id": account, "linked": is_that_user });
-    tell(&mut tx, EventKind::UserUnparked, Subject::User(user), data).await?;
+    let (kind, why) = match waiting {
+        Some(Waiting::Outside) => (EventKind::UserParked, "seat"),
+        _ => (EventKind::UserUnparked, "link"),
+    };
+    let data = json!({ "account_id": account, "linked": is_that_user, "why": why });
+    tell(&mut tx, kind, Subject::User(user), data).await?;
     tx.commit().await?;
     Ok(change)
 }

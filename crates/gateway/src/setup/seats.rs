@@ -1,15 +1,22 @@
 //! How many of a tenant's users an application lets in.
 
 use super::operator;
-use crate::{error::Error, seats::Line};
+use crate::{
+    error::Error,
+    provisioning::{sessions_ended, told},
+    roles::InForce,
+    seats::{Line, by_connection},
+};
 use domain::{
     event::{Event, EventKind, Subject},
     ids::{ApplicationId, ConnectionId, TenantId},
+    provisioning::{PlannedEvent, Rule},
     refusal::Refusal,
     seats::SeatPolicy,
+    session::EndReason,
 };
 use serde_json::json;
-use store::{events, roles, seats, store::Store, tenant::TenantTx};
+use store::{events, roles, seats, sessions, store::Store, tenant::TenantTx};
 use time::OffsetDateTime;
 
 /// Seats that can be counted.
@@ -51,6 +58,10 @@ pub async fn remove(
 ) -> Result<Vec<ConnectionId>, Error> {
     let mut tx = operator(store, tenant, now).await?;
     let connections = save(&mut tx, application, 0, &SeatPolicy::Soft).await?;
+    if seats::is_awaited(&mut tx, application).await? {
+        let problem = "somebody who waits is being changed at this moment; try again".to_owned();
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
     seats::remove(&mut tx, application).await?;
     tell(&mut tx, json!({ "application_id": application, "seats": null })).await?;
     tx.commit().await?;
@@ -65,13 +76,36 @@ async fn save(
 ) -> Result<Vec<ConnectionId>, Error> {
     seats::close_line(tx, application).await?;
     let held = seats::save(tx, application, limit, policy).await?;
-    seats::move_line(tx, application, held.seats.keeps_out()).await?;
-    // Who waits has another role where that is what waiting means.
     let connections = roles::look_again(tx, application).await?;
+    move_line(tx, application, held.seats.keeps_out()).await?;
     if let Some(line) = Line::met(tx, Some(held)).await? {
         line.close(tx).await?;
     }
     Ok(connections)
+}
+
+/// Has who waits, wait as the policy wants it. Nobody is inside with a role that belongs to a seat; who has to go out is out.
+async fn move_line(tx: &mut TenantTx, application: ApplicationId, is_outside: bool) -> Result<(), Error> {
+    let line = seats::line(tx, application).await?;
+    for (connection, accounts) in by_connection(&line) {
+        let in_force = InForce::of(tx, connection).await?;
+        if is_outside {
+            seats::move_line(tx, &accounts, true).await?;
+            crate::roles::settle(tx, connection, &in_force, &accounts).await?;
+        } else {
+            crate::roles::settle(tx, connection, &in_force, &accounts).await?;
+            seats::move_line(tx, &accounts, false).await?;
+        }
+    }
+    for waiting in line.iter().filter(|waiting| is_outside && !waiting.is_outside) {
+        let (kind, rule, data) = (EventKind::UserParked, Rule::SeatsTaken, json!({ "why": "seat" }));
+        let told = told(waiting.account, waiting.user, vec![PlannedEvent { kind, rule, data }]);
+        events::append(tx, Some(waiting.connection), &told).await?;
+        let reason = EndReason::SeatAwaited;
+        let ended = sessions::end_all(tx, waiting.account, reason).await?;
+        sessions_ended(tx, waiting.connection, &ended, reason).await?;
+    }
+    Ok(())
 }
 
 async fn tell(tx: &mut TenantTx, data: serde_json::Value) -> Result<(), Error> {
