@@ -311,3 +311,35 @@ async fn a_group_that_loses_its_role_leaves_an_administrator() {
         sqlx::query_scalar(query).bind(acme.connection.0).fetch_all(&mut superuser().await).await.unwrap();
     assert_eq!(roles, ["ADMINISTRATOR", "ANALYST"]);
 }
+
+#[tokio::test]
+async fn a_connection_demands_of_profiles_what_somebody_asked_for_and_nothing_else() {
+    let acme = Customer::new().await;
+    let (operator, id_of) = (Operator::new().await, acme.connection.to_string());
+    let demand = |arguments: &[&str]| operator.json(&[&["connection", "profiles", &id_of][..], arguments].concat());
+    assert_eq!(demand(&[]), json!({ "required": [], "forbidden": "" }));
+    let ann = json!({ "userName": "ann<>;:%", "displayName": "Ann <>;:% Lee" });
+    let made = acme.scim(Method::POST, "/Users", Some(ann.clone())).await.document(201);
+    assert_eq!(made["displayName"], ann["displayName"]);
+
+    demand(&["--require", "givenName", "--require", "displayName"]);
+    let refused = acme.scim(Method::POST, "/Users", Some(json!({ "userName": "ben" }))).await.document(400);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("has no First name (name.givenName)") && detail.ends_with("(GH-USR-011)"), "{detail}");
+    let whole = json!({ "userName": "ben", "displayName": "Ben", "name": { "givenName": "Ben" } });
+    acme.scim(Method::POST, "/Users", Some(whole)).await.document(201);
+    // Nobody stays in because of a profile.
+    let path = format!("/Users/{}", id(&made));
+    let active = |active: bool| json!({ "Operations": [{ "op": "replace", "value": { "active": active } }] });
+    acme.scim(Method::PATCH, &path, Some(active(false))).await.document(200);
+    acme.scim(Method::PATCH, &path, Some(active(true))).await.document(400);
+
+    assert_eq!(demand(&["--require-nothing", "--forbid", "<>;:%"])["forbidden"], "<>;:%");
+    let refused = acme.scim(Method::PATCH, &path, Some(active(true))).await.document(400);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("userName has the character \"<\"") && detail.ends_with("(GH-USR-012)"), "{detail}");
+    let refused = operator.refusal(&["connection", "profiles", &id_of, "--forbid", "a"]);
+    assert!(refused.contains("none that names are made of"), "{refused}");
+    demand(&["--forbid", ""]);
+    acme.scim(Method::PATCH, &path, Some(active(true))).await.document(200);
+}

@@ -11,6 +11,7 @@ pub mod linking;
 pub mod mail_domain;
 pub mod matching;
 pub mod names;
+pub mod profile_policy;
 pub mod provisioning;
 pub mod reassignment;
 pub mod refusal;

@@ -22,6 +22,14 @@ pub enum Refusal {
         "\"{address}\" is the address of somebody in the application already (user {user}), and your organization does not link accounts by address; have the application's operator link the two, or change one of the addresses"
     )]
     AddressTaken { address: String, user: UserId },
+    #[error(
+        "the user has no {label} ({attribute}), which your organization requires; fill it in in the identity provider, check that it is mapped (Okta: Provisioning > To App > Attribute Mappings), then try again"
+    )]
+    AttributeMissing { label: &'static str, attribute: &'static str },
+    #[error(
+        "{attribute} has the character \"{character}\", which your organization does not allow; correct it in the identity provider, then try again"
+    )]
+    CharacterForbidden { attribute: &'static str, character: char },
     #[error("\"{value}\" is not an e-mail address; correct the user's primary e-mail in the identity provider")]
     EmailInvalid { value: String },
     #[error("\"{slug}\" cannot be a short name; use 1 to 63 of a-z, 0-9 and inner hyphens")]
@@ -124,6 +132,8 @@ impl Refusal {
             Self::ChangeImpossible { .. } => "GH-USR-010",
             Self::SeatsTaken { .. } => "GH-SEA-001",
             Self::SeatAwaited => "GH-SEA-002",
+            Self::AttributeMissing { .. } => "GH-USR-011",
+            Self::CharacterForbidden { .. } => "GH-USR-012",
             Self::GroupNameTaken { .. } => "GH-GRP-001",
             Self::SlugInvalid { .. } => "GH-CFG-001",
             Self::DomainInvalid { .. } => "GH-CFG-002",

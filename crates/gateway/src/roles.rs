@@ -2,16 +2,19 @@
 
 use crate::{error::Error, provisioning::told};
 use ::scim::user::UserDocument;
+use anyhow::Context;
 use domain::{
     account::Account,
     event::Event,
     ids::{ConnectionId, TenantId},
+    profile_policy::ProfilePolicy,
     provisioning::{self as rules, ChangePlan},
     reassignment::{self, Reassignment, Standing},
     role::{RoleCatalogue, RolePolicy},
 };
+use serde::Deserialize;
 use store::{
-    applications, roles,
+    applications, connections, roles,
     scope::{Actor, Scope},
     store::Store,
     tenant::TenantTx,
@@ -26,11 +29,13 @@ pub const PAGE: i64 = 10_000;
 /// After so long nobody works by an older policy any more: longer than any request takes.
 const SETTLED_AFTER: Duration = Duration::seconds(90);
 
-/// What decides about the roles of a connection's accounts.
+/// What decides about a connection's accounts.
 #[derive(Debug)]
 pub struct InForce {
     pub catalogue: RoleCatalogue,
     pub policy: RolePolicy,
+    /// What is demanded of profiles.
+    pub profiles: ProfilePolicy,
     /// What else the tenant wants.
     pub tenant: Wishes,
 }
@@ -44,7 +49,9 @@ impl InForce {
         let catalogue = applications::roles(tx, connection).await?.ok_or(Error::NotFound)?;
         let policy = roles::policy(tx, connection, &catalogue).await?;
         let tenant = tenants::wishes(tx).await?.ok_or(Error::NotFound)?;
-        Ok(Self { catalogue, policy, tenant })
+        let profiles = connections::profile_policy(tx, connection).await?;
+        let profiles = ProfilePolicy::deserialize(profiles).context("stored demands of profiles read")?;
+        Ok(Self { catalogue, policy, profiles, tenant })
     }
 
     /// Whether groups have a say.

@@ -119,8 +119,12 @@ async fn look(app: &App, scope: Scope) -> Result<(), Error> {
 async fn admit(tx: &mut TenantTx, first: &[InLine]) -> Result<(), Error> {
     seats::admit(tx, &first.iter().map(|waiting| waiting.account.0).collect::<Vec<_>>()).await?;
     let (outside, inside): (Vec<InLine>, Vec<InLine>) = first.iter().partition(|waiting| waiting.is_outside);
+    let mut told: BTreeMap<ConnectionId, Vec<Event>> = BTreeMap::new();
     for waiting in &outside {
-        events::append(tx, Some(waiting.connection), &unparked(waiting)).await?;
+        told.entry(waiting.connection).or_default().extend(unparked(waiting));
+    }
+    for (connection, events) in told {
+        events::append(tx, Some(connection), &events).await?;
     }
     for (connection, accounts) in by_connection(&inside) {
         let in_force = InForce::of(tx, connection).await?;

@@ -181,6 +181,32 @@ pub async fn set_provisioning(tx: &mut TenantTx, id: ConnectionId, provisioning:
     one_row(&done)
 }
 
+/// What is demanded of profiles; whose meaning is not the store's.
+pub async fn profile_policy(tx: &mut TenantTx, id: ConnectionId) -> Result<Value> {
+    let policy = sqlx::query_scalar!(
+        "-- connections::profile_policy\n SELECT profile_policy FROM connections WHERE id = $1",
+        id.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(policy)
+}
+
+/// Stores that. What gateways remember of the connection is old then.
+pub async fn set_profile_policy(tx: &mut TenantTx, id: ConnectionId, policy: &Value) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- connections::set_profile_policy
+         UPDATE connections SET profile_policy = $2, schema_version = schema_version + 1, updated_at = $3 WHERE id = $1",
+        id.0,
+        policy,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    one_row(&done)
+}
+
 /// Stores how sign-in behaves.
 pub async fn set_sign_in(tx: &mut TenantTx, id: ConnectionId, takes_sha1: bool, settings: &Value) -> Result<()> {
     let now = tx.now();

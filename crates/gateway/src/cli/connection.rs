@@ -3,6 +3,7 @@
 mod directory;
 mod idp;
 mod key;
+mod profiles;
 mod roles;
 mod sign_in;
 
@@ -48,6 +49,8 @@ pub enum Command {
     Key(key::Command),
     /// Show what decides about roles, or set it; --dry-run tells who would get another role.
     Roles(roles::Roles),
+    /// Show what is demanded of users' profiles, or set it; by itself everything is taken.
+    Profiles(profiles::Profiles),
     /// Set how the SCIM side behaves.
     Set(directory::Set),
     /// Attributes of users beyond the standard's (Okta: Profile Editor > Add Attribute).
@@ -108,6 +111,7 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         }
         Command::Attempts(arguments) => sign_in::attempts(&arguments, desk, output).await,
         Command::Key(command) => key::run(command, desk, output).await,
+        Command::Profiles(arguments) => profiles::run(arguments, desk, output).await,
         Command::Roles(arguments) => roles::run(arguments, desk, output).await,
         Command::Attribute(command) => directory::attribute(command, desk, output).await,
         Command::Log(arguments) => directory::log(&arguments, desk, output).await,

@@ -277,7 +277,7 @@ impl Change<'_> {
     async fn write_user(&self, document: UserDocument, password: Option<Password>) -> Result<Success, Error> {
         let hash = password::kept(self.directory, password.as_ref()).await?;
         if *self.method == Method::Post {
-            let (directory, wanted) = (Arc::clone(self.directory), users::wanted(document)?);
+            let (directory, wanted) = (Arc::clone(self.directory), users::demanded(self.directory, document)?);
             let creation = Creation { directory, id: Some(AccountId(self.target)), wanted, password: hash };
             let (work, accounts) = users::created(vec![creation]).await?;
             return user_written(work, accounts.first().context("a created user is there")?, 201).await;

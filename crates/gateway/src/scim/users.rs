@@ -69,7 +69,7 @@ pub async fn get(mut call: ScimCall) -> ScimResult {
 /// `POST /Users` (RFC 7644 3.3)
 pub async fn create(call: ScimCall) -> ScimResult {
     let Written { document, password } = UserDocument::parse(&call.body, call.catalogue())?;
-    let wanted = wanted(document)?;
+    let wanted = demanded(&call, document)?;
     let (projection, bytes) = (Projection::parse(&call.query), call.body.len());
     let (directory, large) = call.end().await?;
     let password = password::kept(&directory, password.as_ref()).await?;
@@ -196,7 +196,7 @@ pub async fn changed(
         true => store::roles::rule_of(&mut work.tx, before.id, &directory.role_policy().policy.rules).await?,
         false => None,
     };
-    let wanted = wanted(document)?;
+    let wanted = demanded(work, document)?;
     let place = Place::of(&mut work.tx, &before, wanted.active).await?;
     let plan = rules::update(&before, wanted, Roles { waits: place.waits, ..roles_of(&directory, rule) });
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &before, plan).await?;
@@ -230,6 +230,15 @@ pub fn rows(index: Vec<search::IndexRow>) -> Vec<AttributeRow> {
         is_primary: primary,
     };
     index.into_iter().map(row).collect()
+}
+
+/// The same where it has to be as the connection demands it; who goes out may be as they are.
+pub fn demanded(directory: &Directory, document: UserDocument) -> Result<Wanted, Error> {
+    let wanted = wanted(document)?;
+    if wanted.active {
+        directory.role_policy().profiles.check(&wanted.document)?;
+    }
+    Ok(wanted)
 }
 
 /// What the document asks for, in the words of the rules.

@@ -14,9 +14,11 @@ use ::scim::{
     search,
     user::UserDocument,
 };
+use anyhow::Context;
 use domain::{
     event::{Event, EventKind, Subject},
     ids::{ConnectionId, TokenId},
+    profile_policy::{MOST_FORBIDDEN, ProfilePolicy},
     refusal::Refusal,
 };
 use serde_json::json;
@@ -104,6 +106,30 @@ pub async fn set_provisioning(
         "entitlements": entitlements,
     });
     let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), data);
+    events::append(&mut tx, Some(connection), &[event]).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Sets what is demanded of profiles, from the next request on.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] when it forbids too much.
+pub async fn set_profile_policy(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    policy: &ProfilePolicy,
+) -> Result<(), Error> {
+    let many = policy.forbidden.chars().count();
+    if many > MOST_FORBIDDEN || policy.forbidden.chars().any(char::is_alphanumeric) {
+        let problem = format!("forbid up to {MOST_FORBIDDEN} characters, and none that names are made of");
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    let value = serde_json::to_value(policy).context("demands serialize")?;
+    connections::set_profile_policy(&mut tx, connection, &value).await?;
+    let event =
+        Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), json!({ "changed": "profiles" }));
     events::append(&mut tx, Some(connection), &[event]).await?;
     Ok(tx.commit().await?)
 }

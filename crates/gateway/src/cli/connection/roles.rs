@@ -50,11 +50,11 @@ pub async fn run(arguments: Roles, desk: &Desk, output: &Output) -> anyhow::Resu
     let mut tx = desk.tenant(tenant).await?;
     let stored = InForce::of(&mut tx, id).await?;
     let is_asked = !sources.is_empty() || !rules.is_empty() || no_rules;
-    let sources = if sources.is_empty() { stored.policy.sources } else { sources };
-    let rules = if rules.is_empty() && !no_rules { stored.policy.rules } else { rules };
-    let fallback = stored.policy.fallback;
+    let sources = if sources.is_empty() { stored.policy.sources.clone() } else { sources };
+    let rules = if rules.is_empty() && !no_rules { stored.policy.rules.clone() } else { rules };
+    let fallback = stored.policy.fallback.clone();
     let policy = RolePolicy { fallback, ..RolePolicy::new(sources, rules, &stored.catalogue)? };
-    let wanted = InForce { catalogue: stored.catalogue, policy, tenant: stored.tenant };
+    let wanted = InForce { policy, ..stored };
     let unknown = rows::unknown_groups(&mut tx, id, &wanted.policy.rules).await?;
     if dry_run {
         tell(&mut tx, id, &wanted, output).await?;
