@@ -7,6 +7,7 @@ mod directory;
 mod domains;
 mod groups;
 mod isolation;
+mod jit;
 mod migrations;
 mod mutation;
 mod oidc;

@@ -6,7 +6,7 @@ mod identity;
 mod keys;
 mod logout;
 mod modes;
-mod trace;
+pub mod trace;
 mod watch;
 
 use crate::serve::Process;

@@ -4,7 +4,7 @@ use crate::{
     email::Email,
     ids::{AccountId, ConnectionId, UserId},
     names::UserName,
-    role::{Claims, RoleReason},
+    role::{Asserted, Claims, RoleReason},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -43,8 +43,8 @@ pub struct RoleBasis {
     pub reason: RoleReason,
     /// The roles that SCIM sent; `None` in rows of older versions, where the document tells.
     pub attribute: Option<Vec<String>>,
-    /// The roles that the last sign-in asserted.
-    pub assertion: Vec<String>,
+    /// What the last sign-in asserted.
+    pub assertion: Asserted,
     /// Whether the role is the application's highest.
     pub is_highest: bool,
 }
@@ -58,7 +58,12 @@ impl RoleBasis {
 
     /// Whether nothing changes with `other` but what an older version did not keep.
     pub fn is_like(&self, other: &Self) -> bool {
-        self == other || (self.attribute.is_none() && self.reason.word() == other.reason.word())
+        self == other || (self.attribute.is_none() && self.assertion == other.assertion && self.has_reason_of(other))
+    }
+
+    /// Whether the reason is the same, as far as an older version kept it.
+    pub fn has_reason_of(&self, other: &Self) -> bool {
+        self.reason == other.reason || (self.attribute.is_none() && self.reason.word() == other.reason.word())
     }
 }
 

@@ -2,7 +2,7 @@
 //! Data holds ids, codes, counts and names of roles; people's names and addresses stay in the tables that are
 //! erased with their user.
 
-use crate::ids::{AccountId, ConnectionId, GroupId, SessionId, TenantId, TokenId, UserId};
+use crate::ids::{AccountId, ConnectionId, GroupId, InvitationId, SessionId, TenantId, TokenId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -42,6 +42,10 @@ pub enum EventKind {
     GroupUpdated,
     GroupDeleted,
     GroupMembersChanged,
+    InvitationCreated,
+    InvitationAccepted,
+    InvitationRevoked,
+    InvitationSuperseded,
     SeatLimitReached,
     SeatLimitExceeded,
     SessionCreated,
@@ -87,6 +91,10 @@ impl EventKind {
             Self::GroupUpdated => "group.updated",
             Self::GroupDeleted => "group.deleted",
             Self::GroupMembersChanged => "group.members_changed",
+            Self::InvitationCreated => "invitation.created",
+            Self::InvitationAccepted => "invitation.accepted",
+            Self::InvitationRevoked => "invitation.revoked",
+            Self::InvitationSuperseded => "invitation.superseded",
             Self::SeatLimitReached => "seat.limit_reached",
             Self::SeatLimitExceeded => "seat.limit_exceeded",
             Self::SessionCreated => "session.created",
@@ -107,6 +115,7 @@ pub enum Subject {
     Account(AccountId),
     Group(GroupId),
     Session(SessionId),
+    Invitation(InvitationId),
 }
 
 impl Subject {
@@ -120,6 +129,7 @@ impl Subject {
             Self::Account(id) => id.0,
             Self::Group(id) => id.0,
             Self::Session(id) => id.0,
+            Self::Invitation(id) => id.0,
         }
     }
 
@@ -133,6 +143,7 @@ impl Subject {
             Self::Account(_) => "account",
             Self::Group(_) => "group",
             Self::Session(_) => "session",
+            Self::Invitation(_) => "invitation",
         }
     }
 }

@@ -31,6 +31,35 @@ pub enum Step {
     Superseded,
 }
 
+impl Step {
+    /// The step as it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Sent { .. } => "sent",
+            Self::Bounced => "bounced",
+            Self::Accepted => "accepted",
+            Self::Revoked => "revoked",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+impl Status {
+    /// The status as people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "created",
+            Self::Live => "sent",
+            Self::Stale => "expired",
+            Self::Bounced => "bounced",
+            Self::Accepted => "accepted",
+            Self::Revoked => "revoked",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
 /// What happens to an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

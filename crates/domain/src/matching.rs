@@ -49,11 +49,20 @@ pub fn sign_in(candidates: Candidates, name_id: Option<&str>) -> Result<SignIn, 
 }
 
 fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
+    is_let_in(&account)?;
+    Ok(SignIn { account, binds })
+}
+
+/// Whether sign-ins of the account may succeed.
+///
+/// # Errors
+/// What keeps it outside.
+pub fn is_let_in(account: &Account) -> Result<(), Refusal> {
     match account {
         Account { profile: Profile { active: false, .. }, .. } => Err(Refusal::UserDeactivated),
         Account { parked: Some(Parked::Link(_)), .. } => Err(Refusal::UserParked),
         Account { parked: Some(Parked::Seat), .. } => Err(Refusal::SeatAwaited),
-        account => Ok(SignIn { account, binds }),
+        _ => Ok(()),
     }
 }
 

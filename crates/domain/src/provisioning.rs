@@ -8,7 +8,7 @@ use crate::{
     linking::{self, Holder, Linking, Ownership},
     names::{UserName, fold},
     refusal::Refusal,
-    role::{Assignment, Claims, RoleCatalogue, RolePolicy, RoleReason},
+    role::{Asserted, Assignment, Claims, RoleCatalogue, RolePolicy, RoleReason},
     seats::{Seating, Seats},
     session::EndReason,
 };
@@ -25,6 +25,16 @@ pub struct Wanted {
     /// The roles that it named.
     pub roles: Vec<String>,
     pub document: Value,
+    /// What came with it, where somebody signed in.
+    pub signed_in: Option<SignedIn>,
+}
+
+/// What a sign-in says beside the profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The NameID that the account is tied to from now on.
+    pub name_id: Option<String>,
+    pub asserted: Asserted,
 }
 
 /// What the rules must know beside the account.
@@ -103,6 +113,8 @@ pub struct PlannedEvent {
 pub enum Rule {
     /// The identity provider wants it so.
     IdentityProvider,
+    /// Somebody signed in, and the identity provider says this of them.
+    SignIn,
     /// One user of the tenant has the address, in a domain that the tenant owns.
     Address,
     /// The first sign-in with a NameID ties it to the account.
@@ -122,7 +134,7 @@ pub enum Rule {
 /// # Errors
 /// [`Refusal::AddressTaken`] and [`Refusal::SeatsTaken`], as the tenant wants it.
 pub fn create(wanted: Wanted, facts: &Facts<'_>, seats: Option<&mut Seats>) -> Result<CreatePlan, Refusal> {
-    let address = wanted.email.as_ref().map_or("", Email::as_str);
+    let (address, by) = (wanted.email.as_ref().map_or("", Email::as_str), wanted.rule());
     let owner = linking::owner(facts.linking, facts.holder, address)?;
     let waits = match (owner, seats) {
         (Ownership::Asked(_), _) | (_, None) => None,
@@ -134,12 +146,12 @@ pub fn create(wanted: Wanted, facts: &Facts<'_>, seats: Option<&mut Seats>) -> R
     let (profile, unknown_role) = profile(wanted, None, roles);
     let data = json!({ "role": profile.role, "active": profile.active });
     let mut events = match owner {
-        Ownership::New => vec![event(EventKind::UserCreated, Rule::IdentityProvider, data)],
+        Ownership::New => vec![event(EventKind::UserCreated, by, data)],
         Ownership::Existing(_) => vec![event(EventKind::UserLinked, Rule::Address, data)],
         Ownership::Asked(user) => {
             let asked = json!({ "why": "link", "user_id": user });
             let asked = event(EventKind::UserParked, Rule::Address, asked);
-            vec![event(EventKind::UserCreated, Rule::IdentityProvider, data), asked]
+            vec![event(EventKind::UserCreated, by, data), asked]
         }
     };
     events.extend(waits.and_then(Waiting::told));
@@ -162,6 +174,7 @@ pub fn seated(seats: &mut Seats, held: Option<Seating>) -> Result<Option<Waiting
 
 /// A changed account; without a difference nothing happens, so a repeated request leaves no trace.
 pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan {
+    let by = wanted.rule();
     let (after, unknown_role) = profile(wanted, Some(&before.profile), roles);
     let was = &before.profile;
     let is_like_before = || Profile { role_basis: was.role_basis.clone(), ..after.clone() } == *was;
@@ -175,15 +188,17 @@ pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan 
         };
     }
     let mut events = Vec::new();
-    let by = Rule::IdentityProvider;
     match (was.active, after.active) {
         (true, false) => events.push(event(EventKind::UserDeactivated, by, json!({}))),
         (false, true) => events.push(event(EventKind::UserReactivated, by, json!({ "role": after.role }))),
         _ => {}
     }
+    if by == Rule::SignIn && was.name_id != after.name_id {
+        events.push(event(EventKind::UserLinked, Rule::NameId, json!({})));
+    }
     let is_in_line = before.waits_since.is_some();
     events.extend(roles.waits.filter(|_| !is_in_line).and_then(Waiting::told));
-    let is_reason_new = !was.role_basis.is_like(&after.role_basis);
+    let is_reason_new = !was.role_basis.has_reason_of(&after.role_basis);
     if was.role != after.role {
         events.push(role_changed(&was.role, &after.role, &after.role_basis.reason));
     }
@@ -258,49 +273,16 @@ pub fn delete() -> ChangePlan {
     }
 }
 
-/// A sign-in that ties the account to the NameID it came with.
-pub fn bind(before: &Account, name_id: &str) -> ChangePlan {
-    let profile = Profile { name_id: Some(name_id.to_owned()), ..before.profile.clone() };
-    ChangePlan {
-        account: AccountEffect::Update(profile),
-        user_follows: false,
-        waits: None,
-        ends_sessions: None,
-        events: vec![event(EventKind::UserLinked, Rule::NameId, json!({}))],
-    }
-}
-
-/// A sign-in that names other roles than the last one; `None` when it names the same.
-pub fn assert_roles(before: &Account, named: Vec<String>, roles: Roles<'_>) -> Option<ChangePlan> {
-    let was = &before.profile;
-    if was.role_basis.assertion == named {
-        return None;
-    }
-    let basis = RoleBasis { assertion: named, ..was.role_basis.clone() };
-    let after = roles.catalogue.assign(roles.policy, &basis.claims(roles.rule, before.waits_since.is_some()));
-    let mut events = Vec::new();
-    if after.role != was.role {
-        events.push(role_changed(&was.role, &after.role, &after.reason));
-    }
-    if after.reason != was.role_basis.reason {
-        events.extend(unknown_role(&after));
-    }
-    if events.is_empty() {
-        events.push(event(EventKind::UserUpdated, Rule::IdentityProvider, json!({})));
-    }
-    let role_basis = RoleBasis { reason: after.reason, is_highest: roles.catalogue.is_highest(&after.role), ..basis };
-    let profile = Profile { role: after.role, role_basis, ..was.clone() };
-    let account = AccountEffect::Update(profile);
-    Some(ChangePlan { account, user_follows: false, waits: None, ends_sessions: None, events })
-}
-
 fn profile(wanted: Wanted, before: Option<&Profile>, facts: Roles<'_>) -> (Profile, Option<PlannedEvent>) {
-    let Wanted { user_name, external_id, email, display_name, active, roles, document } = wanted;
-    let assertion = before.map(|was| was.role_basis.assertion.clone()).unwrap_or_default();
+    let Wanted { user_name, external_id, email, display_name, active, roles, document, signed_in } = wanted;
+    let kept = before.and_then(|was| kept_binding(was, &user_name, email.as_ref()));
+    let (name_id, assertion) = match signed_in {
+        Some(SignedIn { name_id, asserted }) => (name_id.or(kept), asserted),
+        None => (kept, before.map(|was| was.role_basis.assertion.clone()).unwrap_or_default()),
+    };
     let claims = Claims { attribute: roles, rule: facts.rule, assertion, waits: facts.waits.is_some() };
     let assignment = facts.catalogue.assign(facts.policy, &claims);
     let unknown_role = unknown_role(&assignment);
-    let name_id = before.and_then(|was| kept_binding(was, &user_name, email.as_ref()));
     let Assignment { role, reason } = assignment;
     let is_highest = facts.catalogue.is_highest(&role);
     let role_basis = RoleBasis { reason, attribute: Some(claims.attribute), assertion: claims.assertion, is_highest };
@@ -338,6 +320,18 @@ fn event(kind: EventKind, rule: Rule, data: Value) -> PlannedEvent {
     PlannedEvent { kind, rule, data }
 }
 
+impl Wanted {
+    /// The account as it is, with what a sign-in says; `roles` are those that SCIM sent.
+    pub fn unchanged(profile: &Profile, roles: Vec<String>, signed_in: SignedIn) -> Self {
+        let Profile { user_name, external_id, email, display_name, active, document, .. } = profile.clone();
+        Self { user_name, external_id, email, display_name, active, roles, document, signed_in: Some(signed_in) }
+    }
+
+    fn rule(&self) -> Rule {
+        if self.signed_in.is_some() { Rule::SignIn } else { Rule::IdentityProvider }
+    }
+}
+
 impl Waiting {
     /// That somebody stays outside; who gets in with a lower role is told by the role.
     fn told(self) -> Option<PlannedEvent> {
@@ -351,6 +345,7 @@ impl Rule {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IdentityProvider => "identity_provider",
+            Self::SignIn => "sign_in",
             Self::Address => "address",
             Self::NameId => "name_id",
             Self::RoleSources => "role_sources",

@@ -108,6 +108,10 @@ pub enum Refusal {
         "this account belongs to another identity at the identity provider; ask your IT admin to check the user's Application username"
     )]
     AccountBound,
+    #[error(
+        "SCIM keeps the users of this connection, so an invitation would change nothing; have the person assigned to the application in the identity provider"
+    )]
+    ScimLive,
     #[error("the invitation has expired; ask for a new one")]
     InvitationExpired,
     #[error("the invitation has been used")]
@@ -154,6 +158,7 @@ impl Refusal {
             Self::InvitationExpired => "GH-INV-001",
             Self::InvitationUsed => "GH-INV-002",
             Self::InvitationWithdrawn => "GH-INV-003",
+            Self::ScimLive => "GH-INV-004",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{names::fold, refusal::Refusal};
 use serde_json::{Value, json};
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 /// The longest role name, in characters.
 const MAX_ROLE_CHARS: usize = 64;
@@ -24,7 +24,7 @@ pub enum RoleSource {
     Attribute,
     /// Membership in groups that have a rule.
     Groups,
-    /// The role attribute of the last sign-in's assertion.
+    /// The last sign-in's assertion: its role attribute, else its groups where they count.
     Assertion,
 }
 
@@ -43,6 +43,16 @@ pub struct RolePolicy {
     pub rules: Vec<GroupRule>,
     /// Nobody who waits for a seat has a higher one.
     pub fallback: Option<String>,
+    /// Whether the groups of an assertion count: until SCIM keeps the connection's users.
+    pub heeds_asserted_groups: bool,
+}
+
+/// What an assertion says of a role.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asserted {
+    pub roles: Vec<String>,
+    /// The names of groups.
+    pub groups: Vec<String>,
 }
 
 /// What the sources say of one account.
@@ -52,8 +62,8 @@ pub struct Claims {
     pub attribute: Vec<String>,
     /// The place of the first rule that is for one of the account's groups, from 0.
     pub rule: Option<usize>,
-    /// The roles that the last sign-in asserted.
-    pub assertion: Vec<String>,
+    /// What the last sign-in said.
+    pub assertion: Asserted,
     /// Whether the account is in line for a seat.
     pub waits: bool,
 }
@@ -71,6 +81,12 @@ pub enum RoleReason {
     },
     /// The last sign-in named a role of the catalogue.
     Assertion(String),
+    /// A rule is for one of the groups that the last sign-in named.
+    AssertedGroup {
+        /// Its place, from 1.
+        rule: usize,
+        group: String,
+    },
     /// Nothing says a role.
     Missing,
     /// What decides named one that the catalogue does not have.
@@ -141,14 +157,29 @@ impl RoleCatalogue {
     fn said(&self, source: RoleSource, policy: &RolePolicy, claims: &Claims) -> Option<Assignment> {
         match source {
             RoleSource::Attribute => self.named(source, &claims.attribute, RoleReason::Attribute),
-            RoleSource::Assertion => self.named(source, &claims.assertion, RoleReason::Assertion),
+            RoleSource::Assertion => {
+                let by_name = self.named(source, &claims.assertion.roles, RoleReason::Assertion);
+                by_name.or_else(|| {
+                    let place = policy.first_asserted(&claims.assertion.groups)?;
+                    self.ruled(source, policy, place, |rule, group| RoleReason::AssertedGroup { rule, group })
+                })
+            }
             RoleSource::Groups => {
-                let place = claims.rule?;
-                let rule = policy.rules.get(place)?;
-                let reason = |_| RoleReason::Group { rule: place + 1, group: rule.group.clone() };
-                self.named(source, std::slice::from_ref(&rule.role), reason)
+                self.ruled(source, policy, claims.rule?, |rule, group| RoleReason::Group { rule, group })
             }
         }
+    }
+
+    /// The role of the rule at that place.
+    fn ruled(
+        &self,
+        source: RoleSource,
+        policy: &RolePolicy,
+        place: usize,
+        reason: impl Fn(usize, String) -> RoleReason,
+    ) -> Option<Assignment> {
+        let rule = policy.rules.get(place)?;
+        self.named(source, std::slice::from_ref(&rule.role), |_| reason(place + 1, rule.group.clone()))
     }
 
     /// The highest of the roles that were sent.
@@ -190,14 +221,23 @@ impl RolePolicy {
                 return wrong(format!("there are two rules for the group \"{}\"", short(&rule.group)));
             }
         }
-        Ok(Self { sources, rules, fallback: None })
+        Ok(Self { sources, rules, fallback: None, heeds_asserted_groups: false })
+    }
+
+    /// The place of the first rule that is for one of these groups, where an assertion's count.
+    fn first_asserted(&self, groups: &[String]) -> Option<usize> {
+        if !self.heeds_asserted_groups || self.rules.is_empty() {
+            return None;
+        }
+        let keys: HashSet<String> = groups.iter().map(|group| fold(group.trim())).collect();
+        self.rules.iter().position(|rule| keys.contains(&rule.key()))
     }
 }
 
 impl Default for RolePolicy {
     /// SCIM before groups before sign-in, and no rules.
     fn default() -> Self {
-        Self { sources: RoleSource::ALL.to_vec(), rules: Vec::new(), fallback: None }
+        Self { sources: RoleSource::ALL.to_vec(), rules: Vec::new(), fallback: None, heeds_asserted_groups: false }
     }
 }
 
@@ -234,6 +274,7 @@ impl RoleReason {
             Self::Attribute(_) => "attribute",
             Self::Group { .. } => "group",
             Self::Assertion(_) => "assertion",
+            Self::AssertedGroup { .. } => "asserted_group",
             Self::Missing => "missing",
             Self::Unknown { .. } => "unknown",
             Self::LastAdministrator { .. } => "last_administrator",
@@ -245,7 +286,9 @@ impl RoleReason {
     pub fn detail(&self) -> Value {
         match self {
             Self::Attribute(sent) | Self::Assertion(sent) => json!({ "sent": sent }),
-            Self::Group { rule, group } => json!({ "rule": rule, "group": group }),
+            Self::Group { rule, group } | Self::AssertedGroup { rule, group } => {
+                json!({ "rule": rule, "group": group })
+            }
             Self::Missing => json!({}),
             Self::Unknown { source, sent } => json!({ "source": source.as_str(), "sent": sent }),
             Self::LastAdministrator { instead } | Self::NoSeat { instead } => json!({ "instead": instead }),
@@ -255,13 +298,12 @@ impl RoleReason {
     /// The reason from its word and what stands beside it; processes of older versions store the word alone.
     pub fn stored(word: &str, detail: &Value) -> Self {
         let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+        let place = || detail["rule"].as_u64().and_then(|rule| usize::try_from(rule).ok()).unwrap_or_default();
         match word {
             "attribute" => Self::Attribute(text("sent")),
             "assertion" => Self::Assertion(text("sent")),
-            "group" => {
-                let rule = detail["rule"].as_u64().and_then(|rule| usize::try_from(rule).ok()).unwrap_or_default();
-                Self::Group { rule, group: text("group") }
-            }
+            "group" => Self::Group { rule: place(), group: text("group") },
+            "asserted_group" => Self::AssertedGroup { rule: place(), group: text("group") },
             "unknown" => {
                 let source = RoleSource::read(&text("source")).unwrap_or(RoleSource::Attribute);
                 Self::Unknown { source, sent: text("sent") }
@@ -287,6 +329,9 @@ impl fmt::Display for RoleReason {
             Self::Attribute(sent) => write!(f, "because {} the role \"{sent}\"", by(RoleSource::Attribute)),
             Self::Assertion(sent) => write!(f, "because {} the role \"{sent}\"", by(RoleSource::Assertion)),
             Self::Group { rule, group } => write!(f, "because of the group \"{group}\" (rule {rule})"),
+            Self::AssertedGroup { rule, group } => {
+                write!(f, "because the last sign-in named the group \"{group}\" (rule {rule})")
+            }
             Self::Missing => f.write_str("the lowest, because nothing says another"),
             Self::Unknown { source, sent } => {
                 write!(f, "the lowest, because {} \"{sent}\", which the application does not have", by(*source))
@@ -308,131 +353,4 @@ fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn demo() -> RoleCatalogue {
-        let names = ["ADMINISTRATOR", "MANAGER", "DEVELOPER", "DESIGNER", "SUPPORT_SPECIALIST", "ANALYST"];
-        RoleCatalogue::new(names.map(str::to_owned).to_vec()).unwrap()
-    }
-
-    fn sent(roles: &[&str]) -> Vec<String> {
-        roles.iter().map(|&role| role.to_owned()).collect()
-    }
-
-    fn rule(group: &str, role: &str) -> GroupRule {
-        GroupRule { group: group.to_owned(), role: role.to_owned() }
-    }
-
-    #[test]
-    fn the_role_follows_the_attribute_and_falls_to_the_lowest() {
-        let of = |role: &str| RoleReason::Attribute(role.to_owned());
-        let root = RoleReason::Unknown { source: RoleSource::Attribute, sent: "ROOT".to_owned() };
-        let table = [
-            (&["ADMINISTRATOR"][..], "ADMINISTRATOR", of("ADMINISTRATOR")),
-            (&["MANAGER"], "MANAGER", of("MANAGER")),
-            (&["DEVELOPER"], "DEVELOPER", of("DEVELOPER")),
-            (&["DESIGNER"], "DESIGNER", of("DESIGNER")),
-            (&["SUPPORT_SPECIALIST"], "SUPPORT_SPECIALIST", of("SUPPORT_SPECIALIST")),
-            (&["ANALYST"], "ANALYST", of("ANALYST")),
-            (&[" manager "], "MANAGER", of("manager")),
-            (&["ANALYST", "x", "MANAGER"], "MANAGER", of("MANAGER")),
-            (&["ROOT", "ANALYST"], "ANALYST", of("ANALYST")),
-            (&[], "ANALYST", RoleReason::Missing),
-            (&[""], "ANALYST", RoleReason::Missing),
-            (&["ROOT", "x"], "ANALYST", root),
-        ];
-        for (attribute, role, reason) in table {
-            let claims = Claims { attribute: sent(attribute), ..Claims::default() };
-            let assigned = demo().assign(&RolePolicy::default(), &claims);
-            assert_eq!(assigned, Assignment { role: role.to_owned(), reason }, "{attribute:?}");
-        }
-    }
-
-    #[test]
-    fn the_first_source_that_says_anything_decides() {
-        use RoleSource::{Assertion, Attribute, Groups};
-        let rules = vec![rule("Staff", "DESIGNER"), rule("Board", "ADMINISTRATOR")];
-        let all =
-            Claims { attribute: sent(&["MANAGER"]), rule: Some(1), assertion: sent(&["DEVELOPER"]), waits: false };
-        let unknown = Claims { attribute: sent(&["ROOT"]), ..all.clone() };
-        let none = Claims { attribute: Vec::new(), ..all.clone() };
-        let told = |sources: &[RoleSource], claims: &Claims| {
-            let policy = RolePolicy::new(sources.to_vec(), rules.clone(), &demo()).unwrap();
-            let Assignment { role, reason } = demo().assign(&policy, claims);
-            format!("{role}, {reason}")
-        };
-        let lowest = "ANALYST, the lowest, because";
-        let table = [
-            (&[Attribute, Groups, Assertion][..], &all, "MANAGER, because SCIM sent the role \"MANAGER\""),
-            (&[Groups, Attribute], &all, "ADMINISTRATOR, because of the group \"Board\" (rule 2)"),
-            (&[Assertion, Groups], &all, "DEVELOPER, because the last sign-in named the role \"DEVELOPER\""),
-            (&[Attribute, Groups], &none, "ADMINISTRATOR, because of the group \"Board\" (rule 2)"),
-            (&[Attribute], &none, &format!("{lowest} nothing says another")),
-            (
-                &[Attribute, Groups],
-                &unknown,
-                &format!("{lowest} SCIM sent \"ROOT\", which the application does not have"),
-            ),
-            (&[], &all, &format!("{lowest} nothing says another")),
-        ];
-        for (sources, claims, expected) in table {
-            assert_eq!(told(sources, claims), expected);
-        }
-    }
-
-    #[test]
-    fn a_policy_names_roles_that_there_are_and_no_group_twice() {
-        let check = |sources: &[RoleSource], rules: &[GroupRule]| {
-            RolePolicy::new(sources.to_vec(), rules.to_vec(), &demo()).map_err(|refusal| refusal.to_string())
-        };
-        check(&RoleSource::ALL, &[rule("Staff", "manager"), rule("Board", "ANALYST")]).unwrap();
-        let many: Vec<GroupRule> = (0..=MOST_RULES).map(|n| rule(&n.to_string(), "ANALYST")).collect();
-        for (sources, rules, problem) in [
-            (&[RoleSource::Groups, RoleSource::Groups][..], &[][..], "twice in the order"),
-            (&[], &[rule("Staff", "ROOT")], "no role \"ROOT\""),
-            (&[], &[rule(" ", "ANALYST")], "names no group"),
-            (&[], &[rule("Staff", "ANALYST"), rule("STAFF ", "MANAGER")], "two rules for the group"),
-            (&[], &many, "200 at most"),
-        ] {
-            let refused = check(sources, rules).unwrap_err();
-            assert!(refused.contains(problem), "{refused}");
-        }
-    }
-
-    #[test]
-    fn a_catalogue_has_distinct_names() {
-        let catalogue = |names: &[&str]| RoleCatalogue::new(names.iter().map(|&n| n.to_owned()).collect());
-        for bad in [&[][..], &[""], &["A", " "], &["A", "a"], &[&"x".repeat(65)]] {
-            assert_eq!(catalogue(bad), Err(Refusal::RolesInvalid), "{bad:?}");
-        }
-        assert!(catalogue(&["ONE"]).is_ok());
-    }
-
-    proptest! {
-        /// Whatever is sent, the role is one of the catalogue, and what is stored of the reason reads again.
-        #[test]
-        fn every_claim_has_a_role_with_a_reason_that_can_be_kept(
-            attribute in prop::collection::vec("[A-Za-z ]{0,12}|MANAGER|DESIGNER", 0..4),
-            assertion in prop::collection::vec("\\PC{0,80}|MANAGER", 0..3),
-            place in prop::option::of(0usize..4),
-            order in Just(RoleSource::ALL.to_vec()).prop_shuffle(),
-            taken in 0usize..4,
-            waits: bool,
-            fallback in prop::option::of(Just("DESIGNER".to_owned())),
-        ) {
-            let rules = vec![rule("Staff", "DESIGNER"), rule("Board", "ADMINISTRATOR")];
-            let policy = RolePolicy::new(order[..taken.min(3)].to_vec(), rules, &demo()).unwrap();
-            let policy = RolePolicy { fallback, ..policy };
-            let claims = Claims { attribute, rule: place, assertion, waits };
-            let Assignment { role, reason } = demo().assign(&policy, &claims);
-            prop_assert!(demo().roles().contains(&role));
-            let is_above = |one: &str, other: &str| demo().is_higher(one, other);
-            prop_assert!(!waits || !policy.fallback.as_deref().is_some_and(|fallback| is_above(&role, fallback)));
-            let is_default = matches!(reason, RoleReason::Missing | RoleReason::Unknown { .. });
-            prop_assert!(!is_default || role == demo().lowest());
-            prop_assert_eq!(RoleReason::stored(reason.word(), &reason.detail()), reason);
-        }
-    }
-}
+mod tests;

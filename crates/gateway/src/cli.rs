@@ -2,6 +2,7 @@
 
 mod application;
 mod connection;
+mod invitation;
 mod key;
 mod mail_domain;
 mod output;
@@ -77,6 +78,9 @@ enum Command {
     /// A tenant's users: whose accounts are whose, and why they have their roles.
     #[command(subcommand)]
     User(user::Command),
+    /// Who may come by signing in where only those may who are invited.
+    #[command(subcommand)]
+    Invitation(invitation::Command),
     /// Tokens with which an identity provider provisions over SCIM.
     #[command(subcommand)]
     Token(token::Command),
@@ -100,6 +104,7 @@ impl Command {
             | Self::Domain(_)
             | Self::Connection(_)
             | Self::User(_)
+            | Self::Invitation(_)
             | Self::Token(_) => &["database.url", "database.control_url"],
         }
     }
@@ -157,6 +162,7 @@ async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow:
         Command::Domain(command) => mail_domain::run(command, &Desk::open(config)?, output).await,
         Command::Connection(command) => connection::run(command, &Desk::open(config)?, output).await,
         Command::User(command) => user::run(command, &Desk::open(config)?, output).await,
+        Command::Invitation(command) => invitation::run(command, &Desk::open(config)?, output).await,
         Command::Token(command) => token::run(command, &Desk::open(config)?, output).await,
         Command::Key(command) => key::run(command, Desk::open(config)?, output).await,
     }

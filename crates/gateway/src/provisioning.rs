@@ -1,6 +1,6 @@
 //! Carries out what `domain::provisioning` planned, in the caller's transaction.
 
-use crate::error::Error;
+use crate::{error::Error, roles::InForce};
 use domain::{
     account::{Account, Profile},
     event::{Event, EventKind, Subject},
@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use store::{
     accounts::{self, NewAccount, Owner},
     attributes::{self, AttributeRow},
+    connections,
     error::{Constraint, Error as StoreError},
-    events, groups, passwords, seats, sessions,
+    events, groups, passwords, roles, seats, sessions,
     tenant::TenantTx,
     users,
 };
@@ -61,6 +62,25 @@ pub async fn reindex(
     after: &[AttributeRow],
 ) -> Result<(), Error> {
     Ok(attributes::change(tx, account.connection_id, account.id, before, after).await?)
+}
+
+/// Notes whether SCIM keeps the connection's users from now on. Where there are rules for groups, roles are looked at again: the
+/// groups of assertions count only where it does not.
+pub async fn set_scim_live(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    in_force: &InForce,
+    is_live: bool,
+) -> Result<(), Error> {
+    if !connections::set_scim_live(tx, connection, is_live).await? {
+        return Ok(());
+    }
+    if in_force.heeds_groups() {
+        roles::remember_to_look(tx, connection).await?;
+    }
+    let data = json!({ "changed": "scim", "is_live": is_live });
+    let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), data);
+    Ok(events::append(tx, Some(connection), &[event]).await?)
 }
 
 /// Keeps the hash of a password that the identity provider sent, if it sent one.

@@ -1,6 +1,10 @@
 //! Carries out what decides about roles: for accounts whose groups changed, and for all of a connection when its policy did.
 
-use crate::{error::Error, provisioning::told};
+use crate::{
+    error::Error,
+    provisioning::told,
+    saml::settings::{Jit, Settings},
+};
 use ::scim::user::UserDocument;
 use anyhow::Context;
 use domain::{
@@ -14,7 +18,9 @@ use domain::{
 };
 use serde::Deserialize;
 use store::{
-    applications, connections, roles,
+    applications,
+    connections::{self, Terms},
+    roles,
     scope::{Actor, Scope},
     store::Store,
     tenant::TenantTx,
@@ -36,6 +42,10 @@ pub struct InForce {
     pub policy: RolePolicy,
     /// What is demanded of profiles.
     pub profiles: ProfilePolicy,
+    /// Since when SCIM keeps the accounts.
+    pub scim_since: Option<OffsetDateTime>,
+    /// Who may come by signing in.
+    pub jit: Jit,
     /// What else the tenant wants.
     pub tenant: Wishes,
 }
@@ -49,9 +59,15 @@ impl InForce {
         let catalogue = applications::roles(tx, connection).await?.ok_or(Error::NotFound)?;
         let policy = roles::policy(tx, connection, &catalogue).await?;
         let tenant = tenants::wishes(tx).await?.ok_or(Error::NotFound)?;
-        let profiles = connections::profile_policy(tx, connection).await?;
-        let profiles = ProfilePolicy::deserialize(profiles).context("stored demands of profiles read")?;
-        Ok(Self { catalogue, policy, profiles, tenant })
+        let Terms { profile_policy, sign_in_settings, scim_since } = connections::terms(tx, connection).await?;
+        let profiles = ProfilePolicy::deserialize(profile_policy).context("stored demands of profiles read")?;
+        let policy = RolePolicy { heeds_asserted_groups: scim_since.is_none(), ..policy };
+        Ok(Self { catalogue, policy, profiles, scim_since, jit: Settings::read(&sign_in_settings)?.jit, tenant })
+    }
+
+    /// What sign-ins may do with accounts. Once SCIM keeps them it is nothing.
+    pub fn jit(&self) -> Jit {
+        if self.scim_since.is_some() { Jit::Off } else { self.jit }
     }
 
     /// Whether groups have a say.

@@ -5,6 +5,7 @@ mod checked;
 pub mod finish;
 pub mod identity;
 pub mod idp;
+mod jit;
 pub mod keys;
 pub mod login;
 pub mod logout;
@@ -12,6 +13,7 @@ pub mod metadata;
 pub mod seen;
 pub mod settings;
 pub mod trace;
+mod who;
 
 use crate::{
     app::Inner,

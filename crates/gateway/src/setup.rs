@@ -3,6 +3,7 @@
 pub mod directory;
 pub mod domains;
 pub mod idp;
+pub mod invitations;
 pub mod people;
 pub mod roles;
 pub mod seats;

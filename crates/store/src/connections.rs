@@ -181,18 +181,47 @@ pub async fn set_provisioning(tx: &mut TenantTx, id: ConnectionId, provisioning:
     one_row(&done)
 }
 
-/// What is demanded of profiles; whose meaning is not the store's.
-pub async fn profile_policy(tx: &mut TenantTx, id: ConnectionId) -> Result<Value> {
-    let policy = sqlx::query_scalar!(
-        "-- connections::profile_policy\n SELECT profile_policy FROM connections WHERE id = $1",
+/// What decides about a connection's users; the meaning of the documents is not the store's.
+#[derive(Debug)]
+pub struct Terms {
+    pub profile_policy: Value,
+    pub sign_in_settings: Value,
+    /// Since when SCIM keeps them; `None` where it does not.
+    pub scim_since: Option<OffsetDateTime>,
+}
+
+/// What decides about the connection's users.
+pub async fn terms(tx: &mut TenantTx, id: ConnectionId) -> Result<Terms> {
+    let row = sqlx::query!(
+        r#"-- connections::terms
+        SELECT profile_policy, sign_in_settings, scim_since AS "scim_since: Moment" FROM connections WHERE id = $1"#,
         id.0
     )
     .fetch_one(tx.conn().await?)
     .await?;
-    Ok(policy)
+    let scim_since = row.scim_since.map(|since| since.0);
+    Ok(Terms { profile_policy: row.profile_policy, sign_in_settings: row.sign_in_settings, scim_since })
 }
 
-/// Stores that. What gateways remember of the connection is old then.
+/// Notes that SCIM keeps the connection's users from now on, or does not any more; whether that is news. What gateways remember
+/// of the connection is old then.
+pub async fn set_scim_live(tx: &mut TenantTx, id: ConnectionId, is_live: bool) -> Result<bool> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- connections::set_scim_live
+         UPDATE connections SET scim_since = CASE WHEN $2 THEN $3::timestamptz END, schema_version = schema_version + 1,
+             updated_at = $3
+         WHERE id = $1 AND (scim_since IS NOT NULL) <> $2",
+        id.0,
+        is_live,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Stores what is demanded of profiles. What gateways remember of the connection is old then.
 pub async fn set_profile_policy(tx: &mut TenantTx, id: ConnectionId, policy: &Value) -> Result<()> {
     let now = tx.now();
     let done = sqlx::query!(

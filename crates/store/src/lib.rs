@@ -14,6 +14,7 @@ pub mod exchanges;
 pub mod expired;
 pub mod grants;
 pub mod groups;
+pub mod invitations;
 pub mod journal;
 pub mod logouts;
 pub mod members;

@@ -13,7 +13,7 @@ use domain::{
     event::Event,
     ids::{AccountId, ApplicationId, ConnectionId, UserId},
     reassignment::{Reassignment, Standing},
-    role::{GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
+    role::{Asserted, GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -22,7 +22,11 @@ use uuid::Uuid;
 /// A basis as it is stored beside the word for the reason; `version` of the account says which state it is of, because a process
 /// of an older version changes accounts without it.
 pub(crate) fn stored(basis: &RoleBasis, version: i64) -> Value {
-    let mut stored = json!({ "saml": basis.assertion, "detail": basis.reason.detail(), "version": version });
+    let Asserted { roles, groups } = &basis.assertion;
+    let mut stored = json!({ "saml": roles, "detail": basis.reason.detail(), "version": version });
+    if !groups.is_empty() {
+        stored["groups"] = json!(groups);
+    }
     if let Some(attribute) = &basis.attribute {
         stored["scim"] = json!(attribute);
     }
@@ -37,7 +41,10 @@ pub(crate) fn basis((word, is_highest): (&str, bool), stored: Option<&Value>, ve
     RoleBasis {
         reason: RoleReason::stored(word, &stored["detail"]),
         attribute: texts(&stored["scim"]).filter(|_| stored["version"] == version),
-        assertion: texts(&stored["saml"]).unwrap_or_default(),
+        assertion: Asserted {
+            roles: texts(&stored["saml"]).unwrap_or_default(),
+            groups: texts(&stored["groups"]).unwrap_or_default(),
+        },
         is_highest,
     }
 }
@@ -104,7 +111,7 @@ pub async fn save(tx: &mut TenantTx, connection: ConnectionId, policy: &RolePoli
 }
 
 /// Notes that the roles of all accounts of the connection have to be looked at.
-async fn remember_to_look(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
+pub async fn remember_to_look(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "-- roles::set_mark

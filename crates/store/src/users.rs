@@ -172,6 +172,18 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// Whether the application knows somebody of that address.
+pub async fn is_imported_at(tx: &mut TenantTx, email_key: &str) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- users::is_imported_at
+        SELECT EXISTS (SELECT FROM users WHERE email_key = $1 AND imported) AS "found!""#,
+        email_key
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
 /// A user whom the application knows.
 #[derive(Debug)]
 pub struct NewUser<'a> {

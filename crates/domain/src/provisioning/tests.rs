@@ -27,6 +27,7 @@ fn wanted(name: &str) -> Wanted {
         active: true,
         roles: vec!["MANAGER".to_owned()],
         document: json!({ "userName": name }),
+        signed_in: None,
     }
 }
 
@@ -125,6 +126,28 @@ fn the_last_administrator_stays_one_and_stays_in() {
     let mut out = ann.clone();
     out.profile.active = false;
     assert!(!loses_administrator(&out, &delete(), &catalogue()), "who is out administers nothing");
+}
+
+#[test]
+fn a_sign_in_ties_the_account_and_says_roles_that_count_behind_those_of_scim() {
+    let mut ann = account("ann");
+    let signed_in = |before: &Account, name_id: Option<&str>, role: &str| {
+        let asserted = Asserted { roles: vec![role.to_owned()], groups: Vec::new() };
+        let signed_in = SignedIn { name_id: name_id.map(str::to_owned), asserted };
+        let roles = before.profile.role_basis.attribute.clone().unwrap_or_default();
+        update(before, Wanted::unchanged(&before.profile, roles, signed_in))
+    };
+    let rules =
+        |plan: &ChangePlan| plan.events.iter().map(|event| (event.kind.as_str(), event.rule)).collect::<Vec<_>>();
+    let plan = signed_in(&ann, Some("n"), "ADMINISTRATOR");
+    assert_eq!(rules(&plan), [("user.linked", Rule::NameId)]);
+    let AccountEffect::Update(profile) = plan.account else { panic!("updated") };
+    assert_eq!((profile.name_id.as_deref(), profile.role.as_str()), (Some("n"), "MANAGER"), "SCIM says so");
+    ann.profile = profile;
+    assert_eq!(signed_in(&ann, None, "ADMINISTRATOR").account, AccountEffect::Keep, "nothing new");
+    assert_eq!(rules(&signed_in(&ann, None, "ANALYST")), [("user.updated", Rule::SignIn)]);
+    ann.profile.role_basis.attribute = Some(Vec::new());
+    assert_eq!(rules(&signed_in(&ann, None, "ANALYST")), [("user.role_changed", Rule::RoleSources)]);
 }
 
 #[test]

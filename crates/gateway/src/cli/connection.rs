@@ -163,6 +163,8 @@ async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<
     let mut tx = desk.tenant(tenant).await?;
     let connection = connections::by_id(&mut tx, id).await?.context("the connection is gone")?;
     let mut fields = fields(desk, &connection)?;
+    let since = connections::terms(&mut tx, id).await?.scim_since;
+    fields.push(("scim_since", "SCIM keeps the users since", json!(since.map(moment))));
     fields.extend(idp::watched(&mut tx, &connection).await?);
     tx.rollback().await?;
     if let Some(idp) = &connection.idp {

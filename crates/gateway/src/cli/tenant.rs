@@ -6,19 +6,22 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use domain::{
     ids::{ApplicationId, TenantId},
+    invitation::LIFETIME,
     linking::{Linking, PlusAddresses},
     names::Slug,
     seats::SeatPolicy,
 };
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use store::{
     accounts::{self, Tally},
-    applications, connections, domains,
+    applications, connections, domains, invitations,
     scope::Actor,
     seats::{self, Counted},
     tenant::TenantTx,
     tenants::{self, Tenant, Wishes},
 };
+use time::OffsetDateTime;
 
 /// Tenants that one `list` prints.
 const PAGE: i64 = 1_000;
@@ -196,7 +199,7 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     let mut tx = desk.tenant(tenant.id).await?;
     let domains: Vec<String> = domains::list(&mut tx).await?.into_iter().map(|proven| proven.domain).collect();
     let wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
-    let members = members(&mut tx).await?;
+    let members = members(&mut tx, desk.now()).await?;
     let seats = seats::list(&mut tx).await?;
     tx.rollback().await?;
     let mut control = desk.store.control(desk.now()).await?;
@@ -225,14 +228,15 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
 }
 
 /// How the accounts of each connection stand.
-async fn members(tx: &mut TenantTx) -> anyhow::Result<Vec<Value>> {
+async fn members(tx: &mut TenantTx, now: OffsetDateTime) -> anyhow::Result<Vec<Value>> {
     let connections = connections::list(tx).await?;
     let named = |id| connections.iter().find(|known| known.id == id).map(|known| known.display_name.as_str());
+    let invited: HashMap<_, _> = invitations::tally(tx, now - LIFETIME).await?.into_iter().collect();
     let tallies = accounts::tally(tx).await?;
     let member = |tally: &Tally| {
         json!({
             "connection": tally.connection, "name": named(tally.connection), "active": tally.active,
-            "unlinked": tally.unlinked, "parked": tally.parked, "deactivated": tally.deactivated,
+            "invited": invited.get(&tally.connection).copied().unwrap_or_default(), "unlinked": tally.unlinked, "parked": tally.parked, "deactivated": tally.deactivated,
         })
     };
     Ok(tallies.iter().map(member).collect())

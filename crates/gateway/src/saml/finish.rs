@@ -1,18 +1,16 @@
 //! The browser collects its sign-in: only the one that started it, only once. Here the session begins.
 
-use super::{identity::Identity, trace::Trace};
+use super::{identity::Identity, trace::Trace, who};
 use crate::{
     app::{App, Inner},
     browser,
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath, parameter},
     oauth, provisioning,
-    roles::InForce,
     secret::{self, Secret},
 };
 use ::oidc::{authorize::AuthorizeRequest, error::ErrorCode};
 use ::saml::code::{Code, Rejection};
-use ::scim::user::UserDocument;
 use anyhow::Context;
 use axum::{
     extract::{RawQuery, State},
@@ -21,13 +19,10 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use domain::{
-    account::{Account, Profile},
-    email::Email,
+    account::Account,
     event::{Event, EventKind, Subject},
-    ids::ConnectionId,
-    matching::{self, Candidates},
-    names::fold,
-    provisioning::{self as rules, Roles},
+    ids::{ConnectionId, TenantId},
+    matching,
     refusal::Refusal,
     session::{self, EndReason},
 };
@@ -35,7 +30,7 @@ use metrics::counter;
 use serde::Deserialize;
 use serde_json::json;
 use store::{
-    accounts, applications, connections, domains, events, logouts, roles,
+    applications, connections, events, logouts,
     scope::Actor,
     sessions::{self, LiveSession, NewSession},
     sign_in_requests::{self, AnsweredRequest},
@@ -44,9 +39,6 @@ use store::{
 };
 use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
-
-/// How often an account is looked up anew when it changes at the same moment.
-const LOOKS: usize = 3;
 
 /// `GET /c/{cid}/saml/finish`
 pub async fn get(
@@ -60,14 +52,66 @@ pub async fn get(
     let tenant = app.tenant_of(connection, now).await?;
     // Who is refused may begin again at the tile when that is mended.
     let jar = browser::forget_restart(&app, browser::jar(&headers), connection);
-    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     let ticket = parameter(query.as_deref().unwrap_or_default(), "ticket").unwrap_or_default();
-    let answered = sign_in_requests::collect(&mut tx, connection, &secret::hash(&ticket)).await?;
-    let answered = answered.ok_or_else(|| Rejection::new(Code::TicketUnknown))?;
+    let ticket = Ticket { tenant, connection, hash: secret::hash(&ticket) };
+    let (tx, answered) = ticket.collect(&app, now).await?;
     let attempt = answered.id.clone();
-    let outcome = enter_with(&app, tx, connection, jar.clone(), answered).await.map_err(PageFailure::from);
+    let outcome = match enter_with(&app, tx, connection, jar.clone(), answered).await {
+        // Somebody else made the account at this moment: it is there now.
+        Err(Error::Refusal(Refusal::UserNameTaken { .. })) => {
+            let (tx, answered) = ticket.collect(&app, now).await?;
+            enter_with(&app, tx, connection, jar.clone(), answered).await
+        }
+        outcome => outcome,
+    };
+    let outcome = match outcome {
+        Ok(response) => Ok(response),
+        Err(error) => Err(PageFailure::from(ticket.refuse(&app, now, error).await?)),
+    };
     Trace { app: &app, tenant, connection, client: &client, at: now }.ended(&attempt, "signed in", &outcome);
     Ok(outcome.unwrap_or_else(|failure| (jar, failure).into_response()))
+}
+
+/// What an answer is collected with, once.
+struct Ticket {
+    tenant: TenantId,
+    connection: ConnectionId,
+    hash: [u8; 32],
+}
+
+impl Ticket {
+    /// The answer, which nobody collects a second time if the transaction is committed.
+    async fn collect(&self, app: &Inner, now: OffsetDateTime) -> Result<(TenantTx, AnsweredRequest), Error> {
+        let mut tx = app.tenant(self.tenant, Actor::Browser, now).await?;
+        let answered = sign_in_requests::collect(&mut tx, self.connection, &self.hash).await?;
+        Ok((tx, answered.ok_or_else(|| Rejection::new(Code::TicketUnknown))?))
+    }
+
+    /// Tells a "no", with the ticket used up; of what was tried nothing is left. Other errors leave the ticket as well.
+    async fn refuse(&self, app: &Inner, now: OffsetDateTime, error: Error) -> Result<Error, Error> {
+        let error = match error {
+            Error::Refusal(Refusal::UserUnknown) => Rejection::new(Code::UserUnknown).into(),
+            Error::Refusal(Refusal::UserDeactivated) => Rejection::new(Code::UserDeactivated).into(),
+            error => error,
+        };
+        let code = match &error {
+            Error::Refusal(refusal) => refusal.code(),
+            Error::Saml(rejection) => rejection.code.id(),
+            _ => return Ok(error),
+        };
+        let mut tx = app.tenant(self.tenant, Actor::Browser, now).await?;
+        // Where it is used up already, that was told with it.
+        if sign_in_requests::collect(&mut tx, self.connection, &self.hash).await?.is_some() {
+            failed(&mut tx, self.connection, code).await?;
+        }
+        tx.commit().await?;
+        Ok(error)
+    }
+}
+
+async fn failed(tx: &mut TenantTx, connection: ConnectionId, code: &str) -> Result<(), Error> {
+    let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), json!({ "code": code }));
+    Ok(events::append(tx, Some(connection), &[event]).await?)
 }
 
 /// A session for who the answer is about, and where the browser goes with it.
@@ -90,16 +134,22 @@ async fn enter_with(
         None
     };
     if let Some(code) = refused {
-        let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), json!({ "code": code.id() }));
-        events::append(&mut tx, Some(connection), &[event]).await?;
-        // The ticket stays used up.
-        tx.commit().await?;
+        tx.rollback().await?;
         return Err(Rejection::new(code).into());
     }
-    let account = match sign_in(&mut tx, connection, &identity).await {
-        Ok(account) => heed_roles(&mut tx, account, &identity).await?,
-        Err(error) => return Err(refuse(tx, connection, error).await?),
+    let account = match who::signs_in(&mut tx, connection, &identity).await {
+        Ok(account) => account,
+        Err(error) => {
+            tx.rollback().await?;
+            return Err(error);
+        }
     };
+    if let Err(refusal) = matching::is_let_in(&account) {
+        // Whoever comes is in line from now on.
+        failed(&mut tx, connection, refusal.code()).await?;
+        tx.commit().await?;
+        return Err(refusal.into());
+    }
     if let Some(old) = browser::session(app, &jar, connection) {
         end_replaced(&mut tx, connection, &old).await?;
     }
@@ -134,88 +184,11 @@ fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
     both.is_some_and(|(hash, binding)| secret::hash(binding).ct_eq(hash).into())
 }
 
-/// The account that the identity means, bound to it from now on and locked: a deactivation or a new name that is
-/// committed meanwhile must win, or a session would outlive it.
-async fn sign_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Account, Error> {
-    let name_id = (!identity.transient).then_some(identity.name_id.as_str());
-    for _ in 0..LOOKS {
-        let found = matching::sign_in(candidates(tx, connection, identity, name_id).await?, name_id)?;
-        let locked = accounts::for_update(tx, connection, found.account.id).await?;
-        if locked.as_ref() != Some(&found.account) {
-            // Somebody changed it between the two statements: look again.
-            continue;
-        }
-        let Some(name_id) = name_id.filter(|_| found.binds) else { return Ok(found.account) };
-        let plan = rules::bind(&found.account, name_id);
-        return provisioning::carry_out(tx, found.account, plan).await;
-    }
-    Err(anyhow::anyhow!("an account changed {LOOKS} times while somebody signed in").into())
-}
-
-/// The account with the role that it has now that this sign-in has named some.
-async fn heed_roles(tx: &mut TenantTx, mut account: Account, identity: &Identity) -> Result<Account, Error> {
-    let named = identity.role_names();
-    if account.profile.role_basis.assertion == named {
-        return Ok(account);
-    }
-    let in_force = InForce::of(tx, account.connection_id).await?;
-    let InForce { catalogue, policy, .. } = &in_force;
-    let rule = roles::rule_of(tx, account.id, &policy.rules).await?;
-    let Profile { role_basis, document, .. } = &mut account.profile;
-    role_basis.attribute.get_or_insert_with(|| UserDocument::from_stored(document.clone()).roles());
-    match rules::assert_roles(&account, named, Roles { catalogue, policy, rule, waits: None }) {
-        Some(plan) => {
-            let plan = crate::roles::guarded(tx, &in_force, &account, plan).await?;
-            provisioning::carry_out(tx, account, plan).await
-        }
-        None => Ok(account),
-    }
-}
-
 /// Whether the identity provider has ended this very session since it began (core 3.7.3.1).
 async fn was_logged_out(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<bool, Error> {
     let Identity { name_id, session_index, issued_at, .. } = identity;
     logouts::lock(tx, connection, name_id).await?;
     Ok(logouts::covers(tx, connection, name_id, session_index.as_deref(), *issued_at).await?)
-}
-
-async fn candidates(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    identity: &Identity,
-    name_id: Option<&str>,
-) -> Result<Candidates, Error> {
-    let mut candidates = Candidates::default();
-    if let Some(name_id) = name_id {
-        candidates.bound = accounts::by_name_id(tx, connection, name_id).await?;
-        candidates.user_name = accounts::by_user_name(tx, connection, &fold(name_id)).await?;
-        candidates.external_id = only(accounts::by_external_id(tx, connection, name_id, 2).await?);
-    }
-    if let Some(email) = identity.email.as_deref().and_then(|email| Email::parse(email).ok())
-        && domains::is_verified(tx, email.domain()).await?
-    {
-        candidates.verified_email = only(accounts::by_email(tx, connection, email.key(), 2).await?);
-    }
-    Ok(candidates)
-}
-
-/// The one that was meant; two are none.
-fn only(mut accounts: Vec<Account>) -> Option<Account> {
-    if accounts.len() == 1 { accounts.pop() } else { None }
-}
-
-/// Records a business "no" with the ticket used up; other errors leave nothing behind.
-async fn refuse(mut tx: TenantTx, connection: ConnectionId, error: Error) -> Result<Error, Error> {
-    let Error::Refusal(refusal) = error else { return Ok(error) };
-    let (code, error) = match refusal {
-        Refusal::UserUnknown => (Code::UserUnknown.id(), Rejection::new(Code::UserUnknown).into()),
-        Refusal::UserDeactivated => (Code::UserDeactivated.id(), Rejection::new(Code::UserDeactivated).into()),
-        refusal => (refusal.code(), refusal.into()),
-    };
-    let event = Event::with(EventKind::LoginFailed, Subject::Connection(connection), json!({ "code": code }));
-    events::append(&mut tx, Some(connection), &[event]).await?;
-    tx.commit().await?;
-    Ok(error)
 }
 
 async fn end_replaced(tx: &mut TenantTx, connection: ConnectionId, old: &str) -> Result<(), Error> {

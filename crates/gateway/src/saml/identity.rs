@@ -20,6 +20,8 @@ const EMAIL: &[&str] = &[
     "urn:oid:0.9.2342.19200300.100.1.3",
     NAME_ID,
 ];
+/// What names a person for good, as `externalId` of SCIM does: Okta's `user.id`, Entra's object id.
+const ID: &[&str] = &["id", "http://schemas.microsoft.com/identity/claims/objectidentifier"];
 const GIVEN_NAME: &[&str] = &[
     "firstName",
     "givenName",
@@ -94,6 +96,8 @@ fn long_ago() -> OffsetDateTime {
 #[serde(default)]
 pub struct Mapped {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Found>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Found>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given_name: Option<Found>,
@@ -119,7 +123,7 @@ pub struct Found {
 
 impl Found {
     /// The value, if there is only one.
-    fn only(&self) -> Option<&str> {
+    pub fn only(&self) -> Option<&str> {
         match self.values.as_slice() {
             [value] => Some(value),
             _ => None,
@@ -127,19 +131,39 @@ impl Found {
     }
 }
 
-/// Names of roles that are kept, and how long each may be.
+/// Names of roles that are kept, and how long each may be, in characters.
 const MOST_ROLES: usize = 20;
 const LONGEST_ROLE: usize = 64;
+const LONGEST_GROUP: usize = 256;
+const LONGEST_ID: usize = 256;
+
+/// The values, whatever the order they came in.
+fn named(found: Option<&Found>, most: usize, longest: usize) -> Vec<String> {
+    let values = found.iter().flat_map(|found| &found.values);
+    let mut named: Vec<String> = values.take(most).map(|name| name.chars().take(longest).collect()).collect();
+    named.sort_unstable();
+    named
+}
 
 impl Identity {
     /// The roles that it names.
     pub fn role_names(&self) -> Vec<String> {
-        let named = self.attributes.role.iter().flat_map(|found| &found.values);
-        let mut named: Vec<String> =
-            named.take(MOST_ROLES).map(|role| role.chars().take(LONGEST_ROLE).collect()).collect();
-        // In whatever order they come.
-        named.sort_unstable();
-        named
+        named(self.attributes.role.as_ref(), MOST_ROLES, LONGEST_ROLE)
+    }
+
+    /// The groups that it names.
+    pub fn group_names(&self) -> Vec<String> {
+        named(self.attributes.groups.as_ref(), MOST, LONGEST_GROUP)
+    }
+
+    /// What SCIM sends as `externalId`.
+    pub fn external_id(&self) -> Option<&str> {
+        self.attributes.id.as_ref().and_then(Found::only).filter(|id| id.chars().count() <= LONGEST_ID)
+    }
+
+    /// The name that stays the same from one sign-in to the next.
+    pub fn lasting_name(&self) -> Option<&str> {
+        (!self.transient).then_some(self.name_id.as_str())
     }
 
     /// Maps what the assertion says.
@@ -165,6 +189,7 @@ impl Identity {
 
 fn mapped(assertion: &VerifiedAssertion, mapping: &Mapping) -> Mapped {
     Mapped {
+        id: find(assertion, &mapping.id, ID),
         email: email(assertion, &mapping.email),
         given_name: find(assertion, &mapping.given_name, GIVEN_NAME),
         family_name: find(assertion, &mapping.family_name, FAMILY_NAME),

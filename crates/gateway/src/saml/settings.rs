@@ -5,6 +5,7 @@ use ::saml::request::{Comparison, RequestedAuthnContext, Wishes};
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::connections::Connection;
 use time::{Duration, OffsetDateTime};
 
@@ -14,6 +15,8 @@ use time::{Duration, OffsetDateTime};
 pub struct Settings {
     /// What becomes of an answer that nobody asked for.
     pub idp_initiated: IdpInitiated,
+    /// Who may come by signing in.
+    pub jit: Jit,
     /// The RelayStates that lead somewhere when the identity provider sends them on its own, to the letter.
     pub relay_states: Vec<String>,
     /// Whether everybody must sign in again even with a session at the identity provider.
@@ -50,6 +53,19 @@ pub enum IdpInitiated {
     Accept,
 }
 
+/// What becomes of somebody whom the connection does not know, until SCIM keeps its users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Jit {
+    /// They stay out.
+    #[default]
+    Off,
+    /// They are created.
+    Create,
+    /// The same, for those who are invited or known to the application.
+    Invited,
+}
+
 /// The way of signing in that is asked for (core 3.3.2.2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthnContext {
@@ -73,6 +89,8 @@ pub enum AuthnComparison {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mapping {
+    /// What SCIM sends as `externalId`.
+    pub id: Vec<String>,
     pub email: Vec<String>,
     pub given_name: Vec<String>,
     pub family_name: Vec<String>,
@@ -87,7 +105,15 @@ impl Settings {
     /// # Errors
     /// [`Error::Internal`] when they do not read.
     pub fn of(connection: &Connection) -> Result<Self, Error> {
-        let read = Self::deserialize(&connection.sign_in_settings);
+        Self::read(&connection.sign_in_settings)
+    }
+
+    /// The settings as they are stored.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when they do not read.
+    pub fn read(stored: &Value) -> Result<Self, Error> {
+        let read = Self::deserialize(stored);
         Ok(read.context("stored settings of sign-in do not read any more")?)
     }
 

@@ -155,10 +155,21 @@ pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), E
         passwords.push(password);
     }
     let accounts = arrival::arrive(&mut work.tx, connection, in_force, newcomers).await?;
+    keeps_users(&mut work).await?;
     for (account, password) in accounts.iter().zip(passwords) {
         keep_password(&mut work, account, password.as_deref()).await?;
     }
     Ok((work, accounts))
+}
+
+/// From the first user that it writes SCIM keeps the connection's users, and sign-ins do not any more.
+async fn keeps_users(work: &mut Work) -> Result<(), Error> {
+    let directory = Arc::clone(&work.directory);
+    let in_force = directory.role_policy();
+    if in_force.scim_since.is_none() {
+        provisioning::set_scim_live(&mut work.tx, directory.connection, in_force, true).await?;
+    }
+    Ok(())
 }
 
 /// Keeps the hash of a password, unless that was turned off while it was made.
@@ -206,6 +217,7 @@ pub async fn changed(
     let index = index(work, &account.profile.document);
     provisioning::reindex(&mut work.tx, &account, &index_before, &index).await?;
     keep_password(work, &account, password).await?;
+    keeps_users(work).await?;
     Ok(account)
 }
 
@@ -255,6 +267,7 @@ pub fn wanted(document: UserDocument) -> Result<Wanted, Error> {
         roles: document.roles(),
         document: document.into_value(),
         user_name,
+        signed_in: None,
     })
 }
 

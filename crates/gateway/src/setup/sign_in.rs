@@ -1,7 +1,7 @@
 //! How sign-in behaves in a connection.
 
 use super::{changed, operator, tenant_of};
-use crate::{error::Error, saml::settings::Settings};
+use crate::{error::Error, provisioning, roles::InForce, saml::settings::Settings};
 use anyhow::Context;
 use domain::{email::is_domain, ids::ConnectionId, names::fold, refusal::Refusal};
 use store::{connections, store::Store};
@@ -30,5 +30,16 @@ pub async fn set(
     let document = serde_json::to_value(&settings).context("settings serialize")?;
     connections::set_sign_in(&mut tx, connection, allow_sha1, &document).await?;
     changed(&mut tx, connection, "sign-in").await?;
+    Ok(tx.commit().await?)
+}
+
+/// Lets sign-ins bring users again, until SCIM writes the next one.
+///
+/// # Errors
+/// [`Error::NotFound`] without such a connection.
+pub async fn forget_scim(store: &Store, now: OffsetDateTime, connection: ConnectionId) -> Result<(), Error> {
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    let in_force = InForce::of(&mut tx, connection).await?;
+    provisioning::set_scim_live(&mut tx, connection, &in_force, false).await?;
     Ok(tx.commit().await?)
 }

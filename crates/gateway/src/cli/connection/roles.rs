@@ -24,7 +24,8 @@ pub struct Roles {
     /// The connection's id.
     id: ConnectionId,
     /// What decides, the first that says anything before the others; give all that count, in their order: `role` or `roles`
-    /// of the SCIM user, groups that have a rule, the role attribute of the last sign-in.
+    /// of the SCIM user, groups that have a rule, what the last sign-in said: its role attribute, and until SCIM keeps the
+    /// users also its groups.
     #[arg(long = "source", value_name = "SOURCE", value_parser = named(RoleSource::ALL.map(RoleSource::as_str), RoleSource::read))]
     sources: Vec<RoleSource>,
     /// Members of a group of the identity provider have a role; among several the first rule. The rules given take the
@@ -53,7 +54,8 @@ pub async fn run(arguments: Roles, desk: &Desk, output: &Output) -> anyhow::Resu
     let sources = if sources.is_empty() { stored.policy.sources.clone() } else { sources };
     let rules = if rules.is_empty() && !no_rules { stored.policy.rules.clone() } else { rules };
     let fallback = stored.policy.fallback.clone();
-    let policy = RolePolicy { fallback, ..RolePolicy::new(sources, rules, &stored.catalogue)? };
+    let heeds_asserted_groups = stored.policy.heeds_asserted_groups;
+    let policy = RolePolicy { fallback, heeds_asserted_groups, ..RolePolicy::new(sources, rules, &stored.catalogue)? };
     let wanted = InForce { policy, ..stored };
     let unknown = rows::unknown_groups(&mut tx, id, &wanted.policy.rules).await?;
     if dry_run {

@@ -6,7 +6,7 @@ use crate::{
         Desk,
         output::{Output, moment},
     },
-    saml::settings::{AuthnComparison, AuthnContext, IdpInitiated, Mapping, Settings},
+    saml::settings::{AuthnComparison, AuthnContext, IdpInitiated, Jit, Mapping, Settings},
     setup::sign_in as setup,
 };
 use anyhow::bail;
@@ -24,6 +24,11 @@ pub struct SignIn {
     /// When the identity provider begins (a tile): refuse it, send the browser back with a request of ours, or accept it.
     #[arg(long, value_name = "MODE")]
     idp_initiated: Option<IdpInitiated>,
+    /// What becomes of somebody who signs in and is not there yet: they stay out, they are created, or those who are invited
+    /// or known to the application are. From the first user that SCIM writes nobody is; given again it counts until the next
+    /// one.
+    #[arg(long, value_name = "WHO")]
+    jit: Option<Jit>,
     /// A RelayState of the identity provider's that leads on, to the letter, as the application's target_link_uri; repeat
     /// for several, give it empty for none.
     #[arg(long = "relay-state", value_name = "TEXT")]
@@ -59,9 +64,9 @@ pub struct SignIn {
     /// Keep the contents of assertions in the log for so many minutes, for a test; 0 ends it.
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u16).range(0..=1440))]
     test: Option<u16>,
-    /// Where a value comes from: email, given_name, family_name, display_name, groups or role, and attribute names in the
-    /// order in which they are tried (NameID for the subject); nothing behind the equals sign for the usual ones. All but
-    /// email are kept with the session and not used yet.
+    /// Where a value comes from: id (SCIM: externalId), email, given_name, family_name, display_name, groups or role, and
+    /// attribute names in the order in which they are tried (NameID for the subject); nothing behind the equals sign for the
+    /// usual ones.
     #[arg(long = "map", value_name = "FIELD=ATTRIBUTE[,ATTRIBUTE]", value_parser = mapped)]
     mappings: Vec<Mapped>,
 }
@@ -73,7 +78,7 @@ struct Mapped {
     attributes: Vec<String>,
 }
 
-const FIELDS: [&str; 6] = ["email", "given_name", "family_name", "display_name", "groups", "role"];
+const FIELDS: [&str; 7] = ["id", "email", "given_name", "family_name", "display_name", "groups", "role"];
 
 impl SignIn {
     fn is_empty(&self) -> bool {
@@ -83,6 +88,7 @@ impl SignIn {
             && switches.iter().all(Option::is_none)
             && self.mappings.is_empty()
             && self.idp_initiated.is_none()
+            && self.jit.is_none()
             && self.name_id_format.is_none()
             && self.clock_skew.is_none()
             && self.test.is_none()
@@ -97,6 +103,7 @@ impl SignIn {
         replace(self.relay_states, &mut settings.relay_states);
         replace(self.email_domains, &mut settings.email_domains);
         settings.idp_initiated = self.idp_initiated.unwrap_or(settings.idp_initiated);
+        settings.jit = self.jit.unwrap_or(settings.jit);
         settings.clock_skew_seconds = self.clock_skew.or(settings.clock_skew_seconds);
         if let Some(minutes) = self.test {
             settings.test_until = (minutes > 0).then(|| now + Duration::minutes(minutes.into()));
@@ -119,11 +126,15 @@ pub async fn set(arguments: SignIn, desk: &Desk) -> anyhow::Result<()> {
     if arguments.is_empty() {
         bail!("nothing to set; `gatehouse connection sign-in --help` lists what can be set");
     }
-    let id = arguments.id;
+    let (id, is_jit_given) = (arguments.id, arguments.jit.is_some());
     desk.tenant_of(id).await?;
     let now = desk.now();
     let change = |settings: &mut Settings, allow_sha1: &mut bool| arguments.change(settings, allow_sha1, now);
-    Ok(setup::set(&desk.store, now, id, change).await?)
+    setup::set(&desk.store, now, id, change).await?;
+    if is_jit_given {
+        setup::forget_scim(&desk.store, now, id).await?;
+    }
+    Ok(())
 }
 
 #[derive(Debug, Args)]
@@ -207,6 +218,7 @@ fn mapped(text: &str) -> Result<Mapped, String> {
 
 fn place<'m>(mapping: &'m mut Mapping, field: &str) -> &'m mut Vec<String> {
     match field {
+        "id" => &mut mapping.id,
         "email" => &mut mapping.email,
         "given_name" => &mut mapping.given_name,
         "family_name" => &mut mapping.family_name,
@@ -222,6 +234,7 @@ pub fn fields(settings: &Settings, allow_sha1: bool) -> Vec<(&'static str, &'sta
     vec![
         ("sha1", "Signatures with SHA-1", json!(sha1)),
         ("idp_initiated", "When the identity provider begins", json!(settings.idp_initiated)),
+        ("jit", "Who may come by signing in", json!(settings.jit)),
         ("relay_states", "RelayStates that lead on", json!(settings.relay_states)),
         ("email_domains", "Mail domains of users", json!(settings.email_domains)),
         ("force_authn", "Ask for a new sign-in each time", json!(settings.force_authn)),

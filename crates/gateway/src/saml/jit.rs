@@ -1,0 +1,193 @@
+//! Accounts that come by signing in ("just in time"), and profiles that follow what sign-ins say: until SCIM keeps the
+//! connection's users, who are its own from then on.
+
+use super::{identity::Identity, settings::Jit};
+use crate::{
+    arrival::{self, Newcomer},
+    error::Error,
+    provisioning,
+    roles::InForce,
+    scim::{schemas, users},
+};
+use ::saml::code::{Code, Rejection};
+use ::scim::{search, user::UserDocument};
+use anyhow::Context;
+use domain::{
+    account::Account,
+    email::Email,
+    event::{Event, EventKind, Subject},
+    ids::{ConnectionId, InvitationId},
+    invitation::{Action, Status},
+    names::fold,
+    provisioning::{SignedIn, Wanted},
+    role::Asserted,
+};
+use serde_json::{Map, Value, json};
+use store::{accounts, domains, events, invitations, tenant::TenantTx, users as people};
+
+/// The longest text of a profile that a sign-in brings, in characters.
+const LONGEST: usize = 256;
+
+/// The account of somebody whom the connection does not know, where it takes them; they may have to wait outside.
+///
+/// # Errors
+/// [`Code::UserUnknown`] where it does not, and as [`arrival::arrive`].
+pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Account, Error> {
+    let in_force = InForce::of(tx, connection).await?;
+    if in_force.jit() == Jit::Off {
+        let expected = match in_force.scim_since {
+            Some(_) => "a user whom SCIM brought: since it keeps the users of this connection, sign-ins bring nobody",
+            None => "a user who is there already: this connection creates nobody who signs in (--jit off)",
+        };
+        return Err(unknown(expected));
+    }
+    let name_id = identity.lasting_name().ok_or_else(|| {
+        unknown("a lasting NameID, such as the e-mail address: nobody is created for a transient one")
+    })?;
+    let user_name = user_name(identity, name_id);
+    if accounts::by_user_name(tx, connection, &fold(user_name)).await?.is_some() {
+        return Err(unknown("another NameID: somebody else of this connection has that address as userName"));
+    }
+    let catalogue = schemas::catalogue(tx, connection, &in_force.catalogue).await?;
+    let body = profile(json!({ "userName": user_name, "active": true }), identity);
+    let mut wanted = users::wanted(UserDocument::read(body, &catalogue)?.document)?;
+    in_force.profiles.check(&wanted.document)?;
+    let invitation = invited(tx, connection, wanted.email.as_ref()).await?;
+    if in_force.jit() == Jit::Invited && invitation.is_none() && !is_known(tx, wanted.email.as_ref()).await? {
+        return Err(unknown("somebody who is invited, or whom the application knows (--jit invited)"));
+    }
+    let asserted = Asserted { roles: identity.role_names(), groups: identity.group_names() };
+    wanted.signed_in = Some(SignedIn { name_id: Some(name_id.to_owned()), asserted });
+    let index = users::rows(search::index(&wanted.document, catalogue.user()));
+    let newcomers = vec![Newcomer { id: None, wanted, index }];
+    let account = arrival::arrive(tx, connection, &in_force, newcomers).await?.pop().context("one came")?;
+    if let Some(id) = invitation {
+        accepted(tx, connection, id, &account).await?;
+    }
+    Ok(account)
+}
+
+fn unknown(expected: &str) -> Error {
+    Rejection { expected: Some(expected.to_owned()), ..Rejection::new(Code::UserUnknown) }.into()
+}
+
+/// What SCIM would send as userName: the NameID if that is an address, else the address.
+fn user_name<'i>(identity: &'i Identity, name_id: &'i str) -> &'i str {
+    match &identity.email {
+        Some(email) if Email::parse(name_id).is_err() => email,
+        _ => name_id,
+    }
+}
+
+/// The invitation to this address that works now.
+async fn invited(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    email: Option<&Email>,
+) -> Result<Option<InvitationId>, Error> {
+    let Some(email) = email else { return Ok(None) };
+    let now = tx.now();
+    let open = invitations::open(tx, connection, email).await?;
+    Ok(open.filter(|invitation| invitation.status(now) != Status::Stale).map(|invitation| invitation.id))
+}
+
+/// Whether the application knows somebody of that address, in a domain that the tenant owns.
+async fn is_known(tx: &mut TenantTx, email: Option<&Email>) -> Result<bool, Error> {
+    let Some(email) = email else { return Ok(false) };
+    Ok(domains::is_verified(tx, email.domain()).await? && people::is_imported_at(tx, email.key()).await?)
+}
+
+async fn accepted(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    id: InvitationId,
+    account: &Account,
+) -> Result<(), Error> {
+    let invitation = invitations::for_update(tx, connection, id).await?.ok_or(Error::NotFound)?;
+    let after = invitation.after(Action::Accept, tx.now())?;
+    invitations::set_step(tx, id, after.step).await?;
+    let data = json!({ "user_id": account.user_id, "account_id": account.id, "rule": "sign_in" });
+    let event = Event::with(EventKind::InvitationAccepted, Subject::Invitation(id), data);
+    Ok(events::append(tx, Some(connection), &[event]).await?)
+}
+
+/// Whether the sign-in says something else of the profile.
+pub fn differs(account: &Account, identity: &Identity) -> bool {
+    profile(account.profile.document.clone(), identity) != account.profile.document
+}
+
+/// Has the wanted profile say what the sign-in says, where sign-ins keep profiles. One that the connection would not take, or
+/// that cannot be one, stays as it is: nobody stays outside for that.
+pub async fn follows(
+    tx: &mut TenantTx,
+    in_force: &InForce,
+    account: &Account,
+    identity: &Identity,
+    wanted: &mut Wanted,
+) -> Result<(), Error> {
+    if in_force.jit() == Jit::Off || !differs(account, identity) {
+        return Ok(());
+    }
+    let mut body = profile(account.profile.document.clone(), identity);
+    if let Some(name) = identity.lasting_name().map(|name_id| user_name(identity, name_id))
+        && accounts::by_user_name(tx, account.connection_id, &fold(name)).await?.is_none()
+    {
+        // Whoever gets the old address next must not find this account.
+        body["userName"] = json!(name);
+    }
+    let catalogue = schemas::catalogue(tx, account.connection_id, &in_force.catalogue).await?;
+    let read = UserDocument::read(body, &catalogue).map_err(Error::from);
+    let Ok(changed) = read.and_then(|written| users::wanted(written.document)) else { return Ok(()) };
+    if in_force.profiles.check(&changed.document).is_ok() {
+        let (signed_in, roles) = (wanted.signed_in.take(), std::mem::take(&mut wanted.roles));
+        *wanted = Wanted { signed_in, roles, ..changed };
+    }
+    Ok(())
+}
+
+/// Makes the search index what the account says.
+pub async fn reindex(tx: &mut TenantTx, in_force: &InForce, account: &Account, before: &Value) -> Result<(), Error> {
+    let catalogue = schemas::catalogue(tx, account.connection_id, &in_force.catalogue).await?;
+    let index = |document: &Value| users::rows(search::index(document, catalogue.user()));
+    provisioning::reindex(tx, account, &index(before), &index(&account.profile.document)).await
+}
+
+/// The document with what the assertion says; what it does not say stays.
+fn profile(mut document: Value, identity: &Identity) -> Value {
+    let attributes = &identity.attributes;
+    let said = |found: &Option<super::identity::Found>| {
+        let value = found.as_ref()?.only()?.trim();
+        (!value.is_empty()).then(|| value.chars().take(LONGEST).collect::<String>())
+    };
+    let Some(members) = document.as_object_mut() else { return document };
+    if let Some(id) = identity.external_id() {
+        members.insert("externalId".to_owned(), json!(id));
+    }
+    if let Some(name) = said(&attributes.display_name) {
+        members.insert("displayName".to_owned(), json!(name));
+    }
+    let parts = [("givenName", said(&attributes.given_name)), ("familyName", said(&attributes.family_name))];
+    if let Some(name) = members.entry("name").or_insert_with(|| json!({})).as_object_mut() {
+        for (part, value) in parts {
+            let Some(value) = value.map(Value::from).filter(|value| name.get(part) != Some(value)) else { continue };
+            name.insert(part.to_owned(), value);
+            // It would tell the old one.
+            name.remove("formatted");
+        }
+    }
+    members.retain(|name, value| name != "name" || value.as_object().is_none_or(|parts| !parts.is_empty()));
+    if let Some(email) = &identity.email {
+        set_email(members, email);
+    }
+    document
+}
+
+fn set_email(members: &mut Map<String, Value>, email: &str) {
+    let emails = members.entry("emails").or_insert_with(|| json!([]));
+    let Some(emails) = emails.as_array_mut() else { return };
+    let main = emails.iter().position(|item| item["primary"] == true).unwrap_or_default();
+    match emails.get_mut(main) {
+        Some(item) => item["value"] = json!(email),
+        None => emails.push(json!({ "value": email, "type": "work", "primary": true })),
+    }
+}
