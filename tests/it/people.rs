@@ -343,3 +343,52 @@ async fn a_connection_demands_of_profiles_what_somebody_asked_for_and_nothing_el
     demand(&["--forbid", ""]);
     acme.scim(Method::PATCH, &path, Some(active(true))).await.document(200);
 }
+
+#[tokio::test]
+async fn attributes_for_access_control_come_from_assertions_and_scim_in_a_stated_order() {
+    let acme = Customer::new().await;
+    let (ann, connection) = (acme.user("ann"), acme.connection.to_string());
+    acme.idp.add_user(ann.clone());
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let body = json!({
+        "userName": ann.user_name, "emails": [{ "value": ann.email, "primary": true }, { "value": "second@acme.test" }],
+        "roles": [{ "value": "MANAGER" }], (enterprise): { "costCenter": "green", "department": "Tools" },
+    });
+    let account = id(&acme.scim(Method::POST, "/Users", Some(body)).await.document(201));
+    let operate = async |more: &[&str]| {
+        Operator::new().await.json(&[&["connection", "access-control", &connection][..], more].concat())
+    };
+    let cost_center = format!("CostCenter={enterprise}:costCenter");
+    let department = format!("Department={enterprise}:department");
+    let set = operate(&["--from-scim", &cost_center, "--from-scim", &department, "--from-scim", "Mail=emails"]).await;
+    assert_eq!((&set["first"], &set["from_scim"]["Mail"]), (&json!("saml"), &json!("emails")));
+    let told =
+        async || of_tenant(&acme, &["user", "show", &ann.email]).await[0]["accounts"][0]["access_control"].clone();
+    let scim = |values: Value| json!({ "values": values, "from": "scim" });
+    assert_eq!(told().await["CostCenter"], scim(json!(["green"])), "nobody has signed in");
+
+    let aws = "https://aws.amazon.com/SAML/Attributes/AccessControl:";
+    let waiting = acme.waiting(&ann).await;
+    let response = waiting
+        .honest()
+        .attribute_values(&format!("{aws}CostCenter"), &["blue", "red"])
+        .attribute(&format!("{aws}Level"), "7");
+    waiting.gets_in(&waiting.signed(&response)).await;
+    let saml = |values: Value| json!({ "values": values, "from": "saml" });
+    let expected = json!({
+        "CostCenter": saml(json!(["blue", "red"])), "Level": saml(json!(["7"])),
+        "Department": scim(json!(["Tools"])), "Mail": scim(json!([ann.email, "second@acme.test"])),
+    });
+    assert_eq!(told().await, expected);
+    operate(&["--first", "scim"]).await;
+    assert_eq!(told().await["CostCenter"], scim(json!(["green"])));
+    // What SCIM changes is told from then on.
+    let change =
+        json!({ "Operations": [{ "op": "replace", "path": format!("{enterprise}:costCenter"), "value": "amber" }] });
+    acme.scim(Method::PATCH, &format!("/Users/{account}"), Some(change)).await.document(200);
+    assert_eq!(told().await["CostCenter"], scim(json!(["amber"])));
+    operate(&["--from-scim-nothing"]).await;
+    assert_eq!(told().await["CostCenter"], saml(json!(["blue", "red"])));
+    let refused = Operator::new().await.run(&["connection", "access-control", &connection, "--from-scim", "X=nowhere"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("have no attribute \"nowhere\""));
+}

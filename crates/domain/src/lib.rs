@@ -1,6 +1,7 @@
 //! The words and rules of Gatehouse: who is who, with which role, and when somebody is out.
 //! Knows no database, no protocol and no clock; everything a rule needs is an argument.
 
+pub mod access_control;
 pub mod account;
 pub mod email;
 pub mod event;

@@ -1,7 +1,8 @@
 //! The gateway: binds the protocols to the database. Routers, use cases, configuration, pages and the command line.
 
+pub mod access_control;
 pub mod app;
-pub mod arrival;
+mod arrival;
 pub mod browser;
 pub mod cleaner;
 pub mod cli;

@@ -52,6 +52,12 @@ pub fn parse(text: &str) -> Result<Filter, ScimError> {
     parser::filter(text)
 }
 
+/// The values that a path leads to, in their order, those that can be compared; a complex one stands for its `value`
+/// (RFC 7643 2.3.8).
+pub fn values(path: &AttributePath, resource: &Value, kind: &ResourceType) -> Vec<Value> {
+    evaluate::values(path, resource, kind)
+}
+
 /// Whether a resource satisfies the filter, extensions and all (RFC 7644 3.4.2.2); a name that the resource's schemas
 /// do not have stands for no value.
 pub fn matches(filter: &Filter, resource: &Value, kind: &ResourceType) -> bool {

@@ -185,6 +185,15 @@ impl ResourceType {
         self.extensions.iter().find(|extension| extension.id.eq_ignore_ascii_case(urn))
     }
 
+    /// Whether it has the attribute, with values that can be compared.
+    pub fn has(&self, path: &AttributePath) -> bool {
+        let Some(Target::Attribute(_, attribute)) = self.resolve(path) else { return false };
+        match &path.sub {
+            Some(sub) => attribute.sub(sub).is_some(),
+            None => attribute.kind != Kind::Complex || attribute.sub("value").is_some(),
+        }
+    }
+
     /// What a path points at; `None` for what this resource does not have.
     pub(crate) fn resolve(&self, path: &AttributePath) -> Option<Target<'_>> {
         if path.schema.is_none() {

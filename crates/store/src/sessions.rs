@@ -154,6 +154,19 @@ pub async fn live(tx: &mut TenantTx, id: SessionId) -> Result<Option<LiveSession
     Ok(row.map(LiveSession::from))
 }
 
+/// What was mapped at the account's last sign-in, while its session is kept.
+pub async fn last_attributes(tx: &mut TenantTx, connection: ConnectionId, account: AccountId) -> Result<Option<Value>> {
+    let attributes = sqlx::query_scalar!(
+        "-- sessions::last_attributes
+         SELECT attributes FROM sessions WHERE connection_id = $1 AND account_id = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
+        connection.0,
+        account.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(attributes)
+}
+
 /// Ends every session of an account; answers which.
 pub async fn end_all(tx: &mut TenantTx, account: AccountId, reason: EndReason) -> Result<Vec<SessionId>> {
     let now = tx.now();

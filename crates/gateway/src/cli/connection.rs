@@ -1,5 +1,6 @@
 //! `gatehouse connection …`: the values that go into Okta, and those that come from there.
 
+mod access_control;
 mod directory;
 mod idp;
 mod key;
@@ -51,6 +52,8 @@ pub enum Command {
     Roles(roles::Roles),
     /// Show what is demanded of users' profiles, or set it; by itself everything is taken.
     Profiles(profiles::Profiles),
+    /// Show where attributes for access control come from beside assertions, or set it.
+    AccessControl(access_control::AccessControl),
     /// Set how the SCIM side behaves.
     Set(directory::Set),
     /// Attributes of users beyond the standard's (Okta: Profile Editor > Add Attribute).
@@ -111,6 +114,7 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         }
         Command::Attempts(arguments) => sign_in::attempts(&arguments, desk, output).await,
         Command::Key(command) => key::run(command, desk, output).await,
+        Command::AccessControl(arguments) => access_control::run(arguments, desk, output).await,
         Command::Profiles(arguments) => profiles::run(arguments, desk, output).await,
         Command::Roles(arguments) => roles::run(arguments, desk, output).await,
         Command::Attribute(command) => directory::attribute(command, desk, output).await,

@@ -5,7 +5,11 @@ use super::{
     output::{Output, moment},
 };
 use crate::{
+    access_control,
     error::Error,
+    roles::InForce,
+    saml::settings::Settings,
+    scim::schemas,
     setup::people::{self, Imported, Known},
 };
 use anyhow::{Context, anyhow, bail};
@@ -18,7 +22,13 @@ use domain::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use store::{accounts, connections, users};
+use store::{
+    accounts,
+    connections::{self, Connection},
+    sessions,
+    tenant::TenantTx,
+    users,
+};
 use uuid::Uuid;
 
 /// Users that one file may bring.
@@ -216,14 +226,22 @@ async fn show(desk: &Desk, tenant: TenantId, who: &str, output: &Output) -> anyh
             let connection = all.iter().find(|known| known.id == account.connection_id);
             connection.map_or("a connection", |known| known.display_name.as_str()).to_owned()
         };
-        let accounts: Vec<Value> =
-            accounts.iter().map(|(account, linked_by)| told_of(&named(account), account, linked_by)).collect();
+        let mut told = Vec::new();
+        for (account, linked_by) in &accounts {
+            let connection = all.iter().find(|known| known.id == account.connection_id);
+            let mut one = told_of(&named(account), account, linked_by);
+            one["access_control"] = match connection {
+                Some(connection) => attributes(&mut tx, connection, account).await?,
+                None => Value::Null,
+            };
+            told.push(one);
+        }
         records.push(vec![
             ("id", json!(id)),
             ("email", row["email"].clone()),
             ("name", row["display_name"].clone()),
             ("imported", row["imported"].clone()),
-            ("accounts", json!(accounts)),
+            ("accounts", json!(told)),
         ]);
     }
     tx.rollback().await?;
@@ -231,6 +249,15 @@ async fn show(desk: &Desk, tenant: TenantId, who: &str, output: &Output) -> anyh
         bail!("the tenant has no user {who}");
     }
     output.list(&records)
+}
+
+/// What the application is told for access control, and from which source.
+async fn attributes(tx: &mut TenantTx, connection: &Connection, account: &Account) -> anyhow::Result<Value> {
+    let in_force = InForce::of(tx, connection.id).await?;
+    let catalogue = schemas::catalogue(tx, connection.id, &in_force.catalogue).await?;
+    let session = sessions::last_attributes(tx, connection.id, account.id).await?;
+    let settings = Settings::of(connection)?.access_control;
+    Ok(json!(access_control::of(&settings, &catalogue, &account.profile.document, session.as_ref())?))
 }
 
 /// An account in a sentence for people, field by field for programs.

@@ -4,8 +4,10 @@ use crate::error::Error;
 use ::saml::request::{Comparison, RequestedAuthnContext, Wishes};
 use anyhow::Context;
 use clap::ValueEnum;
+use domain::access_control::First;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use store::connections::Connection;
 use time::{Duration, OffsetDateTime};
 
@@ -35,6 +37,8 @@ pub struct Settings {
     pub sign_metadata: bool,
     /// Where a user's values come from.
     pub mapping: Mapping,
+    /// Where attributes for access control come from beside assertions.
+    pub access_control: AccessControl,
     /// Until when a test is on, in which the contents of assertions are kept in the log.
     #[serde(with = "time::serde::rfc3339::option")]
     pub test_until: Option<OffsetDateTime>,
@@ -97,6 +101,16 @@ pub struct Mapping {
     pub display_name: Vec<String>,
     pub groups: Vec<String>,
     pub role: Vec<String>,
+}
+
+/// Attributes for access control, as AWS IAM Identity Center names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccessControl {
+    /// By the key under which the application is told it: the attribute of the SCIM user.
+    pub scim: BTreeMap<String, String>,
+    /// Which source decides where both have a value.
+    pub first: First,
 }
 
 impl Settings {

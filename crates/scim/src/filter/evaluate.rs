@@ -57,6 +57,15 @@ fn any_value(path: &AttributePath, element: &Value, scope: Scope<'_>, test: impl
     })
 }
 
+pub(super) fn values(path: &AttributePath, resource: &Value, kind: &ResourceType) -> Vec<Value> {
+    let Some((value, attribute)) = member(path, resource, Scope::Resource(kind)) else { return Vec::new() };
+    let parts = each(value).iter().filter_map(|item| match &path.sub {
+        Some(sub) => part(item, attribute, sub),
+        None => Some((item, attribute)),
+    });
+    parts.filter_map(own_value).filter(|value| key(*value).is_some()).map(|(value, _)| value.clone()).collect()
+}
+
 /// The member that a path names.
 fn member<'v, 'd>(path: &AttributePath, element: &'v Value, scope: Scope<'d>) -> Option<Defined<'v, 'd>> {
     match scope {
