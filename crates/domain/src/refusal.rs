@@ -23,7 +23,7 @@ pub enum Refusal {
     )]
     AddressTaken { address: String, user: UserId },
     #[error(
-        "the user has no {label} ({attribute}), which your organization requires; fill it in in the identity provider, check that it is mapped (Okta: Provisioning > To App > Attribute Mappings), then try again"
+        "the user has no {label} ({attribute}), which your organization requires; fill it in in the identity provider, check that it is sent (Okta: Provisioning > To App > Attribute Mappings, or for single sign-on the SAML attribute statements), then try again"
     )]
     AttributeMissing { label: &'static str, attribute: &'static str },
     #[error(
