@@ -36,7 +36,9 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
     let in_force = InForce::of(tx, connection).await?;
     if in_force.jit() == Jit::Off {
         let expected = match in_force.scim_since {
-            Some(_) => "a user whom SCIM brought, for it keeps the users of this connection (Okta: Assignments > Provision User)",
+            Some(_) => {
+                "a user whom SCIM brought, for it keeps the users of this connection (Okta: Assignments > Provision User)"
+            }
             None => "a user who is there already: this connection creates nobody who signs in (--jit off)",
         };
         return Err(unknown(expected));
