@@ -8,6 +8,9 @@ ALTER TABLE connections
 UPDATE connections c SET scim_since =
     (SELECT min(a.created_at) FROM accounts a WHERE a.tenant_id = c.tenant_id AND a.connection_id = c.id);
 
+-- Who may be the one whom an account waits for is found by this.
+CREATE INDEX accounts_asked ON accounts (tenant_id, parked_user) WHERE parked_user IS NOT NULL;
+
 -- Who is expected in a connection.
 CREATE TABLE invitations (
     tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,

@@ -10,6 +10,7 @@ mod pgbench;
 mod places;
 mod processes;
 mod report;
+mod roles;
 mod saml;
 mod scenarios;
 mod scim;
@@ -34,7 +35,7 @@ pub const ROUNDS: usize = 3;
 
 /// What to do.
 pub struct Options {
-    /// `scim` or `saml`; both without.
+    /// `scim`, `saml` or `roles`; all without.
     what: Option<String>,
     /// Users of the tenants.
     pub sizes: Vec<u64>,
@@ -99,6 +100,9 @@ async fn run(options: Options) {
     }
     if options.includes("saml") {
         saml::measure(&desk, &gatehouse, &state, &usage).await;
+    }
+    if options.includes("roles") {
+        roles::measure(&desk, &gatehouse, &state, &usage).await;
     }
     if options.includes("scim") {
         scim::measure(&desk, &gatehouse, &state, &options, postmaster, &usage).await;

@@ -8,6 +8,7 @@ mod domains;
 mod groups;
 mod isolation;
 mod jit;
+mod links;
 mod migrations;
 mod mutation;
 mod oidc;

@@ -2,7 +2,7 @@
 
 use crate::{error::Error, roles::InForce};
 use domain::{
-    account::{Account, Profile},
+    account::{Account, Parked, Profile},
     event::{Event, EventKind, Subject},
     ids::{AccountId, ConnectionId, SessionId, UserId},
     linking::Ownership,
@@ -111,6 +111,9 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
             users::lock(tx, before.user_id).await?;
             accounts::delete(tx, before.id).await?;
             users::delete_if_alone(tx, before.user_id).await?;
+            if let Some(Parked::Link(asked)) = before.parked {
+                users::delete_if_alone(tx, asked).await?;
+            }
             return Ok(before);
         }
     };

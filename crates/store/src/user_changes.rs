@@ -172,11 +172,12 @@ pub async fn asked(tx: &mut TenantTx, account: AccountId) -> Result<Option<(User
     Ok(row.map(|row| (UserId(row.user_id), UserId(row.asked))))
 }
 
-/// Whether an account of the user waits for somebody to say whose it is.
+/// Whether an account of the user waits for somebody to say whose it is, or one waits that may be the user's.
 pub async fn is_asked_about(tx: &mut TenantTx, user: UserId) -> Result<bool> {
     let found = sqlx::query_scalar!(
         r#"-- user_changes::is_asked_about
-        SELECT EXISTS (SELECT FROM accounts WHERE user_id = $1 AND parked = 'link') AS "found!""#,
+        SELECT EXISTS (SELECT FROM accounts WHERE user_id = $1 AND parked = 'link')
+            OR EXISTS (SELECT FROM accounts WHERE parked_user = $1) AS "found!""#,
         user.0
     )
     .fetch_one(tx.conn().await?)

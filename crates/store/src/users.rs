@@ -42,11 +42,13 @@ pub async fn lock(tx: &mut TenantTx, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Removes a user who has no account left, unless the application knew that user before.
+/// Removes a user who has no account left, unless the application knew that user before, or an account waits for somebody to say
+/// whether it is this one's.
 pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
     sqlx::query!(
         "-- users::delete_if_alone
-         DELETE FROM users WHERE id = $1 AND NOT imported AND NOT EXISTS (SELECT FROM accounts WHERE user_id = $1)",
+         DELETE FROM users WHERE id = $1 AND NOT imported AND NOT EXISTS (SELECT FROM accounts WHERE user_id = $1)
+           AND NOT EXISTS (SELECT FROM accounts WHERE parked_user = $1)",
         id.0
     )
     .execute(tx.conn().await?)

@@ -98,10 +98,6 @@ pub async fn merge(
 ) -> Result<Uuid, Error> {
     let mut tx = operator(store, tenant, now).await?;
     let held = All::of(&mut tx, &[user, into]).await?;
-    if user_changes::is_asked_about(&mut tx, user).await? {
-        let problem = "an account of the first waits for an answer; `gatehouse user confirm` gives it".to_owned();
-        return Err(Refusal::ChangeImpossible { problem }.into());
-    }
     let change = merged(&mut tx, user, into, false).await?;
     held.close(&mut tx).await?;
     tx.commit().await?;
@@ -114,6 +110,13 @@ async fn merged(tx: &mut TenantTx, user: UserId, into: UserId, answers: bool) ->
         return Err(Refusal::ChangeImpossible { problem: "a user cannot go into itself".to_owned() }.into());
     }
     let removed = both(tx, user, into).await?;
+    if !answers && user_changes::is_asked_about(tx, user).await? {
+        let problem =
+            "an account waits for an answer whether it is the first user's, or the first user's account whose it is; \
+                       `gatehouse user confirm` gives it"
+                .to_owned();
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
     if user_changes::overlap(tx, user, into).await? {
         return Err(Refusal::UsersOverlap.into());
     }
@@ -232,7 +235,14 @@ pub async fn confirm(
     if user_changes::unpark(&mut tx, account).await? != Some((own, asked)) {
         return Err(Error::NotFound);
     }
-    let change = if is_that_user { Some(merged(&mut tx, own, asked, true).await?) } else { None };
+    let change = match is_that_user {
+        true => Some(merged(&mut tx, own, asked, true).await?),
+        false => {
+            // They may have stayed for the question's sake.
+            users::delete_if_alone(&mut tx, asked).await?;
+            None
+        }
+    };
     let waiting = held.seat(&mut tx, account).await?;
     held.close(&mut tx).await?;
     let user = if is_that_user { asked } else { own };
