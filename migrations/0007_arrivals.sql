@@ -32,3 +32,7 @@ CREATE UNIQUE INDEX invitations_open ON invitations (tenant_id, connection_id, e
 ALTER TABLE invitations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON invitations TO gate_tenant USING (tenant_id = current_setting('app.tenant_id')::uuid);
 GRANT SELECT, INSERT, UPDATE (step, step_at) ON invitations TO gate_tenant;
+-- Clean-up of old ones, over all tenants.
+CREATE INDEX invitations_end ON invitations (step_at);
+CREATE POLICY control_cleans ON invitations TO gate_control USING (true);
+GRANT SELECT (tenant_id, id, step_at), DELETE ON invitations TO gate_control;

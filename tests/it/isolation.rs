@@ -565,6 +565,8 @@ const GATE_CONTROL: [&str; 33] = [
     "connections: SELECT (id, tenant_id)",
     "domains: SELECT (domain, due_at, proof, tenant_id, token)",
     "domains: UPDATE (due_at)",
+    "invitations: DELETE",
+    "invitations: SELECT (id, step_at, tenant_id)",
     "logout_requests: DELETE",
     "logout_requests: SELECT (expires_at, id, tenant_id)",
     "logouts: DELETE",

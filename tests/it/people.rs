@@ -305,6 +305,9 @@ async fn a_group_that_loses_its_role_leaves_an_administrator() {
     let group = json!({ "displayName": "Board", "members": members });
     let board = id(&acme.scim(Method::POST, "/Groups", Some(group)).await.document(201));
     wishes(&acme, &["--keep-administrator", "on"]).await;
+    let foreseen = operator.run(&["connection", "roles", &connection, "--no-rules", "--dry-run"]).stdout;
+    let foreseen = String::from_utf8_lossy(&foreseen).into_owned();
+    assert!(foreseen.contains("1 account(s) from ADMINISTRATOR to ANALYST"), "one of the two stays: {foreseen}");
     acme.scim(Method::DELETE, &format!("/Groups/{board}"), None).await;
     let query = "SELECT role FROM accounts WHERE connection_id = $1 ORDER BY id";
     let roles: Vec<String> =

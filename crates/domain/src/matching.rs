@@ -30,17 +30,20 @@ pub struct SignIn {
 ///
 /// `name_id` is `None` for a transient NameID, which names nobody twice and therefore binds nothing. A NameID that
 /// differs from the bound one in case only is the same person, spelled anew by the identity provider; and an account
-/// bound to its own userName or address may be bound anew, for nobody else has these.
+/// bound to its own userName or address may be bound anew, for nobody else has these. Who is found by the address, which
+/// several may share, only where that very address is the binding.
 pub fn sign_in(candidates: Candidates, name_id: Option<&str>) -> Result<SignIn, Refusal> {
     let Candidates { bound, user_name, external_id, verified_email } = candidates;
     if let Some(account) = bound {
         return admit(account, false);
     }
-    let account = user_name.or(external_id).or(verified_email).ok_or(Refusal::UserUnknown)?;
+    let named = user_name.or(external_id);
+    let is_named = named.is_some();
+    let account = named.or(verified_email).ok_or(Refusal::UserUnknown)?;
     let binding = account.profile.name_id.as_deref().map(fold);
     let is_own = |key: &String| {
         let Profile { user_name, email, .. } = &account.profile;
-        user_name.key() == key || email.as_ref().is_some_and(|email| email.key() == key)
+        (is_named && user_name.key() == key) || email.as_ref().is_some_and(|email| email.key() == key)
     };
     if binding.as_ref().is_some_and(|key| Some(key) != name_id.map(fold).as_ref() && !is_own(key)) {
         return Err(Refusal::AccountBound);

@@ -80,6 +80,8 @@ pub struct ChangePlan {
     /// Set when every live session and token of the account ends in the same transaction.
     pub ends_sessions: Option<EndReason>,
     pub events: Vec<PlannedEvent>,
+    /// What asked for the change.
+    pub by: Rule,
 }
 
 /// How somebody waits for a seat.
@@ -185,6 +187,7 @@ pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan 
             waits: None,
             ends_sessions: None,
             events: Vec::new(),
+            by,
         };
     }
     let mut events = Vec::new();
@@ -205,10 +208,11 @@ pub fn update(before: &Account, wanted: Wanted, roles: Roles<'_>) -> ChangePlan 
     if is_reason_new || was.role != after.role {
         events.extend(unknown_role);
     }
-    if events.is_empty() {
+    if events.is_empty() || (by == Rule::SignIn && was.document != after.document) {
         events.push(event(EventKind::UserUpdated, by, json!({})));
     }
     ChangePlan {
+        by,
         waits: (is_in_line != roles.waits.is_some()).then_some(roles.waits),
         ends_sessions: (was.active && !after.active).then_some(EndReason::Deactivated),
         user_follows: was.email != after.email || was.display_name != after.display_name,
@@ -251,7 +255,7 @@ pub fn keep_administrator(before: &Account, plan: ChangePlan) -> Result<ChangePl
     let mut events: Vec<PlannedEvent> = plan.events.into_iter().filter(|event| !is_of_role(event)).collect();
     events.extend(is_news.then(|| kept(&profile.role, &profile.role_basis.reason)));
     if events.is_empty() {
-        events.push(event(EventKind::UserUpdated, Rule::IdentityProvider, json!({})));
+        events.push(event(EventKind::UserUpdated, plan.by, json!({})));
     }
     Ok(ChangePlan { account: AccountEffect::Update(profile), events, ..plan })
 }
@@ -270,6 +274,7 @@ pub fn delete() -> ChangePlan {
         waits: None,
         ends_sessions: Some(EndReason::Deleted),
         events: vec![event(EventKind::UserDeleted, Rule::IdentityProvider, json!({}))],
+        by: Rule::IdentityProvider,
     }
 }
 

@@ -7,6 +7,9 @@ use std::{collections::HashSet, fmt};
 /// The longest role name, in characters.
 const MAX_ROLE_CHARS: usize = 64;
 
+/// Bytes of the names of groups that are kept of one assertion.
+const MOST_GROUP_BYTES: usize = 8_192;
+
 /// Rules of one connection.
 pub const MOST_RULES: usize = 200;
 
@@ -53,6 +56,23 @@ pub struct Asserted {
     pub roles: Vec<String>,
     /// The names of groups.
     pub groups: Vec<String>,
+    /// Who it is, beside the NameID.
+    pub id: Option<AssertedId>,
+}
+
+/// What names a person for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssertedId {
+    /// The identity provider, and which attribute of it.
+    pub source: String,
+    pub value: String,
+}
+
+impl AssertedId {
+    /// Whether the two are different people: of two sources nobody can say.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        self.source == other.source && self.value != other.value
+    }
 }
 
 /// What the sources say of one account.
@@ -222,6 +242,22 @@ impl RolePolicy {
             }
         }
         Ok(Self { sources, rules, fallback: None, heeds_asserted_groups: false })
+    }
+
+    /// Of the groups that an assertion names, those that are kept: rules of today first, as long as there is room.
+    pub fn kept_groups(&self, groups: Vec<String>) -> Vec<String> {
+        let keys: HashSet<String> = self.rules.iter().map(GroupRule::key).collect();
+        let (ruled, others): (Vec<String>, Vec<String>) =
+            groups.into_iter().partition(|group| keys.contains(&fold(group.trim())));
+        let mut room = MOST_GROUP_BYTES;
+        let fits = |group: &String| {
+            let fits = group.len() <= room;
+            room -= if fits { group.len() } else { 0 };
+            fits
+        };
+        let mut kept: Vec<String> = ruled.into_iter().chain(others).filter(fits).collect();
+        kept.sort_unstable();
+        kept
     }
 
     /// The place of the first rule that is for one of these groups, where an assertion's count.

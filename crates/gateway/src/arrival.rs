@@ -68,8 +68,10 @@ pub async fn arrive(
         let facts = Facts { roles, linking: in_force.tenant.linking, holder, seating };
         let name = wanted.user_name.clone();
         let plan = match rules::create(wanted, &facts, line.as_mut().map(|line| &mut line.held.seats)) {
-            Err(Refusal::SeatsTaken { .. }) if accounts::by_user_name(tx, connection, name.key()).await?.is_some() => {
-                // No seat would help who is there already.
+            Err(Refusal::SeatsTaken { .. } | Refusal::AddressTaken { .. })
+                if accounts::by_user_name(tx, connection, name.key()).await?.is_some() =>
+            {
+                // Neither a seat nor a link would help who is there already.
                 return Err(Refusal::UserNameTaken { user_name: name.as_str().chars().take(100).collect() }.into());
             }
             plan => plan?,

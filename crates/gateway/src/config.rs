@@ -135,7 +135,8 @@ impl Config {
                 listen: reader.parsed("server.listen", "an address and port like 0.0.0.0:8080"),
                 public_url: reader.origin("server.public_url"),
                 notice: reader.file("server.notice_file"),
-                request_timeout: reader.seconds("server.request_timeout_seconds"),
+                // Shorter than after how long a policy is looked at again.
+                request_timeout: Duration::from_secs(reader.number("server.request_timeout_seconds", 1..=60)),
                 shutdown_grace: reader.seconds("server.shutdown_grace_seconds"),
                 trusted_proxies: reader.number("server.trusted_proxies", 0..=10),
             },

@@ -93,7 +93,7 @@ pub async fn set_password(tx: &mut TenantTx, account: &Account, hash: Option<&st
 
 /// Changes, keeps or removes `before` as planned, and ends its sessions when the plan says so.
 pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> Result<Account, Error> {
-    let ChangePlan { account, user_follows, waits, ends_sessions, events } = plan;
+    let ChangePlan { account, user_follows, waits, ends_sessions, events, by: _ } = plan;
     append(tx, &before, events).await?;
     if let Some(reason) = ends_sessions {
         end_sessions(tx, &before, reason).await?;
@@ -107,12 +107,18 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
         }
         AccountEffect::Delete => {
             leave_groups(tx, before.connection_id, before.id.0).await?;
-            // Locked first: an account that joins the user at this moment is seen by the last statement, or waits.
-            users::lock(tx, before.user_id).await?;
-            accounts::delete(tx, before.id).await?;
-            users::delete_if_alone(tx, before.user_id).await?;
+            let mut concerned = vec![before.user_id];
             if let Some(Parked::Link(asked)) = before.parked {
-                users::delete_if_alone(tx, asked).await?;
+                concerned.push(asked);
+            }
+            concerned.sort_unstable();
+            // Locked first: an account that joins a user at this moment is seen by the last statement, or waits.
+            for user in &concerned {
+                users::lock(tx, *user).await?;
+            }
+            accounts::delete(tx, before.id).await?;
+            for user in concerned {
+                users::delete_if_alone(tx, user).await?;
             }
             return Ok(before);
         }

@@ -89,7 +89,7 @@ pub async fn settle(
     }
     roles::lock(tx, connection, accounts).await?;
     let mut changes = preview(tx, connection, in_force, accounts).await?;
-    keep_one(tx, connection, in_force, &mut changes).await?;
+    keep_one(tx, connection, in_force, &mut changes, &mut Beside::default()).await?;
     let events: Vec<Event> = changes
         .iter_mut()
         .flat_map(|change| told(change.account, change.user, std::mem::take(&mut change.events)))
@@ -124,23 +124,46 @@ async fn keep_one(
     connection: ConnectionId,
     in_force: &InForce,
     changes: &mut [Reassignment],
+    beside: &mut Beside,
 ) -> Result<(), Error> {
     let catalogue = &in_force.catalogue;
-    let lost = changes.iter().filter(|change| change.loses_administrator(catalogue));
-    let lost: Vec<Uuid> = lost.map(|change| change.account.0).collect();
-    if !in_force.tenant.keeps_administrator || lost.is_empty() {
+    let lost = changes.iter().filter(|change| change.loses_administrator(catalogue)).count();
+    beside.is_won |= changes.iter().any(|change| change.active && catalogue.is_highest(&change.after.role));
+    if !in_force.tenant.keeps_administrator || lost == 0 {
         return Ok(());
     }
     roles::lock_administrators(tx).await?;
-    let is_won = changes.iter().any(|change| change.active && catalogue.is_highest(&change.after.role));
-    if !is_won && !roles::has_administrator_beside(tx, connection, &lost).await? {
+    let gone = changes.iter().filter(|change| change.loses_administrator(catalogue));
+    beside.gone.extend(gone.map(|change| change.account.0));
+    if !beside.is_won && !roles::has_administrator_beside(tx, connection, &beside.gone).await? {
         reassignment::keep_one(changes, catalogue);
+        beside.is_won = true;
     }
     Ok(())
 }
 
+/// What became of administrators in pieces before this one, where none of it is stored.
+#[derive(Debug, Default)]
+pub struct Beside {
+    gone: Vec<Uuid>,
+    is_won: bool,
+}
+
+/// What a policy would change, the tenant's wish to keep an administrator heeded.
+pub async fn foreseen(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    in_force: &InForce,
+    accounts: &[Uuid],
+    beside: &mut Beside,
+) -> Result<Vec<Reassignment>, Error> {
+    let mut changes = preview(tx, connection, in_force, accounts).await?;
+    keep_one(tx, connection, in_force, &mut changes, beside).await?;
+    Ok(changes)
+}
+
 /// What that would change.
-pub async fn preview(
+async fn preview(
     tx: &mut TenantTx,
     connection: ConnectionId,
     in_force: &InForce,

@@ -254,7 +254,8 @@ pub async fn set_sign_in(tx: &mut TenantTx, id: ConnectionId, takes_sha1: bool, 
 
 /// The same, kept from others until this transaction ends.
 pub async fn for_update(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connection>> {
-    sqlx::query!("-- connections::for_update\n SELECT id FROM connections WHERE id = $1 FOR UPDATE", id.0)
+    // Accounts and their like may come meanwhile.
+    sqlx::query!("-- connections::for_update\n SELECT id FROM connections WHERE id = $1 FOR NO KEY UPDATE", id.0)
         .fetch_optional(tx.conn().await?)
         .await?;
     by_id(tx, id).await

@@ -15,6 +15,9 @@ const TOKEN_RETENTION: Duration = Duration::days(1);
 /// How long a certificate that is not trusted is remembered after it was seen last.
 const CERTIFICATE_RETENTION: Duration = Duration::days(90);
 
+/// How long an invitation is kept after what happened to it last; it works for 14 days at most.
+const INVITATION_RETENTION: Duration = Duration::days(90);
+
 /// How long logs are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
@@ -25,7 +28,22 @@ pub struct Retention {
 /// Removes what has run out, and entries of logs that are too old; answers how many rows went.
 pub async fn delete(tx: &mut ControlTx, retention: Retention) -> Result<u64> {
     let logs = directories(tx, retention.exchanges).await? + steps(tx, retention.steps).await?;
-    Ok(sign_ins(tx).await? + logs + seen_certificates(tx).await?)
+    Ok(sign_ins(tx).await? + logs + seen_certificates(tx).await? + invitations(tx).await?)
+}
+
+async fn invitations(tx: &mut ControlTx) -> Result<u64> {
+    let now = tx.now();
+    let invitations = sqlx::query!(
+        "-- expired::delete_invitations
+         DELETE FROM invitations i USING
+             (SELECT tenant_id, id FROM invitations WHERE step_at < $1 ORDER BY step_at LIMIT $2) AS old
+         WHERE i.tenant_id = old.tenant_id AND i.id = old.id",
+        now - INVITATION_RETENTION,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(invitations.rows_affected())
 }
 
 async fn seen_certificates(tx: &mut ControlTx) -> Result<u64> {

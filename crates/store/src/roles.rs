@@ -13,7 +13,7 @@ use domain::{
     event::Event,
     ids::{AccountId, ApplicationId, ConnectionId, UserId},
     reassignment::{Reassignment, Standing},
-    role::{Asserted, GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
+    role::{Asserted, AssertedId, GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -22,10 +22,13 @@ use uuid::Uuid;
 /// A basis as it is stored beside the word for the reason; `version` of the account says which state it is of, because a process
 /// of an older version changes accounts without it.
 pub(crate) fn stored(basis: &RoleBasis, version: i64) -> Value {
-    let Asserted { roles, groups } = &basis.assertion;
+    let Asserted { roles, groups, id } = &basis.assertion;
     let mut stored = json!({ "saml": roles, "detail": basis.reason.detail(), "version": version });
     if !groups.is_empty() {
         stored["groups"] = json!(groups);
+    }
+    if let Some(AssertedId { source, value }) = id {
+        stored["id"] = json!({ "source": source, "value": value });
     }
     if let Some(attribute) = &basis.attribute {
         stored["scim"] = json!(attribute);
@@ -37,6 +40,7 @@ pub(crate) fn stored(basis: &RoleBasis, version: i64) -> Value {
 pub(crate) fn basis((word, is_highest): (&str, bool), stored: Option<&Value>, version: i64) -> RoleBasis {
     let texts =
         |value: &Value| value.as_array().map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     let stored = stored.unwrap_or(&Value::Null);
     RoleBasis {
         reason: RoleReason::stored(word, &stored["detail"]),
@@ -44,6 +48,9 @@ pub(crate) fn basis((word, is_highest): (&str, bool), stored: Option<&Value>, ve
         assertion: Asserted {
             roles: texts(&stored["saml"]).unwrap_or_default(),
             groups: texts(&stored["groups"]).unwrap_or_default(),
+            id: text(&stored["id"]["source"])
+                .zip(text(&stored["id"]["value"]))
+                .map(|(source, value)| AssertedId { source, value }),
         },
         is_highest,
     }
@@ -119,6 +126,18 @@ pub async fn remember_to_look(tx: &mut TenantTx, connection: ConnectionId) -> Re
          ON CONFLICT (tenant_id, connection_id) DO UPDATE SET due_at = $2, roles_since = $2",
         connection.0,
         now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Forgets the groups that sign-ins named.
+pub async fn forget_asserted_groups(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
+    sqlx::query!(
+        "-- roles::forget_asserted_groups
+         UPDATE accounts SET role_basis = role_basis - 'groups' WHERE connection_id = $1 AND role_basis ? 'groups'",
+        connection.0
     )
     .execute(tx.conn().await?)
     .await?;

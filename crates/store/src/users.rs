@@ -174,12 +174,30 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// Whether SCIM keeps another account of the user.
+pub async fn is_kept_elsewhere(tx: &mut TenantTx, id: UserId, account: AccountId) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- users::is_kept_elsewhere
+        SELECT EXISTS (
+            SELECT FROM accounts a JOIN connections c ON c.id = a.connection_id
+            WHERE a.user_id = $1 AND a.id <> $2 AND c.scim_since IS NOT NULL
+        ) AS "found!""#,
+        id.0,
+        account.0
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
+}
+
 /// Whether the application knows somebody of that address.
-pub async fn is_imported_at(tx: &mut TenantTx, email_key: &str) -> Result<bool> {
+pub async fn is_imported_at(tx: &mut TenantTx, plus: PlusAddresses, email: &Email) -> Result<bool> {
     let found = sqlx::query_scalar!(
         r#"-- users::is_imported_at
-        SELECT EXISTS (SELECT FROM users WHERE email_key = $1 AND imported) AS "found!""#,
-        email_key
+        SELECT EXISTS (SELECT FROM users WHERE email_key = $1 AND imported)
+            OR $2 AND EXISTS (SELECT FROM users WHERE plain_key = $1 AND imported) AS "found!""#,
+        Linkable::key(plus, email),
+        plus == PlusAddresses::Same
     )
     .fetch_one(tx.conn().await?)
     .await?;

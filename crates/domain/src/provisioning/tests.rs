@@ -132,7 +132,7 @@ fn the_last_administrator_stays_one_and_stays_in() {
 fn a_sign_in_ties_the_account_and_says_roles_that_count_behind_those_of_scim() {
     let mut ann = account("ann");
     let signed_in = |before: &Account, name_id: Option<&str>, role: &str| {
-        let asserted = Asserted { roles: vec![role.to_owned()], groups: Vec::new() };
+        let asserted = Asserted { roles: vec![role.to_owned()], ..Asserted::default() };
         let signed_in = SignedIn { name_id: name_id.map(str::to_owned), asserted };
         let roles = before.profile.role_basis.attribute.clone().unwrap_or_default();
         update(before, Wanted::unchanged(&before.profile, roles, signed_in))

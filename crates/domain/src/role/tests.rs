@@ -11,7 +11,7 @@ fn sent(roles: &[&str]) -> Vec<String> {
 }
 
 fn asserted(roles: &[&str], groups: &[&str]) -> Asserted {
-    Asserted { roles: sent(roles), groups: sent(groups) }
+    Asserted { roles: sent(roles), groups: sent(groups), id: None }
 }
 
 fn rule(group: &str, role: &str) -> GroupRule {
@@ -91,6 +91,26 @@ fn groups_of_an_assertion_count_until_scim_keeps_the_users() {
 }
 
 #[test]
+fn another_value_of_the_same_source_is_another_person() {
+    let id = |source: &str, value: &str| AssertedId { source: source.to_owned(), value: value.to_owned() };
+    assert!(id("okta id", "a").contradicts(&id("okta id", "b")));
+    assert!(!id("okta id", "a").contradicts(&id("okta id", "a")));
+    assert!(!id("okta id", "a").contradicts(&id("entra id", "b")));
+}
+
+#[test]
+fn of_too_many_groups_those_with_a_rule_are_kept() {
+    let policy = RolePolicy::new(RoleSource::ALL.to_vec(), vec![rule("zz staff", "DESIGNER")], &demo()).unwrap();
+    let mut many: Vec<String> = (0..1_000).map(|n| format!("group number {n:04}")).collect();
+    many.push("ZZ Staff".to_owned());
+    let kept = policy.kept_groups(many);
+    assert!(kept.contains(&"ZZ Staff".to_owned()) && kept.contains(&"group number 0000".to_owned()));
+    assert!((400..1_000).contains(&kept.len()) && kept.is_sorted(), "{}", kept.len());
+    let few = sent(&["a", "b"]);
+    assert_eq!(policy.kept_groups(few.clone()), few);
+}
+
+#[test]
 fn a_policy_names_roles_that_there_are_and_no_group_twice() {
     let check = |sources: &[RoleSource], rules: &[GroupRule]| {
         RolePolicy::new(sources.to_vec(), rules.to_vec(), &demo()).map_err(|refusal| refusal.to_string())
@@ -135,7 +155,7 @@ proptest! {
         let rules = vec![rule("Staff", "DESIGNER"), rule("Board", "ADMINISTRATOR")];
         let policy = RolePolicy::new(order[..taken.min(3)].to_vec(), rules, &demo()).unwrap();
         let policy = RolePolicy { fallback, heeds_asserted_groups, ..policy };
-        let assertion = Asserted { roles: assertion, groups };
+        let assertion = Asserted { roles: assertion, groups, id: None };
         let claims = Claims { attribute, rule: place, assertion, waits };
         let Assignment { role, reason } = demo().assign(&policy, &claims);
         prop_assert!(demo().roles().contains(&role));

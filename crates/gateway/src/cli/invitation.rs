@@ -10,6 +10,7 @@ use clap::Subcommand;
 use domain::{
     email::Email,
     ids::{ConnectionId, InvitationId},
+    invitation::Step,
 };
 use serde_json::{Value, json};
 use store::invitations::{self, Invited};
@@ -62,7 +63,13 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
                 Err(Error::NotFound) => {
                     bail!("the connection has no invitation {id}; `gatehouse invitation list {connection}` shows them")
                 }
-                done => Ok(done?),
+                done if done.as_ref().is_ok_and(|after| after.step == Step::Accepted) => bail!(
+                    "it was accepted, so there is nothing to withdraw; have the person unassigned in the identity provider"
+                ),
+                done => {
+                    done?;
+                    Ok(())
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::settings::Mapping;
 use ::saml::response::{AttributeValue, NameId, ValueKind, VerifiedAssertion};
-use domain::email::Email;
+use domain::{email::Email, role::AssertedId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -84,6 +84,9 @@ pub struct Identity {
     pub session_not_on_or_after: Option<OffsetDateTime>,
     #[serde(default = "long_ago")]
     pub issued_at: OffsetDateTime,
+    /// Who asserts it.
+    #[serde(default)]
+    pub issuer: String,
 }
 
 /// Rows from before this was kept count as old.
@@ -161,6 +164,22 @@ impl Identity {
         self.attributes.id.as_ref().and_then(Found::only).filter(|id| id.chars().count() <= LONGEST_ID)
     }
 
+    /// The same with where it comes from.
+    pub fn asserted_id(&self) -> Option<AssertedId> {
+        let (found, value) = self.attributes.id.as_ref().zip(self.external_id())?;
+        Some(AssertedId { source: format!("{} {}", self.issuer, found.from), value: value.to_owned() })
+    }
+
+    /// What SCIM would send as `userName`: the NameID if that is an address, else the address; none where the name is a new one
+    /// each time.
+    pub fn user_name(&self) -> Option<&str> {
+        let name_id = self.lasting_name()?;
+        match &self.email {
+            Some(email) if Email::parse(name_id).is_err() => Some(email),
+            _ => Some(name_id),
+        }
+    }
+
     /// The name that stays the same from one sign-in to the next.
     pub fn lasting_name(&self) -> Option<&str> {
         (!self.transient).then_some(self.name_id.as_str())
@@ -183,6 +202,7 @@ impl Identity {
             auth_time: assertion.authn_instant(),
             session_not_on_or_after: assertion.session_not_on_or_after(),
             issued_at: assertion.issue_instant(),
+            issuer: assertion.issuer().to_owned(),
         }
     }
 }

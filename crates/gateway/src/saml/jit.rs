@@ -43,23 +43,24 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
         };
         return Err(unknown(expected));
     }
-    let name_id = identity.lasting_name().ok_or_else(|| {
+    let user_name = identity.user_name().ok_or_else(|| {
         unknown("a lasting NameID, such as the e-mail address: nobody is created for a transient one")
     })?;
-    let user_name = user_name(identity, name_id);
     if accounts::by_user_name(tx, connection, &fold(user_name)).await?.is_some() {
-        return Err(unknown("another NameID: somebody else of this connection has that address as userName"));
+        return Err(unknown("an address that is not somebody else's userName in this connection already"));
     }
     let catalogue = schemas::catalogue(tx, connection, &in_force.catalogue).await?;
-    let body = profile(json!({ "userName": user_name, "active": true }), identity);
+    let body = profile(json!({ "active": true }), identity);
     let mut wanted = users::wanted(UserDocument::read(body, &catalogue)?.document)?;
     in_force.profiles.check(&wanted.document)?;
     let invitation = invited(tx, connection, wanted.email.as_ref()).await?;
-    if in_force.jit() == Jit::Invited && invitation.is_none() && !is_known(tx, wanted.email.as_ref()).await? {
+    if in_force.jit() == Jit::Invited && invitation.is_none() && !is_known(tx, &in_force, wanted.email.as_ref()).await?
+    {
         return Err(unknown("somebody who is invited, or whom the application knows (--jit invited)"));
     }
-    let asserted = Asserted { roles: identity.role_names(), groups: identity.group_names() };
-    wanted.signed_in = Some(SignedIn { name_id: Some(name_id.to_owned()), asserted });
+    let groups = in_force.policy.kept_groups(identity.group_names());
+    let asserted = Asserted { roles: identity.role_names(), groups, id: identity.asserted_id() };
+    wanted.signed_in = Some(SignedIn { name_id: identity.lasting_name().map(str::to_owned), asserted });
     let index = users::rows(search::index(&wanted.document, catalogue.user()));
     let newcomers = vec![Newcomer { id: None, wanted, index }];
     let account = arrival::arrive(tx, connection, &in_force, newcomers).await?.pop().context("one came")?;
@@ -71,14 +72,6 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
 
 fn unknown(expected: &str) -> Error {
     Rejection { expected: Some(expected.to_owned()), ..Rejection::new(Code::UserUnknown) }.into()
-}
-
-/// What SCIM would send as userName: the NameID if that is an address, else the address.
-fn user_name<'i>(identity: &'i Identity, name_id: &'i str) -> &'i str {
-    match &identity.email {
-        Some(email) if Email::parse(name_id).is_err() => email,
-        _ => name_id,
-    }
 }
 
 /// The invitation to this address that works now.
@@ -94,9 +87,10 @@ async fn invited(
 }
 
 /// Whether the application knows somebody of that address, in a domain that the tenant owns.
-async fn is_known(tx: &mut TenantTx, email: Option<&Email>) -> Result<bool, Error> {
+async fn is_known(tx: &mut TenantTx, in_force: &InForce, email: Option<&Email>) -> Result<bool, Error> {
     let Some(email) = email else { return Ok(false) };
-    Ok(domains::is_verified(tx, email.domain()).await? && people::is_imported_at(tx, email.key()).await?)
+    let plus = in_force.tenant.plus_addresses;
+    Ok(domains::is_verified(tx, email.domain()).await? && people::is_imported_at(tx, plus, email).await?)
 }
 
 async fn accepted(
@@ -118,33 +112,39 @@ pub fn differs(account: &Account, identity: &Identity) -> bool {
     profile(account.profile.document.clone(), identity) != account.profile.document
 }
 
-/// Has the wanted profile say what the sign-in says, where sign-ins keep profiles. One that the connection would not take, or
-/// that cannot be one, stays as it is: nobody stays outside for that.
-pub async fn follows(
+/// The wanted account with the profile that the sign-in says, where sign-ins keep profiles. Of one that the connection would not
+/// take only what identifies the person is taken: whoever gets an old name next must not find this account, and nobody stays
+/// outside for what they are called.
+pub async fn followed(
     tx: &mut TenantTx,
     in_force: &InForce,
     account: &Account,
     identity: &Identity,
-    wanted: &mut Wanted,
-) -> Result<(), Error> {
+    wanted: Wanted,
+) -> Result<Wanted, Error> {
     if in_force.jit() == Jit::Off || !differs(account, identity) {
-        return Ok(());
+        return Ok(wanted);
     }
-    let mut body = profile(account.profile.document.clone(), identity);
-    if let Some(name) = identity.lasting_name().map(|name_id| user_name(identity, name_id))
-        && accounts::by_user_name(tx, account.connection_id, &fold(name)).await?.is_none()
+    let stored = &account.profile.document;
+    let mut body = profile(stored.clone(), identity);
+    let name = fold(body["userName"].as_str().unwrap_or_default());
+    if name != account.profile.user_name.key()
+        && accounts::by_user_name(tx, account.connection_id, &name).await?.is_some()
     {
-        // Whoever gets the old address next must not find this account.
-        body["userName"] = json!(name);
+        body["userName"] = stored["userName"].clone();
+    }
+    let mut names = stored.clone();
+    for name in ["userName", "externalId", "emails"] {
+        match (names.as_object_mut(), body.get(name)) {
+            (Some(names), Some(value)) => drop(names.insert(name.to_owned(), value.clone())),
+            _ => continue,
+        }
     }
     let catalogue = schemas::catalogue(tx, account.connection_id, &in_force.catalogue).await?;
-    let read = UserDocument::read(body, &catalogue).map_err(Error::from);
-    let Ok(changed) = read.and_then(|written| users::wanted(written.document)) else { return Ok(()) };
-    if in_force.profiles.check(&changed.document).is_ok() {
-        let (signed_in, roles) = (wanted.signed_in.take(), std::mem::take(&mut wanted.roles));
-        *wanted = Wanted { signed_in, roles, ..changed };
-    }
-    Ok(())
+    let read = |body: Value| users::wanted(UserDocument::read(body, &catalogue).ok()?.document).ok();
+    let whole = read(body).filter(|wanted| in_force.profiles.check(&wanted.document).is_ok());
+    let Some(changed) = whole.or_else(|| read(names)) else { return Ok(wanted) };
+    Ok(Wanted { roles: wanted.roles, signed_in: wanted.signed_in, ..changed })
 }
 
 /// Makes the search index what the account says.
@@ -162,6 +162,9 @@ fn profile(mut document: Value, identity: &Identity) -> Value {
         (!value.is_empty()).then(|| value.chars().take(LONGEST).collect::<String>())
     };
     let Some(members) = document.as_object_mut() else { return document };
+    if let Some(name) = identity.user_name() {
+        members.insert("userName".to_owned(), json!(name));
+    }
     if let Some(id) = identity.external_id() {
         members.insert("externalId".to_owned(), json!(id));
     }

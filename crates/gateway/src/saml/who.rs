@@ -1,6 +1,6 @@
-//! Whose sign-in it is: the account that an identity means, bound to it, with the role that it has by now.
+//! Whose sign-in it is: the account that an identity means, bound to it, with what this sign-in says of it.
 
-use super::{identity::Identity, jit};
+use super::{identity::Identity, jit, settings::Jit};
 use crate::{
     error::Error,
     provisioning,
@@ -13,13 +13,13 @@ use domain::{
     account::{Account, Profile},
     email::Email,
     ids::ConnectionId,
-    matching::{self, Candidates},
+    matching::{self, Candidates, SignIn},
     names::fold,
     provisioning::{self as rules, Roles, SignedIn, Wanted},
     refusal::Refusal,
     role::Asserted,
 };
-use store::{accounts, domains, roles as rows, tenant::TenantTx};
+use store::{accounts, connections, domains, roles as rows, tenant::TenantTx, users};
 
 /// How often an account is looked up anew when it changes at the same moment.
 const LOOKS: usize = 3;
@@ -27,9 +27,9 @@ const LOOKS: usize = 3;
 /// The account that the identity means, bound to it from now on and locked: a deactivation or a new name that is committed
 /// meanwhile must win, or a session would outlive it. A new one may have to wait outside.
 pub async fn signs_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Account, Error> {
-    let name_id = identity.lasting_name();
     for look in 0..LOOKS {
-        let found = match matching::sign_in(candidates(tx, connection, identity).await?, name_id) {
+        let candidates = candidates(tx, connection, identity).await?;
+        let found = match matching::sign_in(candidates, identity.lasting_name()) {
             Err(Refusal::UserUnknown) => match jit::arrives(tx, connection, identity).await {
                 // SCIM may have brought them, and begun to keep the users, between the two looks.
                 Err(Error::Saml(rejection)) if look == 0 && rejection.code == Code::UserUnknown => continue,
@@ -42,50 +42,64 @@ pub async fn signs_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Id
             // Somebody changed it between the two statements: look again.
             continue;
         }
-        let name_id = name_id.filter(|_| found.binds).map(str::to_owned);
-        return heeded(tx, found.account, name_id, identity).await;
+        return heeded(tx, found, identity).await;
     }
     Err(anyhow::anyhow!("an account changed {LOOKS} times while somebody signed in").into())
 }
 
 /// The account with what this sign-in says of it.
-async fn heeded(
-    tx: &mut TenantTx,
-    account: Account,
-    name_id: Option<String>,
-    identity: &Identity,
-) -> Result<Account, Error> {
+async fn heeded(tx: &mut TenantTx, found: SignIn, identity: &Identity) -> Result<Account, Error> {
+    let SignIn { account, binds } = found;
     let Profile { role_basis, document, .. } = &account.profile;
-    let is_new = role_basis.assertion.roles != identity.role_names() || name_id.is_some();
-    let may_be_new = role_basis.assertion.groups != identity.group_names() || jit::differs(&account, identity);
-    if !is_new && !may_be_new {
+    let was = &role_basis.assertion;
+    let id = identity.asserted_id().or_else(|| was.id.clone());
+    let is_new = binds || was.roles != identity.role_names();
+    let is_other = was.groups != identity.group_names() || was.id != id || jit::differs(&account, identity);
+    if !is_new && (!is_other || is_kept_by_scim(tx, account.connection_id).await?) {
         return Ok(account);
     }
     let in_force = InForce::of(tx, account.connection_id).await?;
-    let asserted = Asserted {
-        roles: identity.role_names(),
-        groups: if in_force.scim_since.is_some() {
-            role_basis.assertion.groups.clone()
-        } else {
-            identity.group_names()
-        },
-    };
+    let is_contradicted = was.id.as_ref().zip(id.as_ref()).is_some_and(|(was, is)| was.contradicts(is));
+    if is_contradicted && in_force.jit() != Jit::Off {
+        // Somebody else has got the name.
+        return Err(Refusal::AccountBound.into());
+    }
+    let mut asserted = Asserted { roles: identity.role_names(), ..was.clone() };
+    if in_force.scim_since.is_none() {
+        (asserted.groups, asserted.id) = (in_force.policy.kept_groups(identity.group_names()), id);
+    }
     let sent = role_basis.attribute.clone();
     let sent = sent.unwrap_or_else(|| UserDocument::from_stored(document.clone()).roles());
-    let mut wanted = Wanted::unchanged(&account.profile, sent, SignedIn { name_id, asserted });
-    jit::follows(tx, &in_force, &account, identity, &mut wanted).await?;
+    // A name for one time says nothing about the one to which it is bound.
+    let signed_in = SignedIn { name_id: identity.lasting_name().map(str::to_owned), asserted };
+    let wanted = Wanted::unchanged(&account.profile, sent, signed_in);
+    let wanted = jit::followed(tx, &in_force, &account, identity, wanted).await?;
+    carried_out(tx, &in_force, account, wanted).await
+}
+
+async fn carried_out(
+    tx: &mut TenantTx,
+    in_force: &InForce,
+    account: Account,
+    wanted: Wanted,
+) -> Result<Account, Error> {
     let rule = rows::rule_of(tx, account.id, &in_force.policy.rules).await?;
     let Place { waits, .. } = Place::of(tx, &account, wanted.active).await?;
-    let is_profile_new = wanted.document != account.profile.document;
-    let InForce { catalogue, policy, .. } = &in_force;
+    let InForce { catalogue, policy, .. } = in_force;
     let plan = rules::update(&account, wanted, Roles { catalogue, policy, rule, waits });
-    let plan = roles::guarded(tx, &in_force, &account, plan).await?;
+    let mut plan = roles::guarded(tx, in_force, &account, plan).await?;
+    // Whom SCIM keeps by another connection is called what that one says.
+    plan.user_follows = plan.user_follows && !users::is_kept_elsewhere(tx, account.user_id, account.id).await?;
     let before = account.profile.document.clone();
     let account = provisioning::carry_out(tx, account, plan).await?;
-    if is_profile_new {
-        jit::reindex(tx, &in_force, &account, &before).await?;
+    if account.profile.document != before {
+        jit::reindex(tx, in_force, &account, &before).await?;
     }
     Ok(account)
+}
+
+async fn is_kept_by_scim(tx: &mut TenantTx, connection: ConnectionId) -> Result<bool, Error> {
+    Ok(connections::terms(tx, connection).await?.scim_since.is_some())
 }
 
 async fn candidates(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Candidates, Error> {

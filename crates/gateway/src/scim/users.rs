@@ -120,7 +120,8 @@ pub async fn removed(work: &mut Work, account: Account) -> Result<(), Error> {
     let place = Place::of(&mut work.tx, &account, false).await?;
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &account, rules::delete()).await?;
     provisioning::carry_out(&mut work.tx, account, plan).await?;
-    place.taken(&mut work.tx).await
+    place.taken(&mut work.tx).await?;
+    keeps_users(work).await
 }
 
 async fn for_update(call: &mut ScimCall) -> Result<Account, Error> {

@@ -6,7 +6,7 @@ use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
     ids::{ConnectionId, InvitationId},
-    invitation::{Action, Step},
+    invitation::{Action, Invitation, Step},
     refusal::Refusal,
 };
 use serde_json::json;
@@ -39,7 +39,7 @@ pub async fn invite(
     Ok(id)
 }
 
-/// Withdraws an invitation; one that is over stays as it is.
+/// Withdraws an invitation; one that is over stays as it is, and is answered so.
 ///
 /// # Errors
 /// [`Error::NotFound`] without such an invitation.
@@ -48,7 +48,7 @@ pub async fn revoke(
     now: OffsetDateTime,
     connection: ConnectionId,
     id: InvitationId,
-) -> Result<(), Error> {
+) -> Result<Invitation, Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
     let before = invitations::for_update(&mut tx, connection, id).await?.ok_or(Error::NotFound)?;
     let after = before.after(Action::Revoke, now)?;
@@ -56,7 +56,8 @@ pub async fn revoke(
         invitations::set_step(&mut tx, id, after.step).await?;
         tell(&mut tx, connection, EventKind::InvitationRevoked, id).await?;
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(after)
 }
 
 async fn tell(tx: &mut TenantTx, connection: ConnectionId, kind: EventKind, id: InvitationId) -> Result<(), Error> {

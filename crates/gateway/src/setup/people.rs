@@ -239,6 +239,7 @@ pub async fn confirm(
         true => Some(merged(&mut tx, own, asked, true).await?),
         false => {
             // They may have stayed for the question's sake.
+            users::lock(&mut tx, asked).await?;
             users::delete_if_alone(&mut tx, asked).await?;
             None
         }

@@ -4,7 +4,7 @@ use super::{changed, operator, tenant_of};
 use crate::{error::Error, provisioning, roles::InForce, saml::settings::Settings};
 use anyhow::Context;
 use domain::{email::is_domain, ids::ConnectionId, names::fold, refusal::Refusal};
-use store::{connections, store::Store};
+use store::{connections, roles, store::Store};
 use time::OffsetDateTime;
 
 /// Changes the settings of sign-in, and whether SHA-1 is accepted.
@@ -33,12 +33,14 @@ pub async fn set(
     Ok(tx.commit().await?)
 }
 
-/// Lets sign-ins bring users again, until SCIM writes the next one.
+/// Notes that SCIM does not keep the users any more, until it writes the next one.
 ///
 /// # Errors
 /// [`Error::NotFound`] without such a connection.
 pub async fn forget_scim(store: &Store, now: OffsetDateTime, connection: ConnectionId) -> Result<(), Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    // Those from before are nobody's any more.
+    roles::forget_asserted_groups(&mut tx, connection).await?;
     let in_force = InForce::of(&mut tx, connection).await?;
     provisioning::set_scim_live(&mut tx, connection, &in_force, false).await?;
     Ok(tx.commit().await?)

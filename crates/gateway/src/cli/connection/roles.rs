@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Desk, named, output::Output},
-    roles::{self, InForce},
+    roles::{self, Beside, InForce},
     setup,
 };
 use clap::Args;
@@ -89,11 +89,12 @@ fn show(policy: &RolePolicy, output: &Output) -> anyhow::Result<()> {
 /// Who would get another role: how many from which to which, and the first by name.
 async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, output: &Output) -> anyhow::Result<()> {
     let (mut counts, mut first, mut after) = (BTreeMap::<(String, String), u64>::new(), Vec::new(), Uuid::nil());
+    let mut beside = Beside::default();
     loop {
         let ids = rows::page(tx, connection, after, roles::PAGE).await?;
         let Some(last) = ids.last() else { break };
         after = *last;
-        for change in roles::preview(tx, connection, wanted, &ids).await? {
+        for change in roles::foreseen(tx, connection, wanted, &ids, &mut beside).await? {
             if change.before != change.after.role {
                 *counts.entry((change.before.clone(), change.after.role.clone())).or_default() += 1;
                 if first.len() < NAMED {

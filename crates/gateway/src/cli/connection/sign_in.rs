@@ -25,10 +25,12 @@ pub struct SignIn {
     #[arg(long, value_name = "MODE")]
     idp_initiated: Option<IdpInitiated>,
     /// What becomes of somebody who signs in and is not there yet: they stay out, they are created, or those who are invited
-    /// or known to the application are. From the first user that SCIM writes nobody is; given again it counts until the next
-    /// one.
+    /// or known to the application are. From the first user that SCIM writes nobody is.
     #[arg(long, value_name = "WHO")]
     jit: Option<Jit>,
+    /// SCIM is over for good and does not keep the users any more: sign-ins may bring them again, until it writes the next one.
+    #[arg(long)]
+    scim_is_over: bool,
     /// A RelayState of the identity provider's that leads on, to the letter, as the application's target_link_uri; repeat
     /// for several, give it empty for none.
     #[arg(long = "relay-state", value_name = "TEXT")]
@@ -89,6 +91,7 @@ impl SignIn {
             && self.mappings.is_empty()
             && self.idp_initiated.is_none()
             && self.jit.is_none()
+            && !self.scim_is_over
             && self.name_id_format.is_none()
             && self.clock_skew.is_none()
             && self.test.is_none()
@@ -126,12 +129,12 @@ pub async fn set(arguments: SignIn, desk: &Desk) -> anyhow::Result<()> {
     if arguments.is_empty() {
         bail!("nothing to set; `gatehouse connection sign-in --help` lists what can be set");
     }
-    let (id, is_jit_given) = (arguments.id, arguments.jit.is_some());
+    let (id, is_over) = (arguments.id, arguments.scim_is_over);
     desk.tenant_of(id).await?;
     let now = desk.now();
     let change = |settings: &mut Settings, allow_sha1: &mut bool| arguments.change(settings, allow_sha1, now);
     setup::set(&desk.store, now, id, change).await?;
-    if is_jit_given {
+    if is_over {
         setup::forget_scim(&desk.store, now, id).await?;
     }
     Ok(())
