@@ -556,7 +556,7 @@ const GATE_TENANT: [&str; 4] = [
     "tenants: SELECT",
     "tenants: UPDATE (keeps_administrator, linking, plus_addresses)",
 ];
-const GATE_CONTROL: [&str; 33] = [
+const GATE_CONTROL: [&str; 35] = [
     "_sqlx_migrations: SELECT",
     "applications: INSERT",
     "applications: SELECT",
