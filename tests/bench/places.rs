@@ -272,7 +272,9 @@ impl<'p> Pattern<'p> {
                 "replace(replace(t.{column}::text, '{PATTERN}', {number}), '{}', {account}::text)::jsonb",
                 self.account
             ),
-            "timestamp with time zone" => format!("to_timestamp(({FIRST_MOMENT} + g.i) / 1000.0)"),
+            "timestamp with time zone" => {
+                format!("CASE WHEN t.{column} IS NOT NULL THEN to_timestamp(({FIRST_MOMENT} + g.i) / 1000.0) END")
+            }
             _ => format!("t.{column}"),
         }
     }
