@@ -17,7 +17,7 @@ use domain::{
 use gateway::{clock::Clock, roles, setup};
 use harness::gateway_process::{Gateway, superuser};
 use serde_json::json;
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{collections::HashSet, path::Path, sync::Arc, time::Instant};
 use store::scope::Actor;
 use uuid::Uuid;
 
@@ -34,11 +34,16 @@ pub async fn measure(desk: &Arc<Gateway>, gatehouse: &Gatehouse, state: &Path, u
     settle(desk, &place).await;
     println!("\nA group's members gain a role, and lose it ({} users in the tenant):\n", place.size);
     println!("| what | members | seconds | gateway s | postgres s | statements |\n|---|---:|---:|---:|---:|---:|");
-    let mut worst = 0.0_f64;
+    let (mut worst, mut asked_of_few) = (0.0_f64, HashSet::new());
     for (group, chosen) in groups.into_iter().zip(CHOSEN) {
         let members = if group == place.small[0] { 10 } else { LARGE };
         let other = format!("Other {members}");
-        let statements = statements(&place, group, [&other, chosen]).await;
+        let asked = statements(&place, group, [&other, chosen]).await;
+        if members == 10 {
+            asked_of_few.extend(asked.iter().cloned());
+        }
+        // What goes on behind requests may come between.
+        let statements = asked.iter().filter(|asked| asked_of_few.contains(*asked)).count();
         for (what, name, expected) in [("SCIM: gains", chosen, members), ("SCIM: loses", &other, 0)] {
             let mut best: Option<(f64, Usage)> = None;
             for _ in 0..crate::ROUNDS {
@@ -104,8 +109,8 @@ fn patch(place: &Place, group: Uuid, name: &str, into: &mut Vec<u8>) {
     scenarios::request(place, into, "PATCH", &target, &body.to_string());
 }
 
-/// How many messages the database gets for one such request.
-async fn statements(place: &Place, group: Uuid, names: [&str; 2]) -> usize {
+/// What the database is asked for one such request.
+async fn statements(place: &Place, group: Uuid, names: [&str; 2]) -> Vec<String> {
     let step =
         |name| Step { label: "rename", status: 200, request: Box::new(move |_, into| patch(place, group, name, into)) };
     let steps = names.into_iter().map(step).collect();
@@ -114,5 +119,5 @@ async fn statements(place: &Place, group: Uuid, names: [&str; 2]) -> usize {
     let draw = Draw { client: 0, number: 0, user: 0, fresh: 0 };
     let recording = recorder.record(&scenario, place.port, &draw).await;
     recorder.stop().await;
-    recording[1].len()
+    recording[1].iter().map(|statement| statement.sql.lines().next().unwrap_or_default().to_owned()).collect()
 }

@@ -5,6 +5,7 @@ use crate::{
     provisioning::{PlannedEvent, kept, role_changed, unknown_role},
     role::{Assignment, Claims, RoleCatalogue, RolePolicy, RoleReason},
 };
+use std::{collections::HashMap, sync::Arc};
 
 /// An account as the sources of roles see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,48 +18,84 @@ pub struct Standing {
     pub claims: Claims,
 }
 
-/// Another role, or another reason for the same one.
-#[derive(Debug, PartialEq)]
+/// An account that gets another role, or another reason for the same one.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reassignment {
     pub account: AccountId,
     pub user: UserId,
     pub active: bool,
+    /// Shared by all for whom the same changes.
+    pub change: Arc<Change>,
+}
+
+/// What changes.
+#[derive(Debug, PartialEq)]
+pub struct Change {
     pub before: String,
     pub after: Assignment,
     pub events: Vec<PlannedEvent>,
 }
 
+/// Looks at accounts one by one, however many there are, and keeps those for whom something changes.
+#[derive(Debug)]
+pub struct Reassigning<'r> {
+    catalogue: &'r RoleCatalogue,
+    policy: &'r RolePolicy,
+    known: HashMap<(String, Assignment), Arc<Change>>,
+    changes: Vec<Reassignment>,
+}
+
 impl Reassignment {
+    /// The same for all that share the change, while one of them is there.
+    pub fn change_number(&self) -> usize {
+        Arc::as_ptr(&self.change).addr()
+    }
+
     /// Whether somebody stops to be an active administrator by it.
     pub fn loses_administrator(&self, catalogue: &RoleCatalogue) -> bool {
-        self.active && catalogue.is_highest(&self.before) && !catalogue.is_highest(&self.after.role)
+        let Change { before, after, .. } = &*self.change;
+        self.active && catalogue.is_highest(before) && !catalogue.is_highest(&after.role)
     }
 }
 
-/// What becomes of the roles of a set of accounts: those for whom something changes.
-pub fn reassign(standings: Vec<Standing>, catalogue: &RoleCatalogue, policy: &RolePolicy) -> Vec<Reassignment> {
-    let reassigned = |Standing { account, user, active, role, reason, claims }| {
-        let after = catalogue.assign(policy, &claims);
-        let is_same_role = role == after.role;
-        if is_same_role && reason == after.reason {
-            return None;
+impl<'r> Reassigning<'r> {
+    /// Nobody has been looked at.
+    pub fn new(catalogue: &'r RoleCatalogue, policy: &'r RolePolicy) -> Self {
+        Self { catalogue, policy, known: HashMap::new(), changes: Vec::new() }
+    }
+
+    /// Looks at one.
+    pub fn look(&mut self, standing: Standing) {
+        let Standing { account, user, active, role, reason, claims } = standing;
+        let after = self.catalogue.assign(self.policy, &claims);
+        if role == after.role && reason == after.reason {
+            return;
         }
-        let mut events = Vec::new();
-        if !is_same_role {
-            events.push(role_changed(&role, &after.role, &after.reason));
-        }
-        events.extend(unknown_role(&after));
-        Some(Reassignment { account, user, active, before: role, after, events })
-    };
-    standings.into_iter().filter_map(reassigned).collect()
+        let change = self.known.entry((role, after)).or_insert_with_key(|(before, after)| {
+            let mut events = Vec::new();
+            if *before != after.role {
+                events.push(role_changed(before, &after.role, &after.reason));
+            }
+            events.extend(unknown_role(after));
+            Arc::new(Change { before: before.clone(), after: after.clone(), events })
+        });
+        self.changes.push(Reassignment { account, user, active, change: Arc::clone(change) });
+    }
+
+    /// Those for whom something changes, in the order in which they were looked at.
+    pub fn done(self) -> Vec<Reassignment> {
+        self.changes
+    }
 }
 
 /// Keeps the first of those who would all stop to be administrators.
 pub fn keep_one(changes: &mut [Reassignment], catalogue: &RoleCatalogue) {
     let Some(first) = changes.iter_mut().find(|change| change.loses_administrator(catalogue)) else { return };
-    let reason = RoleReason::LastAdministrator { instead: first.after.role.clone() };
-    first.events = vec![kept(&first.before, &reason)];
-    first.after = Assignment { role: first.before.clone(), reason };
+    let Change { before, after, .. } = &*first.change;
+    let reason = RoleReason::LastAdministrator { instead: after.role.clone() };
+    let events = vec![kept(before, &reason)];
+    first.change =
+        Arc::new(Change { before: before.clone(), after: Assignment { role: before.clone(), reason }, events });
 }
 
 #[cfg(test)]
@@ -78,10 +115,13 @@ mod tests {
             claims: Claims::default(),
         };
         let all = ["MANAGER", "ADMINISTRATOR", "ADMINISTRATOR"].into_iter().zip(1..);
-        let all = all.map(|(role, n)| standing(n, role)).collect();
-        let mut changes = reassign(all, &catalogue(), &RolePolicy::default());
-        keep_one(&mut changes, &catalogue());
-        let roles: Vec<&str> = changes.iter().map(|change| change.after.role.as_str()).collect();
+        let (catalogue, policy) = (catalogue(), RolePolicy::default());
+        let mut looking = Reassigning::new(&catalogue, &policy);
+        all.for_each(|(role, n)| looking.look(standing(n, role)));
+        let mut changes = looking.done();
+        assert!(Arc::ptr_eq(&changes[1].change, &changes[2].change), "what is the same is kept once");
+        keep_one(&mut changes, &catalogue);
+        let roles: Vec<&str> = changes.iter().map(|one| one.change.after.role.as_str()).collect();
         assert_eq!(roles, ["ANALYST", "ADMINISTRATOR", "ANALYST"]);
     }
 }

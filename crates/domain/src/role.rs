@@ -21,7 +21,7 @@ pub struct RoleCatalogue {
 }
 
 /// What can say which role somebody has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RoleSource {
     /// `role` or `roles` of the SCIM user.
     Attribute,
@@ -89,7 +89,7 @@ pub struct Claims {
 }
 
 /// Why an account has its role; a person can read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RoleReason {
     /// SCIM named a role of the catalogue.
     Attribute(String),
@@ -118,7 +118,7 @@ pub enum RoleReason {
 }
 
 /// A role and why it was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Assignment {
     pub role: String,
     pub reason: RoleReason,

@@ -165,14 +165,23 @@ async fn append(tx: &mut TenantTx, account: &Account, planned: Vec<PlannedEvent>
 
 /// Facts about the user, saying by which account.
 pub(crate) fn told(account: AccountId, user: UserId, planned: Vec<PlannedEvent>) -> Vec<Event> {
-    let event = |PlannedEvent { kind, rule, mut data }| {
+    let event = |event: PlannedEvent| {
+        let (kind, mut data) = ruled(&event);
         if let Some(data) = Value::as_object_mut(&mut data) {
             data.insert("account_id".to_owned(), json!(account));
-            data.insert("rule".to_owned(), json!(rule.as_str()));
         }
         Event::with(kind, Subject::User(user), data)
     };
     planned.into_iter().map(event).collect()
+}
+
+/// A planned event with the rule that caused it.
+pub(crate) fn ruled(event: &PlannedEvent) -> (EventKind, Value) {
+    let mut data = event.data.clone();
+    if let Some(data) = Value::as_object_mut(&mut data) {
+        data.insert("rule".to_owned(), json!(event.rule.as_str()));
+    }
+    (event.kind, data)
 }
 
 fn taken(error: StoreError, user_name: &str) -> Error {

@@ -2,24 +2,27 @@
 
 use crate::{
     error::Error,
-    provisioning::told,
+    provisioning::ruled,
     saml::settings::{Jit, Settings},
 };
 use ::scim::user::UserDocument;
 use anyhow::Context;
 use domain::{
     account::Account,
-    event::Event,
+    event::EventKind,
     ids::{ConnectionId, TenantId},
     profile_policy::ProfilePolicy,
     provisioning::{self as rules, ChangePlan},
-    reassignment::{self, Reassignment, Standing},
+    reassignment::{self, Reassigning, Reassignment, Standing},
     role::{RoleCatalogue, RolePolicy},
 };
 use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
 use store::{
     applications,
     connections::{self, Terms},
+    events::{self, Common},
     roles,
     scope::{Actor, Scope},
     store::Store,
@@ -76,6 +79,14 @@ impl InForce {
     }
 }
 
+/// Whether who is in which group may change while roles are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    Free,
+    /// [`roles::lock_groups`] is held.
+    Kept,
+}
+
 /// Gives these accounts the roles that they have by what is stored now; answers for how many something changed. As many
 /// statements for all as for one.
 pub async fn settle(
@@ -83,19 +94,44 @@ pub async fn settle(
     connection: ConnectionId,
     in_force: &InForce,
     accounts: &[Uuid],
+    groups: Groups,
 ) -> Result<usize, Error> {
     if accounts.is_empty() {
         return Ok(0);
     }
-    roles::lock(tx, connection, accounts).await?;
-    let mut changes = preview(tx, connection, in_force, accounts).await?;
+    if groups == Groups::Free {
+        roles::lock(tx, connection, accounts).await?;
+    }
+    let mut looking = Reassigning::new(&in_force.catalogue, &in_force.policy);
+    let look = |standing, document| looking.look(whole(standing, document));
+    roles::locked_standings(tx, connection, accounts, &in_force.policy.rules, look).await?;
+    let mut changes = looking.done();
     keep_one(tx, connection, in_force, &mut changes, &mut Beside::default()).await?;
-    let events: Vec<Event> = changes
-        .iter_mut()
-        .flat_map(|change| told(change.account, change.user, std::mem::take(&mut change.events)))
-        .collect();
-    roles::reassign(tx, connection, &in_force.catalogue, &changes, &events).await?;
+    roles::reassign(tx, connection, &in_force.catalogue, &changes).await?;
+    tell(tx, connection, &changes).await?;
     Ok(changes.len())
+}
+
+/// Tells each account's events; what many have in common is kept once.
+async fn tell(tx: &mut TenantTx, connection: ConnectionId, changes: &[Reassignment]) -> Result<(), Error> {
+    let mut common: HashMap<usize, Vec<(EventKind, Value)>> = HashMap::new();
+    for one in changes {
+        let (number, change) = (one.change_number(), &one.change);
+        common.entry(number).or_insert_with(|| change.events.iter().map(ruled).collect());
+    }
+    let of = |one: &Reassignment| (common[&one.change_number()].iter(), one.account, one.user);
+    let facts = changes.iter().map(of).flat_map(|(events, account, user)| {
+        events.map(move |(kind, data)| Common { kind: kind.as_str(), data, account, user })
+    });
+    Ok(events::append_common(tx, connection, &facts.collect::<Vec<_>>()).await?)
+}
+
+/// The claims with those of the document, where an older version did not keep them.
+fn whole(mut standing: Standing, document: Option<Value>) -> Standing {
+    if let Some(document) = document {
+        standing.claims.attribute = UserDocument::from_stored(document).roles();
+    }
+    standing
 }
 
 /// The plan for one account, as the tenant's wish to keep an administrator allows it.
@@ -128,7 +164,7 @@ async fn keep_one(
 ) -> Result<(), Error> {
     let catalogue = &in_force.catalogue;
     let lost = changes.iter().filter(|change| change.loses_administrator(catalogue)).count();
-    beside.is_won |= changes.iter().any(|change| change.active && catalogue.is_highest(&change.after.role));
+    beside.is_won |= changes.iter().any(|one| one.active && catalogue.is_highest(&one.change.after.role));
     if !in_force.tenant.keeps_administrator || lost == 0 {
         return Ok(());
     }
@@ -157,26 +193,12 @@ pub async fn foreseen(
     accounts: &[Uuid],
     beside: &mut Beside,
 ) -> Result<Vec<Reassignment>, Error> {
-    let mut changes = preview(tx, connection, in_force, accounts).await?;
+    let mut looking = Reassigning::new(&in_force.catalogue, &in_force.policy);
+    let look = |standing, document| looking.look(whole(standing, document));
+    roles::standings(tx, connection, accounts, &in_force.policy.rules, look).await?;
+    let mut changes = looking.done();
     keep_one(tx, connection, in_force, &mut changes, beside).await?;
     Ok(changes)
-}
-
-/// What that would change.
-async fn preview(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    in_force: &InForce,
-    accounts: &[Uuid],
-) -> Result<Vec<Reassignment>, Error> {
-    let rows = roles::standings(tx, connection, accounts, &in_force.policy.rules).await?;
-    let standing = |(mut standing, document): (Standing, _)| {
-        if let Some(document) = document {
-            standing.claims.attribute = UserDocument::from_stored(document).roles();
-        }
-        standing
-    };
-    Ok(reassignment::reassign(rows.into_iter().map(standing).collect(), &in_force.catalogue, &in_force.policy))
 }
 
 /// Looks at all accounts of a connection whose policy changed; answers when that has to be done once more, because somebody
@@ -208,8 +230,10 @@ pub async fn settle_all(
             return Ok((changed, again));
         };
         after = *last;
+        // Before any account, as in a change of a group.
+        roles::lock_groups(&mut tx, connection).await?;
         let in_force = InForce::of(&mut tx, connection).await?;
-        changed += settle(&mut tx, connection, &in_force, &ids).await?;
+        changed += settle(&mut tx, connection, &in_force, &ids, Groups::Kept).await?;
         tx.commit().await?;
     }
 }
@@ -221,7 +245,7 @@ async fn settle_kept(store: &Store, scope: Scope, connection: ConnectionId) -> R
     let mut changed = 0;
     if !kept.is_empty() {
         let in_force = InForce::of(&mut tx, connection).await?;
-        changed = settle(&mut tx, connection, &in_force, &kept).await?;
+        changed = settle(&mut tx, connection, &in_force, &kept, Groups::Free).await?;
     }
     tx.commit().await?;
     Ok(changed)

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     error::{Error, chain},
     provisioning::told,
-    roles::{self, InForce},
+    roles::{self, Groups, InForce},
 };
 use domain::{
     account::{Account, Parked},
@@ -128,7 +128,7 @@ async fn admit(tx: &mut TenantTx, first: &[InLine]) -> Result<(), Error> {
     }
     for (connection, accounts) in by_connection(&inside) {
         let in_force = InForce::of(tx, connection).await?;
-        roles::settle(tx, connection, &in_force, &accounts).await?;
+        roles::settle(tx, connection, &in_force, &accounts, Groups::Free).await?;
     }
     Ok(())
 }
@@ -257,7 +257,7 @@ impl All {
         let waiting = rules::seated(&mut held.seats, elsewhere)?;
         seats::wait(tx, account.id, waiting).await?;
         let in_force = InForce::of(tx, account.connection_id).await?;
-        roles::settle(tx, account.connection_id, &in_force, &[account.id.0]).await?;
+        roles::settle(tx, account.connection_id, &in_force, &[account.id.0], Groups::Free).await?;
         Ok(waiting)
     }
 

@@ -7,7 +7,10 @@ use crate::{
     store::Store,
     tenant::TenantTx,
 };
-use domain::{event::Event, ids::ConnectionId};
+use domain::{
+    event::Event,
+    ids::{AccountId, ConnectionId, UserId},
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -63,6 +66,40 @@ pub async fn append(tx: &mut TenantTx, connection: Option<ConnectionId>, events:
         &subject_ids,
         &data,
         connection.map(|connection| connection.0),
+        actor,
+        now,
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Facts about users that many have in common, and one by whom each of them is true.
+pub struct Common<'e> {
+    pub kind: &'e str,
+    pub data: &'e Value,
+    pub account: AccountId,
+    pub user: UserId,
+}
+
+/// Appends facts about users in one statement; the data of each gets the account.
+pub async fn append_common(tx: &mut TenantTx, connection: ConnectionId, facts: &[Common<'_>]) -> Result<()> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let (now, actor, ids) = (tx.now(), tx.actor().to_string(), tx.new_ids(facts.len()));
+    sqlx::query!(
+        "-- events::append_common
+         INSERT INTO events (id, kind, subject, subject_id, data, connection_id, actor, occurred_at)
+         SELECT id, kind, 'user', user_id, data || jsonb_build_object('account_id', account_id), $6, $7, $8
+         FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::uuid[], $5::uuid[])
+              AS e (id, kind, data, account_id, user_id)",
+        &ids,
+        &facts.iter().map(|fact| fact.kind).collect::<Vec<_>>() as &[&str],
+        &facts.iter().map(|fact| fact.data).collect::<Vec<_>>() as &[&Value],
+        &facts.iter().map(|fact| fact.account.0).collect::<Vec<_>>(),
+        &facts.iter().map(|fact| fact.user.0).collect::<Vec<_>>(),
+        connection.0,
         actor,
         now,
     )

@@ -3,19 +3,19 @@
 
 use crate::{
     error::{Error, Result},
-    events,
     pooled::one_row,
     seats,
     tenant::TenantTx,
 };
 use domain::{
     account::RoleBasis,
-    event::Event,
     ids::{AccountId, ApplicationId, ConnectionId, UserId},
     reassignment::{Reassignment, Standing},
     role::{Asserted, AssertedId, GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
 };
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -251,17 +251,38 @@ pub async fn lock(tx: &mut TenantTx, connection: ConnectionId, accounts: &[Uuid]
     Ok(())
 }
 
-/// What is said of the roles of these accounts, in their order; with the document where an older version wrote the row.
-/// `rules` are looked at in the place of those that are stored.
-pub async fn standings(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    accounts: &[Uuid],
-    rules: &[GroupRule],
-) -> Result<Vec<(Standing, Option<Value>)>> {
-    let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
-    let rows = sqlx::query!(
-        r#"-- roles::standings
+/// What is said of an account's role, as it is stored.
+struct Said {
+    id: Uuid,
+    user_id: Uuid,
+    active: bool,
+    waits: bool,
+    is_highest: bool,
+    role: String,
+    role_reason: String,
+    role_basis: Option<Value>,
+    version: i64,
+    document: Option<Value>,
+    place: Option<i64>,
+}
+
+impl Said {
+    fn standing(self) -> (Standing, Option<Value>) {
+        let basis = basis((&self.role_reason, self.is_highest), self.role_basis.as_ref(), self.version);
+        let rule = self.place.and_then(|place| usize::try_from(place - 1).ok());
+        let claims = basis.claims(rule, self.waits);
+        let (account, user) = (AccountId(self.id), UserId(self.user_id));
+        let Self { active, role, document, .. } = self;
+        (Standing { account, user, active, role, reason: basis.reason, claims }, document)
+    }
+}
+
+/// Asks what is said of roles; `lock` is what becomes of the rows.
+macro_rules! said {
+    ($name:literal, $lock:literal, $($argument:expr),*) => {
+        sqlx::query_as!(
+            Said,
+            "-- roles::" + $name + r#"
         WITH RECURSIVE reached (id, place) AS (
             SELECT g.id, r.place FROM unnest($3::text[]) WITH ORDINALITY AS r (group_key, place)
             CROSS JOIN LATERAL (
@@ -270,63 +291,98 @@ pub async fn standings(
             SELECT n.member_id, reached.place FROM reached
             CROSS JOIN LATERAL (SELECT member_id FROM group_groups WHERE group_id = reached.id) AS n
         ), best AS MATERIALIZED (SELECT id, min(place) AS place FROM reached GROUP BY id)
-        SELECT a.id AS "id!", a.user_id AS "user_id!", a.active AS "active!", a.waits AS "waits!", a.is_highest AS "is_highest!", a.role AS "role!", a.role_reason AS "role_reason!", a.role_basis,
-               a.version AS "version!", a.document,
+        SELECT a.id AS "id!", a.user_id AS "user_id!", a.active AS "active!", a.waits AS "waits!", a.is_highest AS "is_highest!",
+               a.role AS "role!", a.role_reason AS "role_reason!", a.role_basis, a.version AS "version!", a.document,
                (SELECT min(best.place) FROM group_members m JOIN best ON best.id = m.group_id WHERE m.account_id = a.id) AS place
-        FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place)
+        FROM (SELECT w.id FROM unnest($2::uuid[]) AS w (id) ORDER BY 1) AS w
         CROSS JOIN LATERAL (
             SELECT id, user_id, active AND parked IS NULL AS active, waits_since IS NOT NULL AS waits, is_highest, role, role_reason, role_basis, version,
                    CASE WHEN role_basis ? 'scim' AND role_basis -> 'version' = to_jsonb(version) THEN NULL ELSE document END AS document
-            FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1) AS a
-        ORDER BY w.place"#,
-        connection.0,
-        accounts,
-        &keys
-    )
-    .fetch_all(tx.conn().await?)
-    .await?;
-    let standing = rows.into_iter().map(|row| {
-        let basis = basis((&row.role_reason, row.is_highest), row.role_basis.as_ref(), row.version);
-        let rule = row.place.and_then(|place| usize::try_from(place - 1).ok());
-        let claims = basis.claims(rule, row.waits);
-        let (account, user) = (AccountId(row.id), UserId(row.user_id));
-        (Standing { account, user, active: row.active, role: row.role, reason: basis.reason, claims }, row.document)
-    });
-    Ok(standing.collect())
+            FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1"# + $lock + r#") AS a"#
+            $(, $argument)*
+        )
+    };
 }
 
-/// Gives accounts other roles, or other reasons for the same ones; their SCIM resources stay as they are.
+/// Tells what is said of the roles of these accounts, one by one in the order of their ids; with the document where an older
+/// version wrote the row. `rules` are looked at in the place of those that are stored.
+pub async fn standings(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    accounts: &[Uuid],
+    rules: &[GroupRule],
+    mut each: impl FnMut(Standing, Option<Value>),
+) -> Result<()> {
+    let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
+    let mut rows = said!("standings", "", connection.0, accounts, &keys).fetch(tx.conn().await?);
+    while let Some(said) = rows.try_next().await? {
+        let (standing, document) = said.standing();
+        each(standing, document);
+    }
+    Ok(())
+}
+
+/// The same of accounts that others may not change until this transaction ends. For those for whom it waited what is told of
+/// groups is what it was before: whoever does not hold [`lock_groups`] locks them first.
+pub async fn locked_standings(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    accounts: &[Uuid],
+    rules: &[GroupRule],
+    mut each: impl FnMut(Standing, Option<Value>),
+) -> Result<()> {
+    let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
+    let mut rows =
+        said!("locked_standings", " FOR NO KEY UPDATE", connection.0, accounts, &keys).fetch(tx.conn().await?);
+    while let Some(said) = rows.try_next().await? {
+        let (standing, document) = said.standing();
+        each(standing, document);
+    }
+    Ok(())
+}
+
+/// Gives accounts other roles, or other reasons for the same ones; their SCIM resources stay as they are. They are locked, so each
+/// is where it was found: a join by address, because one by key reads the whole tenant wherever statistics take it for small.
 pub async fn reassign(
     tx: &mut TenantTx,
     connection: ConnectionId,
     catalogue: &RoleCatalogue,
     changes: &[Reassignment],
-    told: &[Event],
 ) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
-    let (mut ids, mut roles, mut words, mut details) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut highest = Vec::new();
-    for Reassignment { account, after, .. } in changes {
-        ids.push(account.0);
-        roles.push(after.role.clone());
-        words.push(after.reason.word().to_owned());
-        details.push(after.reason.detail());
-        highest.push(catalogue.is_highest(&after.role));
+    let mut details: HashMap<usize, Value> = HashMap::new();
+    for one in changes {
+        let (number, change) = (one.change_number(), &one.change);
+        details.entry(number).or_insert_with(|| change.after.reason.detail());
     }
+    let ids: Vec<Uuid> = changes.iter().map(|one| one.account.0).collect();
+    let roles: Vec<&str> = changes.iter().map(|one| one.change.after.role.as_str()).collect();
+    let words: Vec<&str> = changes.iter().map(|one| one.change.after.reason.word()).collect();
+    let details: Vec<&Value> = changes.iter().map(|one| &details[&one.change_number()]).collect();
+    let highest: Vec<bool> = changes.iter().map(|one| catalogue.is_highest(&one.change.after.role)).collect();
     sqlx::query!(
         "-- roles::reassign
-         SELECT reassign_roles($1, $2, $3, $4, $5)",
+         UPDATE accounts a SET role = s.role, role_reason = s.word, is_highest = s.is_highest,
+             role_basis = coalesce(a.role_basis, '{}') || jsonb_build_object('detail', s.detail)
+         FROM (
+             SELECT c.role, c.word, c.detail, c.is_highest, l.at
+             FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::boolean[])
+                  AS c (id, role, word, detail, is_highest)
+             CROSS JOIN LATERAL (SELECT ctid AS at FROM accounts WHERE connection_id = $1 AND id = c.id LIMIT 1) AS l
+         ) AS s
+         WHERE a.ctid = s.at",
+        connection.0,
         &ids,
-        &roles,
-        &words,
-        &details,
+        &roles as &[&str],
+        &words as &[&str],
+        &details as &[&Value],
         &highest
     )
     .execute(tx.conn().await?)
     .await?;
-    events::append(tx, Some(connection), told).await
+    Ok(())
 }
 
 /// That the roles of all accounts have to be looked at.

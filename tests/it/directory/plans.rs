@@ -77,8 +77,8 @@ async fn a_plan_made_for_small_groups_serves_a_large_one() {
     let statements = [
         ("accounts::by_ids", format!("'{CONNECTION}', IDS")),
         ("members::of_accounts", "IDS".to_owned()),
-        ("roles::lock", format!("'{CONNECTION}', IDS")),
         ("roles::standings", format!("'{CONNECTION}', IDS, '{{}}'")),
+        ("roles::locked_standings", format!("'{CONNECTION}', IDS, '{{}}'")),
         ("seats::admit", "IDS".to_owned()),
         ("members::add", format!("'{CONNECTION}', '{TENANT}', IDS")),
         ("members::remove", format!("'{TENANT}', IDS, '{{}}'")),

@@ -6,7 +6,11 @@ use super::{
     group_list::{self, GroupList},
     users,
 };
-use crate::{error::Error, provisioning, roles};
+use crate::{
+    error::Error,
+    provisioning,
+    roles::{self, Groups},
+};
 use ::scim::{
     group::{self, GroupChange, GroupDocument, Ids, MemberRef, Selection},
     list::{ListQuery, Projection},
@@ -225,7 +229,7 @@ async fn settle_roles(work: &mut Work, mut accounts: Vec<Uuid>, members: &[Uuid]
         accounts.dedup();
     }
     let directory = Arc::clone(&work.directory);
-    roles::settle(&mut work.tx, connection, directory.role_policy(), &accounts).await?;
+    roles::settle(&mut work.tx, connection, directory.role_policy(), &accounts, Groups::Kept).await?;
     Ok(())
 }
 

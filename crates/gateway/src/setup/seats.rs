@@ -4,7 +4,7 @@ use super::operator;
 use crate::{
     error::Error,
     provisioning::{sessions_ended, told},
-    roles::InForce,
+    roles::{Groups, InForce},
     seats::{Line, by_connection},
 };
 use domain::{
@@ -91,9 +91,9 @@ async fn move_line(tx: &mut TenantTx, application: ApplicationId, is_outside: bo
         let in_force = InForce::of(tx, connection).await?;
         if is_outside {
             seats::move_line(tx, &accounts, true).await?;
-            crate::roles::settle(tx, connection, &in_force, &accounts).await?;
+            crate::roles::settle(tx, connection, &in_force, &accounts, Groups::Free).await?;
         } else {
-            crate::roles::settle(tx, connection, &in_force, &accounts).await?;
+            crate::roles::settle(tx, connection, &in_force, &accounts, Groups::Free).await?;
             seats::move_line(tx, &accounts, false).await?;
         }
     }

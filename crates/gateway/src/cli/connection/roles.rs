@@ -8,7 +8,7 @@ use crate::{
 use clap::Args;
 use domain::{
     ids::ConnectionId,
-    reassignment::Reassignment,
+    reassignment::{Change, Reassignment},
     role::{GroupRule, RolePolicy, RoleSource},
 };
 use serde_json::json;
@@ -95,8 +95,9 @@ async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, out
         let Some(last) = ids.last() else { break };
         after = *last;
         for change in roles::foreseen(tx, connection, wanted, &ids, &mut beside).await? {
-            if change.before != change.after.role {
-                *counts.entry((change.before.clone(), change.after.role.clone())).or_default() += 1;
+            let Change { before, after, .. } = &*change.change;
+            if *before != after.role {
+                *counts.entry((before.clone(), after.role.clone())).or_default() += 1;
                 if first.len() < NAMED {
                     first.push(change);
                 }
@@ -111,7 +112,8 @@ async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, out
     for ((from, to), count) in &counts {
         output.line(&format!("{count} account(s) from {from} to {to}"));
     }
-    for Reassignment { account, before, after, .. } in &first {
+    for Reassignment { account, change, .. } in &first {
+        let Change { before, after, .. } = &**change;
         let name =
             names.iter().find(|known| known.id == *account).map_or("?", |known| known.profile.user_name.as_str());
         output.line(&format!(
