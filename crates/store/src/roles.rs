@@ -196,24 +196,19 @@ async fn wait_in_line(tx: &mut TenantTx, line: &str) -> Result<()> {
     Ok(())
 }
 
-/// The accounts among these, and those in the groups among these, at any depth.
-pub async fn accounts_below(tx: &mut TenantTx, connection: ConnectionId, members: &[Uuid]) -> Result<Vec<Uuid>> {
+/// These, and who is in the groups among these, at any depth: whoever looks them up finds that some are no accounts.
+pub async fn all_below(tx: &mut TenantTx, members: &[Uuid]) -> Result<Vec<Uuid>> {
     let ids = sqlx::query_scalar!(
-        r#"-- roles::accounts_below
+        r#"-- roles::all_below
         WITH RECURSIVE down (id) AS (
-            SELECT m.id FROM unnest($2::uuid[]) AS m (id)
+            SELECT m.id FROM unnest($1::uuid[]) AS m (id)
             UNION
             SELECT n.member_id FROM down CROSS JOIN LATERAL (SELECT member_id FROM group_groups WHERE group_id = down.id) AS n
         )
-        SELECT a.id AS "id!" FROM (
-            SELECT id FROM down
-            UNION
-            SELECT n.account_id FROM down
-            CROSS JOIN LATERAL (SELECT account_id FROM group_members WHERE group_id = down.id) AS n
-        ) AS w
-        CROSS JOIN LATERAL (SELECT id FROM accounts WHERE connection_id = $1 AND id = w.id LIMIT 1) AS a
-        ORDER BY 1"#,
-        connection.0,
+        SELECT id AS "id!" FROM down
+        UNION
+        SELECT n.account_id FROM down
+        CROSS JOIN LATERAL (SELECT account_id FROM group_members WHERE group_id = down.id) AS n"#,
         members
     )
     .fetch_all(tx.conn().await?)
@@ -290,11 +285,13 @@ macro_rules! said {
             UNION
             SELECT n.member_id, reached.place FROM reached
             CROSS JOIN LATERAL (SELECT member_id FROM group_groups WHERE group_id = reached.id) AS n
-        ), best AS MATERIALIZED (SELECT id, min(place) AS place FROM reached GROUP BY id)
+        ), best AS MATERIALIZED (
+            SELECT coalesce(jsonb_object_agg(r.id, r.place), '{}') AS places FROM (SELECT id, min(place) AS place FROM reached GROUP BY id) AS r
+        )
         SELECT a.id AS "id!", a.user_id AS "user_id!", a.active AS "active!", a.waits AS "waits!", a.is_highest AS "is_highest!",
                a.role AS "role!", a.role_reason AS "role_reason!", a.role_basis, a.version AS "version!", a.document,
-               (SELECT min(best.place) FROM group_members m JOIN best ON best.id = m.group_id WHERE m.account_id = a.id) AS place
-        FROM (SELECT w.id FROM unnest($2::uuid[]) AS w (id) ORDER BY 1) AS w
+               (SELECT min((best.places ->> m.group_id::text)::bigint) FROM group_members m WHERE m.account_id = a.id) AS place
+        FROM best CROSS JOIN (SELECT w.id FROM unnest($2::uuid[]) AS w (id) ORDER BY 1) AS w
         CROSS JOIN LATERAL (
             SELECT id, user_id, active AND parked IS NULL AS active, waits_since IS NOT NULL AS waits, is_highest, role, role_reason, role_basis, version,
                    CASE WHEN role_basis ? 'scim' AND role_basis -> 'version' = to_jsonb(version) THEN NULL ELSE document END AS document

@@ -213,8 +213,7 @@ async fn members_of(work: &mut Work, group: GroupId) -> Result<Vec<Uuid>, Error>
     if !work.role_policy().heeds_groups() {
         return Ok(Vec::new());
     }
-    let connection = work.connection;
-    Ok(store::roles::accounts_below(&mut work.tx, connection, &[group.0]).await?)
+    Ok(store::roles::all_below(&mut work.tx, &[group.0]).await?)
 }
 
 /// Gives these accounts, and those among `members` and in groups among them, the roles that they have by their groups now.
@@ -224,7 +223,7 @@ async fn settle_roles(work: &mut Work, mut accounts: Vec<Uuid>, members: &[Uuid]
     }
     let connection = work.connection;
     if !members.is_empty() {
-        accounts.extend(store::roles::accounts_below(&mut work.tx, connection, members).await?);
+        accounts.extend(store::roles::all_below(&mut work.tx, members).await?);
         accounts.sort_unstable();
         accounts.dedup();
     }
