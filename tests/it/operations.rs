@@ -1,7 +1,11 @@
 //! The operations port, and a process that starts, stops and is cut off.
 
 use gateway::{cleaner, operations};
-use harness::{browser::Browser, customer::Customer, gateway_process::Gateway};
+use harness::{
+    browser::Browser,
+    customer::{Customer, superuser},
+    gateway_process::Gateway,
+};
 use time::Duration;
 
 async fn get(gateway: &Gateway, path: &str) -> (u16, String) {
@@ -67,7 +71,18 @@ async fn clean_up_removes_what_has_run_out_and_nothing_else() {
     let tokens = acme.sign_in(&Browser::new(), &ann.email).await;
     let waiting = Browser::new();
     let posted = acme.to_idp(&waiting, &ann.email).await;
+    let now = acme.gateway.clock.now();
+    for days in [89, 91] {
+        let insert =
+            "INSERT INTO invitations (tenant_id, id, connection_id, email, email_key, step, step_at, created_at)
+                      VALUES ($1, gen_random_uuid(), $2, '', '', 'accepted', $3, $3)";
+        let insert = sqlx::query(insert).bind(acme.tenant.0).bind(acme.connection.0).bind(now - Duration::days(days));
+        insert.execute(&mut superuser().await).await.unwrap();
+    }
     cleaner::clean(&acme.gateway.app).await.unwrap();
+    let left =
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM invitations WHERE tenant_id = $1").bind(acme.tenant.0);
+    assert_eq!(left.fetch_one(&mut superuser().await).await.unwrap(), 1, "an invitation of 90 days ago goes");
     assert!(acme.is_active(tokens.text("access_token")).await, "a live session stays");
     acme.finish(&waiting, &posted.saml_response).await;
 
