@@ -11,6 +11,9 @@ UPDATE connections c SET scim_since =
 -- Who may be the one whom an account waits for is found by this.
 CREATE INDEX accounts_asked ON accounts (tenant_id, parked_user) WHERE parked_user IS NOT NULL;
 
+-- Which account waited for the answer that a merge was.
+ALTER TABLE user_changes ADD COLUMN answered_id uuid;
+
 -- Who is expected in a connection.
 CREATE TABLE invitations (
     tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,

@@ -268,7 +268,10 @@ async fn an_address_leads_to_the_connection_of_its_domain_and_the_operator_sees_
     assert_says(&led, &json!({ "tenant": tenant, "connection": own, "name": "Okta" }));
     assert!(led["why"].as_str().unwrap().contains("is the oldest that names no domain"), "{led}");
     let id = second.connection.to_string();
-    operator.json(&["connection", "sign-in", &id, "--email-domain", &more]);
+    let third = format!("third.{}", acme.domain);
+    operator.json(&["domain", "claim", "--vouch", "--tenant", tenant, &third]);
+    operator.json(&["connection", "sign-in", &id, "--email-domain", &more, "--email-domain", &third]);
+    assert_says(&route(format!("ann@{third}")), &json!({ "connection": other }));
     let led = route(format!("ann@{more}"));
     assert_says(&led, &json!({ "tenant": tenant, "connection": other }));
     assert!(led["why"].as_str().unwrap().contains(&format!("names {more} among its mail domains")), "{led}");

@@ -367,7 +367,7 @@ async fn whoever_comes_by_several_ways_at_once_has_one_account() {
         assert!(statuses.iter().filter(|status| **status == 303).count() >= 6, "{statuses:?}");
         assert!(statuses.iter().all(|status| [201, 303, 409].contains(status)), "{statuses:?}");
         assert_eq!(users(&acme).await.len(), turn + 1);
-        jit(&acme, "create").await;
+        operate(&acme, &["connection", "sign-in", "CONNECTION", "--scim-is-over"]).await;
     }
 }
 

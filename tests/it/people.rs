@@ -63,6 +63,15 @@ async fn a_user_whom_the_application_knows_is_linked_by_address_and_keeps_the_id
     assert_eq!(shown.as_array().unwrap().len(), 1, "nobody twice: {shown}");
     assert_says(&shown[0], &json!({ "id": known.to_string(), "imported": true }));
     assert_says(&shown[0]["accounts"][0], &json!({ "state": "active", "link": "linked by its address" }));
+    let connection = acme.connection.to_string();
+    let listed = Operator::new().await.json(&["user", "list", "--connection", &connection]);
+    assert_says(
+        &listed[0],
+        &json!({ "id": account, "user": known, "state": "active", "link": "linked by its address" }),
+    );
+    assert!(listed[0]["why"].as_str().unwrap().contains("because"), "{listed}");
+    let behind = Operator::new().await.json(&["user", "list", "--connection", &connection, "--after", &account]);
+    assert_eq!(behind, json!([]));
     // Without an account the person is still known.
     acme.scim(Method::DELETE, &format!("/Users/{account}"), None).await;
     assert_eq!(of_tenant(&acme, &["user", "show", &known.to_string()]).await[0]["accounts"], json!([]));
@@ -96,6 +105,7 @@ async fn a_file_that_cannot_be_used_brings_in_nobody_and_says_which_line() {
     for (name, content, problem) in [
         ("csv", "email,id\nann@acme.test,\nno address,\n", "user 2 of"),
         ("csv", "email,id\nann@acme.test,4711\n", "the id is no UUID"),
+        ("csv", "email,id\nann@acme.test,\nANN@acme.test,00000000-0000-4000-8000-000000000001\n", "stands there twice"),
         ("csv", "mail\nann@acme.test\n", "columns email, id and name"),
         ("json", "{}", "is not a list of users"),
         ("txt", "", "neither .csv nor .json"),
@@ -305,14 +315,23 @@ async fn a_group_that_loses_its_role_leaves_an_administrator() {
     let group = json!({ "displayName": "Board", "members": members });
     let board = id(&acme.scim(Method::POST, "/Groups", Some(group)).await.document(201));
     wishes(&acme, &["--keep-administrator", "on"]).await;
-    let foreseen = operator.run(&["connection", "roles", &connection, "--no-rules", "--dry-run"]).stdout;
-    let foreseen = String::from_utf8_lossy(&foreseen).into_owned();
+    let dry_run = ["connection", "roles", &connection, "--no-rules", "--dry-run"];
+    let foreseen = String::from_utf8_lossy(&operator.run(&dry_run).stdout).into_owned();
     assert!(foreseen.contains("1 account(s) from ADMINISTRATOR to ANALYST"), "one of the two stays: {foreseen}");
+    let foreseen = operator.json(&dry_run)["foreseen"].clone();
+    assert_eq!(foreseen["changes"], json!([{ "from": "ADMINISTRATOR", "to": "ANALYST", "accounts": 1 }]));
+    assert_eq!(foreseen["first"][0]["user_name"], "ben");
     acme.scim(Method::DELETE, &format!("/Groups/{board}"), None).await;
     let query = "SELECT role FROM accounts WHERE connection_id = $1 ORDER BY id";
     let roles: Vec<String> =
         sqlx::query_scalar(query).bind(acme.connection.0).fetch_all(&mut superuser().await).await.unwrap();
     assert_eq!(roles, ["ADMINISTRATOR", "ANALYST"]);
+    // Whoever is kept is told once, however often somebody looks.
+    let told = acme.events("provisioning.failed").await.len();
+    for _ in 0..2 {
+        operator.json(&["connection", "roles", &connection, "--no-rules"]);
+    }
+    assert_eq!(acme.events("provisioning.failed").await.len(), told);
 }
 
 #[tokio::test]

@@ -19,3 +19,6 @@ pub mod refusal;
 pub mod role;
 pub mod seats;
 pub mod session;
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ pub struct Reassignment {
     pub account: AccountId,
     pub user: UserId,
     pub active: bool,
+    /// Whether it has been kept already from what would change, for the tenant's sake.
+    pub is_kept: bool,
     /// Shared by all for whom the same changes.
     pub change: Arc<Change>,
 }
@@ -71,6 +73,7 @@ impl<'r> Reassigning<'r> {
         if role == after.role && reason == after.reason {
             return;
         }
+        let is_kept = reason == RoleReason::LastAdministrator { instead: after.role.clone() };
         let change = self.known.entry((role, after)).or_insert_with_key(|(before, after)| {
             let mut events = Vec::new();
             if *before != after.role {
@@ -79,7 +82,7 @@ impl<'r> Reassigning<'r> {
             events.extend(unknown_role(after));
             Arc::new(Change { before: before.clone(), after: after.clone(), events })
         });
-        self.changes.push(Reassignment { account, user, active, change: Arc::clone(change) });
+        self.changes.push(Reassignment { account, user, active, is_kept, change: Arc::clone(change) });
     }
 
     /// Those for whom something changes, in the order in which they were looked at.
@@ -88,9 +91,15 @@ impl<'r> Reassigning<'r> {
     }
 }
 
-/// Keeps the first of those who would all stop to be administrators.
-pub fn keep_one(changes: &mut [Reassignment], catalogue: &RoleCatalogue) {
-    let Some(first) = changes.iter_mut().find(|change| change.loses_administrator(catalogue)) else { return };
+/// Keeps one of those who would all stop to be administrators: who has been kept before, for whom nothing changes then, or the
+/// first.
+pub fn keep_one(changes: &mut Vec<Reassignment>, catalogue: &RoleCatalogue) {
+    let loses = |change: &Reassignment| change.loses_administrator(catalogue);
+    if let Some(place) = changes.iter().position(|change| change.is_kept && loses(change)) {
+        changes.remove(place);
+        return;
+    }
+    let Some(first) = changes.iter_mut().find(|change| loses(change)) else { return };
     let Change { before, after, .. } = &*first.change;
     let reason = RoleReason::LastAdministrator { instead: after.role.clone() };
     let events = vec![kept(before, &reason)];
@@ -123,5 +132,14 @@ mod tests {
         keep_one(&mut changes, &catalogue);
         let roles: Vec<&str> = changes.iter().map(|one| one.change.after.role.as_str()).collect();
         assert_eq!(roles, ["ANALYST", "ADMINISTRATOR", "ANALYST"]);
+
+        // The next look tells nothing of who was kept.
+        let again = |n: u128, reason: RoleReason| Standing { reason, ..standing(n, "ADMINISTRATOR") };
+        let kept = RoleReason::LastAdministrator { instead: "ANALYST".to_owned() };
+        let mut looking = Reassigning::new(&catalogue, &policy);
+        [again(1, RoleReason::Missing), again(2, kept)].into_iter().for_each(|one| looking.look(one));
+        let mut changes = looking.done();
+        keep_one(&mut changes, &catalogue);
+        assert_eq!(changes.iter().map(|one| one.account.0.as_u128()).collect::<Vec<_>>(), [1]);
     }
 }

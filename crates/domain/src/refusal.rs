@@ -87,7 +87,7 @@ pub enum Refusal {
     #[error("it is not confirmed yet whose account this is; ask your IT admin to have it confirmed")]
     UserParked,
     #[error(
-        "all {limit} seats of your organization are taken; deactivate or unassign somebody who does not need the application, or ask its vendor for more seats, then try again (Okta: Dashboard > Tasks > Retry)"
+        "all {limit} seats of your organization are taken; deactivate or unassign somebody who does not need the application, or ask its vendor for more seats, then try again (Okta: Dashboard > Tasks > Retry Selected)"
     )]
     SeatsTaken { limit: u32 },
     #[error(

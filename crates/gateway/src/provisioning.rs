@@ -93,10 +93,10 @@ pub async fn set_password(tx: &mut TenantTx, account: &Account, hash: Option<&st
 
 /// Changes, keeps or removes `before` as planned, and ends its sessions when the plan says so.
 pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> Result<Account, Error> {
-    let ChangePlan { account, user_follows, waits, ends_sessions, events, by: _ } = plan;
+    let ChangePlan { account, user_follows, waits, ends_sessions, events, by } = plan;
     append(tx, &before, events).await?;
     if let Some(reason) = ends_sessions {
-        end_sessions(tx, &before, reason).await?;
+        end_sessions(tx, &before, reason, by).await?;
     }
     let after = match account {
         AccountEffect::Keep => return Ok(before),
@@ -106,7 +106,7 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
             Account { profile, version: before.version + 1, updated_at: tx.now(), ..before }
         }
         AccountEffect::Delete => {
-            leave_groups(tx, before.connection_id, before.id.0).await?;
+            leave_groups(tx, before.connection_id, before.id.0, by).await?;
             let mut concerned = vec![before.user_id];
             if let Some(Parked::Link(asked)) = before.parked {
                 concerned.push(asked);
@@ -134,16 +134,17 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
 }
 
 /// Tells of every group that loses a member which goes for good.
-pub async fn leave_groups(tx: &mut TenantTx, connection: ConnectionId, member: Uuid) -> Result<(), Error> {
-    let lost =
-        |group| Event::with(EventKind::GroupMembersChanged, Subject::Group(group), json!({ "added": 0, "removed": 1 }));
+pub async fn leave_groups(tx: &mut TenantTx, connection: ConnectionId, member: Uuid, by: Rule) -> Result<(), Error> {
+    let data = json!({ "added": 0, "removed": 1, "rule": by.as_str() });
+    let lost = |group| Event::with(EventKind::GroupMembersChanged, Subject::Group(group), data.clone());
     let events: Vec<Event> = groups::lose_member(tx, member).await?.into_iter().map(lost).collect();
     Ok(events::append(tx, Some(connection), &events).await?)
 }
 
-async fn end_sessions(tx: &mut TenantTx, account: &Account, reason: EndReason) -> Result<(), Error> {
+async fn end_sessions(tx: &mut TenantTx, account: &Account, reason: EndReason, by: Rule) -> Result<(), Error> {
     let ended = sessions::end_all(tx, account.id, reason).await?;
-    sessions_ended(tx, account.connection_id, &ended, reason).await
+    let data = json!({ "reason": reason.as_str(), "rule": by.as_str() });
+    told_ended(tx, account.connection_id, &ended, &data).await
 }
 
 /// Tells that sessions of the connection have ended.
@@ -153,7 +154,15 @@ pub(crate) async fn sessions_ended(
     ended: &[SessionId],
     reason: EndReason,
 ) -> Result<(), Error> {
-    let data = json!({ "reason": reason.as_str() });
+    told_ended(tx, connection, ended, &json!({ "reason": reason.as_str() })).await
+}
+
+async fn told_ended(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    ended: &[SessionId],
+    data: &Value,
+) -> Result<(), Error> {
     let revoked = |id: &SessionId| Event::with(EventKind::SessionRevoked, Subject::Session(*id), data.clone());
     Ok(events::append(tx, Some(connection), &ended.iter().map(revoked).collect::<Vec<_>>()).await?)
 }

@@ -159,7 +159,7 @@ async fn keep_one(
     tx: &mut TenantTx,
     connection: ConnectionId,
     in_force: &InForce,
-    changes: &mut [Reassignment],
+    changes: &mut Vec<Reassignment>,
     beside: &mut Beside,
 ) -> Result<(), Error> {
     let catalogue = &in_force.catalogue;

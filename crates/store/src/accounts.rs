@@ -429,6 +429,34 @@ pub async fn by_email(tx: &mut TenantTx, connection: ConnectionId, key: &str, li
     rows.into_iter().map(Account::try_from).collect()
 }
 
+/// The connection's accounts behind `after` in the order of their ids, `limit` at most, and how each came to its user.
+pub async fn page(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    after: AccountId,
+    limit: i64,
+) -> Result<Vec<(Account, String)>> {
+    let rows = accounts!(
+        "page",
+        "accounts WHERE connection_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        connection.0,
+        after.0,
+        limit
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    let links = sqlx::query_scalar!(
+        r#"-- accounts::page_links
+        SELECT coalesce(linked_by, 'new') AS "link!" FROM accounts WHERE connection_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+        connection.0,
+        after.0,
+        limit
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    rows.into_iter().map(Account::try_from).zip(links).map(|(account, link)| Ok((account?, link))).collect()
+}
+
 /// A user's accounts, oldest first, and how each came to the user: `new`, `address` or `operator`.
 pub async fn of_user(tx: &mut TenantTx, user: UserId) -> Result<Vec<(Account, String)>> {
     let rows = accounts!("of_user", "accounts WHERE user_id = $1 ORDER BY id LIMIT 1000", user.0)

@@ -119,12 +119,14 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, limit: i64) -> Re
     rows.into_iter().map(Invited::try_from).collect()
 }
 
-/// How many invitations of each connection of the tenant stand that were made, or sent, after `since`.
+/// How many people each connection of the tenant expects by invitations that were made, or sent, after `since`: who has an account
+/// is there.
 pub async fn tally(tx: &mut TenantTx, since: OffsetDateTime) -> Result<Vec<(ConnectionId, i64)>> {
     let rows = sqlx::query!(
         r#"-- invitations::tally
-        SELECT connection_id, count(*) AS "standing!" FROM invitations
-        WHERE step IN ('created', 'sent', 'bounced') AND CASE WHEN step = 'sent' THEN step_at ELSE created_at END > $1
+        SELECT connection_id, count(*) AS "standing!" FROM invitations i
+        WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.connection_id = i.connection_id AND a.email_key = i.email_key)
+          AND step IN ('created', 'sent', 'bounced') AND CASE WHEN step = 'sent' THEN step_at ELSE created_at END > $1
         GROUP BY connection_id"#,
         since
     )

@@ -29,6 +29,8 @@ pub struct Change {
     pub removed: Option<Value>,
     /// Whether it was the answer to the question whose the accounts are.
     pub answers: bool,
+    /// Which of them waited for it; older versions did not keep that.
+    pub answered: Option<AccountId>,
 }
 
 /// An account that moves.
@@ -48,8 +50,8 @@ pub async fn insert(tx: &mut TenantTx, change: &Change) -> Result<Uuid> {
     };
     sqlx::query!(
         "-- user_changes::insert
-         INSERT INTO user_changes (id, kind, user_id, into_user_id, account_ids, removed, created_at, answers)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         INSERT INTO user_changes (id, kind, user_id, into_user_id, account_ids, removed, created_at, answers, answered_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         id,
         kind,
         change.user.0,
@@ -57,7 +59,8 @@ pub async fn insert(tx: &mut TenantTx, change: &Change) -> Result<Uuid> {
         &change.accounts.iter().map(|id| id.0).collect::<Vec<_>>(),
         change.removed,
         now,
-        change.answers
+        change.answers,
+        change.answered.map(|account| account.0)
     )
     .execute(tx.conn().await?)
     .await?;
@@ -70,7 +73,7 @@ pub async fn take_back(tx: &mut TenantTx, id: Uuid) -> Result<Option<Change>> {
     let row = sqlx::query!(
         "-- user_changes::take_back
          UPDATE user_changes SET undone_at = $2 WHERE id = $1 AND undone_at IS NULL
-         RETURNING kind, user_id, into_user_id, account_ids, removed, answers",
+         RETURNING kind, user_id, into_user_id, account_ids, removed, answers, answered_id",
         id,
         now
     )
@@ -84,7 +87,8 @@ pub async fn take_back(tx: &mut TenantTx, id: Uuid) -> Result<Option<Change>> {
     };
     let accounts = row.account_ids.into_iter().map(AccountId).collect();
     let (user, into) = (UserId(row.user_id), UserId(row.into_user_id));
-    Ok(Some(Change { kind, user, into, accounts, removed: row.removed, answers: row.answers }))
+    let answered = row.answered_id.map(AccountId);
+    Ok(Some(Change { kind, user, into, accounts, removed: row.removed, answers: row.answers, answered }))
 }
 
 /// The accounts of a user.

@@ -233,13 +233,19 @@ pub async fn clashes(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<(User
 /// Stores those who are not there yet; answers their ids. The application knows the others from now on.
 pub async fn import(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<UserId>> {
     let now = tx.now();
+    let (named, others): (Vec<&NewUser<'_>>, Vec<&NewUser<'_>>) = new.iter().partition(|user| user.is_named);
+    sqlx::query!(
+        "-- users::are_known_by_id
+         UPDATE users u SET imported = true FROM unnest($1::uuid[]) AS n (id) WHERE NOT u.imported AND u.id = n.id",
+        &named.iter().map(|user| user.id.0).collect::<Vec<_>>()
+    )
+    .execute(tx.conn().await?)
+    .await?;
     sqlx::query!(
         "-- users::are_known
-         UPDATE users u SET imported = true FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS n (id, email_key, is_named)
-         WHERE NOT u.imported AND u.email_key = n.email_key AND (NOT n.is_named OR u.id = n.id)",
-        &new.iter().map(|user| user.id.0).collect::<Vec<_>>(),
-        &new.iter().map(|user| user.email.key().to_owned()).collect::<Vec<_>>(),
-        &new.iter().map(|user| user.is_named).collect::<Vec<_>>()
+         UPDATE users u SET imported = true FROM unnest($1::text[]) AS n (email_key)
+         WHERE NOT u.imported AND u.email_key = n.email_key",
+        &others.iter().map(|user| user.email.key().to_owned()).collect::<Vec<_>>()
     )
     .execute(tx.conn().await?)
     .await?;

@@ -78,6 +78,13 @@ async fn a_plan_made_for_small_groups_serves_a_large_one() {
         ("accounts::by_ids", format!("'{CONNECTION}', IDS")),
         ("members::of_accounts", "IDS".to_owned()),
         ("roles::standings", format!("'{CONNECTION}', IDS, '{{}}'")),
+        (
+            "roles::reassign",
+            format!(
+                "'{CONNECTION}', IDS, {0}, {0}, NULL, array_fill(false, ARRAY[cardinality((IDS)::uuid[])])",
+                "array_fill('x'::text, ARRAY[cardinality((IDS)::uuid[])])"
+            ),
+        ),
         ("roles::locked_standings", format!("'{CONNECTION}', IDS, '{{}}'")),
         ("seats::admit", "IDS".to_owned()),
         ("members::add", format!("'{CONNECTION}', '{TENANT}', IDS")),

@@ -17,7 +17,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use domain::{
     account::{Account, Parked},
     email::Email,
-    ids::{AccountId, TenantId, UserId},
+    ids::{AccountId, ConnectionId, TenantId, UserId},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -47,6 +47,18 @@ pub enum Command {
         tenant: Of,
         /// The user's id or address.
         who: String,
+    },
+    /// List the accounts of a connection: whose each is, why it has its role, and how it came to the user.
+    List {
+        /// The connection's id.
+        #[arg(long)]
+        connection: ConnectionId,
+        /// Those behind this account, the last one of the page before.
+        #[arg(long, value_name = "ACCOUNT")]
+        after: Option<AccountId>,
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: i64,
     },
     /// Make two users one: the accounts of the first are the second one's.
     Merge {
@@ -127,6 +139,7 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
     match command {
         Command::Import(import) => bring_in(&import, desk, output).await,
         Command::Show { tenant, who } => show(desk, tenant.find(desk).await?, &who, output).await,
+        Command::List { connection, after, limit } => list(desk, connection, after, limit, output).await,
         Command::Merge { tenant, user, into } => {
             let change = people::merge(store, now, tenant.find(desk).await?, user, into).await.map_err(explained)?;
             told(change, output)
@@ -249,6 +262,26 @@ async fn show(desk: &Desk, tenant: TenantId, who: &str, output: &Output) -> anyh
         bail!("the tenant has no user {who}");
     }
     output.list(&records)
+}
+
+async fn list(
+    desk: &Desk,
+    connection: ConnectionId,
+    after: Option<AccountId>,
+    limit: i64,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut tx = desk.tenant(desk.tenant_of(connection).await?).await?;
+    let page = accounts::page(&mut tx, connection, after.unwrap_or(AccountId(Uuid::nil())), limit).await?;
+    tx.rollback().await?;
+    let fields = |(account, linked_by): &(Account, String)| {
+        let told = told_of("", account, linked_by);
+        let told = |name: &'static str| (name, told[name].clone());
+        let mut fields = vec![("id", json!(account.id)), ("user", json!(account.user_id))];
+        fields.extend(["user_name", "state", "role", "why", "link", "since"].map(told));
+        fields
+    };
+    output.list(&page.iter().map(fields).collect::<Vec<_>>())
 }
 
 /// What the application is told for access control, and from which source.

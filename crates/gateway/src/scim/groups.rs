@@ -24,6 +24,7 @@ use axum::{
 use domain::{
     event::{Event, EventKind, Subject},
     ids::GroupId,
+    provisioning::Rule,
     refusal::Refusal,
 };
 use serde_json::{Value, json};
@@ -175,7 +176,7 @@ pub async fn deleted(work: &mut Work, group: &Group) -> Result<(), Error> {
     let connection = work.connection;
     keep_others_out(work).await?;
     let concerned = members_of(work, group.id).await?;
-    provisioning::leave_groups(&mut work.tx, connection, group.id.0).await?;
+    provisioning::leave_groups(&mut work.tx, connection, group.id.0, Rule::IdentityProvider).await?;
     groups::delete(&mut work.tx, group.id).await?;
     let event = Event::new(EventKind::GroupDeleted, Subject::Group(group.id));
     events::append(&mut work.tx, Some(connection), &[event]).await?;

@@ -11,6 +11,7 @@ use domain::{
     session::EndReason,
 };
 use serde_json::json;
+use std::collections::HashMap;
 use store::{
     events, seats, sessions,
     store::Store,
@@ -66,8 +67,9 @@ pub struct Imported {
 /// come twice; they are known to the application from now on. Nobody creates accounts of the tenant meanwhile.
 ///
 /// # Errors
-/// When the database cannot be used.
+/// [`Refusal::ChangeImpossible`] when an address stands there with two ids.
 pub async fn import(store: &Store, now: OffsetDateTime, tenant: TenantId, known: &[Known]) -> Result<Imported, Error> {
+    check(known)?;
     let mut tx = operator(store, tenant, now).await?;
     seats::close_all_lines(&mut tx).await?;
     let rows = known.iter().map(|known| NewUser {
@@ -85,6 +87,18 @@ pub async fn import(store: &Store, now: OffsetDateTime, tenant: TenantId, known:
     Ok(Imported { new: new.len(), clashes })
 }
 
+/// Nobody stands there as two people.
+fn check(known: &[Known]) -> Result<(), Refusal> {
+    let mut ids: HashMap<&str, Option<UserId>> = HashMap::new();
+    for Known { id, email, .. } in known {
+        if ids.insert(email.key(), *id).is_some_and(|other| other != *id) {
+            let problem = format!("{email} stands there twice with different ids; leave the one that tokens carry");
+            return Err(Refusal::ChangeImpossible { problem });
+        }
+    }
+    Ok(())
+}
+
 /// Makes two users one: the accounts of the first are the second one's. Answers the change, which can be undone.
 ///
 /// # Errors
@@ -98,18 +112,19 @@ pub async fn merge(
 ) -> Result<Uuid, Error> {
     let mut tx = operator(store, tenant, now).await?;
     let held = All::of(&mut tx, &[user, into]).await?;
-    let change = merged(&mut tx, user, into, false).await?;
+    let change = merged(&mut tx, user, into, None).await?;
     held.close(&mut tx).await?;
     tx.commit().await?;
     Ok(change)
 }
 
-/// `answers` a question whose the accounts are, or nobody asked.
-async fn merged(tx: &mut TenantTx, user: UserId, into: UserId, answers: bool) -> Result<Uuid, Error> {
+/// Where that is the answer to a question, it is the one whose `answered` is.
+async fn merged(tx: &mut TenantTx, user: UserId, into: UserId, answered: Option<AccountId>) -> Result<Uuid, Error> {
     if user == into {
         return Err(Refusal::ChangeImpossible { problem: "a user cannot go into itself".to_owned() }.into());
     }
     let removed = both(tx, user, into).await?;
+    let answers = answered.is_some();
     if !answers && user_changes::is_asked_about(tx, user).await? {
         let problem =
             "an account waits for an answer whether it is the first user's, or the first user's account whose it is; \
@@ -123,7 +138,8 @@ async fn merged(tx: &mut TenantTx, user: UserId, into: UserId, answers: bool) ->
     let accounts = user_changes::accounts_of(tx, user).await?;
     moved(tx, &accounts, into).await?;
     users::remove(tx, user).await?;
-    let change = Change { kind: Kind::Merge, user, into, accounts: ids(&accounts), removed: Some(removed), answers };
+    let accounts = ids(&accounts);
+    let change = Change { kind: Kind::Merge, user, into, accounts, removed: Some(removed), answers, answered };
     let id = user_changes::insert(tx, &change).await?;
     tell(tx, EventKind::UserMerged, Subject::User(into), told(&change, id)).await?;
     Ok(id)
@@ -156,6 +172,7 @@ pub async fn split(store: &Store, now: OffsetDateTime, tenant: TenantId, account
         accounts: vec![account],
         removed: None,
         answers: false,
+        answered: None,
     };
     let id = user_changes::insert(&mut tx, &change).await?;
     tell(&mut tx, EventKind::UserSplit, Subject::User(new), told(&change, id)).await?;
@@ -193,12 +210,12 @@ pub async fn undo(store: &Store, now: OffsetDateTime, tenant: TenantId, change: 
         return Err(Refusal::UsersOverlap.into());
     }
     moved(&mut tx, &back, to).await?;
-    for account in back.iter().filter(|_| done.answers) {
+    let asked = |account: &&Moved| done.answers && done.answered.is_none_or(|answered| answered == account.id);
+    for account in back.iter().filter(asked) {
         user_changes::ask_again(&mut tx, account.id, from).await?;
     }
-    if done.kind == Kind::Split {
-        users::delete_if_alone(&mut tx, from).await?;
-    }
+    // Whoever was split off goes, and who has lost all accounts meanwhile.
+    users::delete_if_alone(&mut tx, from).await?;
     let kind = match done.kind {
         Kind::Merge => EventKind::UserSplit,
         Kind::Split => EventKind::UserMerged,
@@ -236,7 +253,7 @@ pub async fn confirm(
         return Err(Error::NotFound);
     }
     let change = match is_that_user {
-        true => Some(merged(&mut tx, own, asked, true).await?),
+        true => Some(merged(&mut tx, own, asked, Some(account)).await?),
         false => {
             // They may have stayed for the question's sake.
             users::lock(&mut tx, asked).await?;

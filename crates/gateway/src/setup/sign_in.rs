@@ -39,6 +39,9 @@ pub async fn set(
 /// [`Error::NotFound`] without such a connection.
 pub async fn forget_scim(store: &Store, now: OffsetDateTime, connection: ConnectionId) -> Result<(), Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    if connections::terms(&mut tx, connection).await?.scim_since.is_none() {
+        return Ok(tx.rollback().await?);
+    }
     // Those from before are nobody's any more.
     roles::forget_asserted_groups(&mut tx, connection).await?;
     let in_force = InForce::of(&mut tx, connection).await?;

@@ -11,7 +11,7 @@ use domain::{
     reassignment::{Change, Reassignment},
     role::{GroupRule, RolePolicy, RoleSource},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use store::{accounts, roles as rows, scope::Actor, tenant::TenantTx};
 use uuid::Uuid;
@@ -58,9 +58,7 @@ pub async fn run(arguments: Roles, desk: &Desk, output: &Output) -> anyhow::Resu
     let policy = RolePolicy { fallback, heeds_asserted_groups, ..RolePolicy::new(sources, rules, &stored.catalogue)? };
     let wanted = InForce { policy, ..stored };
     let unknown = rows::unknown_groups(&mut tx, id, &wanted.policy.rules).await?;
-    if dry_run {
-        tell(&mut tx, id, &wanted, output).await?;
-    }
+    let foreseen = if dry_run { Some(tell(&mut tx, id, &wanted, output).await?) } else { None };
     tx.rollback().await?;
     if is_asked && !dry_run {
         setup::roles::set(&desk.store, desk.now(), id, &wanted.policy).await?;
@@ -72,10 +70,10 @@ pub async fn run(arguments: Roles, desk: &Desk, output: &Output) -> anyhow::Resu
             "No group is called \"{group}\" yet: its rule counts from when the identity provider pushes it."
         ));
     }
-    show(&wanted.policy, output)
+    show(&wanted.policy, foreseen, output)
 }
 
-fn show(policy: &RolePolicy, output: &Output) -> anyhow::Result<()> {
+fn show(policy: &RolePolicy, foreseen: Option<Value>, output: &Output) -> anyhow::Result<()> {
     let order: Vec<&str> = policy.sources.iter().map(|source| source.as_str()).collect();
     let rules: Vec<String> = policy
         .rules
@@ -83,11 +81,13 @@ fn show(policy: &RolePolicy, output: &Output) -> anyhow::Result<()> {
         .enumerate()
         .map(|(place, rule)| format!("{}. {} = {}", place + 1, rule.group, rule.role))
         .collect();
-    output.record(&[("sources", json!(order)), ("rules", json!(rules))])
+    let mut fields = vec![("sources", json!(order)), ("rules", json!(rules))];
+    fields.extend(foreseen.filter(|_| !output.is_for_people()).map(|foreseen| ("foreseen", foreseen)));
+    output.record(&fields)
 }
 
 /// Who would get another role: how many from which to which, and the first by name.
-async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, output: &Output) -> anyhow::Result<()> {
+async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, output: &Output) -> anyhow::Result<Value> {
     let (mut counts, mut first, mut after) = (BTreeMap::<(String, String), u64>::new(), Vec::new(), Uuid::nil());
     let mut beside = Beside::default();
     loop {
@@ -112,6 +112,7 @@ async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, out
     for ((from, to), count) in &counts {
         output.line(&format!("{count} account(s) from {from} to {to}"));
     }
+    let mut told = Vec::new();
     for Reassignment { account, change, .. } in &first {
         let Change { before, after, .. } = &**change;
         let name =
@@ -122,6 +123,8 @@ async fn tell(tx: &mut TenantTx, connection: ConnectionId, wanted: &InForce, out
             after.role,
             output.printable(&after.reason.to_string())
         ));
+        told.push(json!({ "user_name": name, "from": before, "to": after.role, "why": after.reason.to_string() }));
     }
-    Ok(())
+    let counts = counts.iter().map(|((from, to), count)| json!({ "from": from, "to": to, "accounts": count }));
+    Ok(json!({ "changes": counts.collect::<Vec<_>>(), "first": told }))
 }
