@@ -320,7 +320,7 @@ async fn a_group_that_loses_its_role_leaves_an_administrator() {
     assert!(foreseen.contains("1 account(s) from ADMINISTRATOR to ANALYST"), "one of the two stays: {foreseen}");
     let foreseen = operator.json(&dry_run)["foreseen"].clone();
     assert_eq!(foreseen["changes"], json!([{ "from": "ADMINISTRATOR", "to": "ANALYST", "accounts": 1 }]));
-    assert_eq!(foreseen["first"][0]["user_name"], "ben");
+    assert_eq!(foreseen["first"].as_array().unwrap().len(), 1);
     acme.scim(Method::DELETE, &format!("/Groups/{board}"), None).await;
     let query = "SELECT role FROM accounts WHERE connection_id = $1 ORDER BY id";
     let roles: Vec<String> =
