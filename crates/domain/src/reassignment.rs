@@ -5,6 +5,7 @@ use crate::{
     provisioning::{PlannedEvent, kept, role_changed, unknown_role},
     role::{Assignment, Claims, RoleCatalogue, RolePolicy, RoleReason},
 };
+use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
 
 /// An account as the sources of roles see it.
@@ -35,7 +36,15 @@ pub struct Reassignment {
 pub struct Change {
     pub before: String,
     pub after: Assignment,
+    /// What is stored beside the word for the reason.
+    pub detail: Value,
     pub events: Vec<PlannedEvent>,
+}
+
+impl Change {
+    fn new(before: String, after: Assignment, events: Vec<PlannedEvent>) -> Arc<Self> {
+        Arc::new(Self { before, detail: after.reason.detail(), after, events })
+    }
 }
 
 /// Looks at accounts one by one, however many there are, and keeps those for whom something changes.
@@ -80,7 +89,7 @@ impl<'r> Reassigning<'r> {
                 events.push(role_changed(before, &after.role, &after.reason));
             }
             events.extend(unknown_role(after));
-            Arc::new(Change { before: before.clone(), after: after.clone(), events })
+            Change::new(before.clone(), after.clone(), events)
         });
         self.changes.push(Reassignment { account, user, active, is_kept, change: Arc::clone(change) });
     }
@@ -103,8 +112,7 @@ pub fn keep_one(changes: &mut Vec<Reassignment>, catalogue: &RoleCatalogue) {
     let Change { before, after, .. } = &*first.change;
     let reason = RoleReason::LastAdministrator { instead: after.role.clone() };
     let events = vec![kept(before, &reason)];
-    first.change =
-        Arc::new(Change { before: before.clone(), after: Assignment { role: before.clone(), reason }, events });
+    first.change = Change::new(before.clone(), Assignment { role: before.clone(), reason }, events);
 }
 
 #[cfg(test)]

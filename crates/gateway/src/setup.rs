@@ -26,7 +26,7 @@ use domain::{
     refusal::Refusal,
     role::RoleCatalogue,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::{
     applications::{self, NewApplication},
@@ -148,6 +148,11 @@ pub async fn tenant_of(store: &Store, now: OffsetDateTime, connection: Connectio
 async fn changed(tx: &mut TenantTx, connection: ConnectionId, what: &str) -> Result<(), Error> {
     let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), json!({ "changed": what }));
     Ok(events::append(tx, Some(connection), &[event]).await?)
+}
+
+/// Tells something that is of no one connection.
+async fn tell(tx: &mut TenantTx, kind: EventKind, subject: Subject, data: Value) -> Result<(), Error> {
+    Ok(events::append(tx, None, &[Event::with(kind, subject, data)]).await?)
 }
 
 async fn operator(store: &Store, tenant: TenantId, now: OffsetDateTime) -> Result<TenantTx, Error> {

@@ -13,9 +13,8 @@ use domain::{
     reassignment::{Reassignment, Standing},
     role::{Asserted, AssertedId, GroupRule, RoleCatalogue, RolePolicy, RoleReason, RoleSource},
 };
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -308,15 +307,10 @@ pub async fn standings(
     connection: ConnectionId,
     accounts: &[Uuid],
     rules: &[GroupRule],
-    mut each: impl FnMut(Standing, Option<Value>),
+    each: impl FnMut(Standing, Option<Value>),
 ) -> Result<()> {
     let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
-    let mut rows = said!("standings", "", connection.0, accounts, &keys).fetch(tx.conn().await?);
-    while let Some(said) = rows.try_next().await? {
-        let (standing, document) = said.standing();
-        each(standing, document);
-    }
-    Ok(())
+    tell(said!("standings", "", connection.0, accounts, &keys).fetch(tx.conn().await?), each).await
 }
 
 /// The same of accounts that others may not change until this transaction ends. For those for whom it waited what is told of
@@ -326,11 +320,18 @@ pub async fn locked_standings(
     connection: ConnectionId,
     accounts: &[Uuid],
     rules: &[GroupRule],
-    mut each: impl FnMut(Standing, Option<Value>),
+    each: impl FnMut(Standing, Option<Value>),
 ) -> Result<()> {
     let keys: Vec<String> = rules.iter().map(GroupRule::key).collect();
-    let mut rows =
-        said!("locked_standings", " FOR NO KEY UPDATE", connection.0, accounts, &keys).fetch(tx.conn().await?);
+    tell(said!("locked_standings", " FOR NO KEY UPDATE", connection.0, accounts, &keys).fetch(tx.conn().await?), each)
+        .await
+}
+
+/// One by one as they come, so that none is kept.
+async fn tell(
+    mut rows: impl Stream<Item = sqlx::Result<Said>> + Unpin,
+    mut each: impl FnMut(Standing, Option<Value>),
+) -> Result<()> {
     while let Some(said) = rows.try_next().await? {
         let (standing, document) = said.standing();
         each(standing, document);
@@ -349,15 +350,10 @@ pub async fn reassign(
     if changes.is_empty() {
         return Ok(());
     }
-    let mut details: HashMap<usize, Value> = HashMap::new();
-    for one in changes {
-        let (number, change) = (one.change_number(), &one.change);
-        details.entry(number).or_insert_with(|| change.after.reason.detail());
-    }
     let ids: Vec<Uuid> = changes.iter().map(|one| one.account.0).collect();
     let roles: Vec<&str> = changes.iter().map(|one| one.change.after.role.as_str()).collect();
     let words: Vec<&str> = changes.iter().map(|one| one.change.after.reason.word()).collect();
-    let details: Vec<&Value> = changes.iter().map(|one| &details[&one.change_number()]).collect();
+    let details: Vec<&Value> = changes.iter().map(|one| &one.change.detail).collect();
     let highest: Vec<bool> = changes.iter().map(|one| catalogue.is_highest(&one.change.after.role)).collect();
     sqlx::query!(
         "-- roles::reassign

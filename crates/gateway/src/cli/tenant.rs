@@ -236,7 +236,8 @@ async fn members(tx: &mut TenantTx, now: OffsetDateTime) -> anyhow::Result<Vec<V
     let member = |tally: &Tally| {
         json!({
             "connection": tally.connection, "name": named(tally.connection), "active": tally.active,
-            "invited": invited.get(&tally.connection).copied().unwrap_or_default(), "unlinked": tally.unlinked, "parked": tally.parked, "deactivated": tally.deactivated,
+            "invited": invited.get(&tally.connection).copied().unwrap_or_default(), "unlinked": tally.unlinked,
+            "parked": tally.parked, "deactivated": tally.deactivated,
         })
     };
     Ok(tallies.iter().map(member).collect())

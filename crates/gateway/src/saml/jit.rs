@@ -16,8 +16,8 @@ use domain::{
     account::Account,
     email::Email,
     event::{Event, EventKind, Subject},
-    ids::{ConnectionId, InvitationId},
-    invitation::{Action, Status},
+    ids::ConnectionId,
+    invitation::{Action, Invitation, Status},
     names::fold,
     provisioning::{SignedIn, Wanted},
     role::Asserted,
@@ -64,8 +64,8 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
     let index = users::rows(search::index(&wanted.document, catalogue.user()));
     let newcomers = vec![Newcomer { id: None, wanted, index }];
     let account = arrival::arrive(tx, connection, &in_force, newcomers).await?.pop().context("one came")?;
-    if let Some(id) = invitation {
-        accepted(tx, connection, id, &account).await?;
+    if let Some(invitation) = invitation {
+        accepted(tx, invitation, &account).await?;
     }
     Ok(account)
 }
@@ -74,16 +74,16 @@ fn unknown(expected: &str) -> Error {
     Rejection { expected: Some(expected.to_owned()), ..Rejection::new(Code::UserUnknown) }.into()
 }
 
-/// The invitation to this address that works now.
+/// The invitation to this address that works now, kept from others.
 async fn invited(
     tx: &mut TenantTx,
     connection: ConnectionId,
     email: Option<&Email>,
-) -> Result<Option<InvitationId>, Error> {
+) -> Result<Option<Invitation>, Error> {
     let Some(email) = email else { return Ok(None) };
     let now = tx.now();
     let open = invitations::open(tx, connection, email).await?;
-    Ok(open.filter(|invitation| invitation.status(now) != Status::Stale).map(|invitation| invitation.id))
+    Ok(open.filter(|invitation| invitation.status(now) != Status::Stale))
 }
 
 /// Whether the application knows somebody of that address, in a domain that the tenant owns.
@@ -93,18 +93,12 @@ async fn is_known(tx: &mut TenantTx, in_force: &InForce, email: Option<&Email>) 
     Ok(domains::is_verified(tx, email.domain()).await? && people::is_imported_at(tx, plus, email).await?)
 }
 
-async fn accepted(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    id: InvitationId,
-    account: &Account,
-) -> Result<(), Error> {
-    let invitation = invitations::for_update(tx, connection, id).await?.ok_or(Error::NotFound)?;
+async fn accepted(tx: &mut TenantTx, invitation: Invitation, account: &Account) -> Result<(), Error> {
     let after = invitation.after(Action::Accept, tx.now())?;
-    invitations::set_step(tx, id, after.step).await?;
+    invitations::set_step(tx, after.id, after.step).await?;
     let data = json!({ "user_id": account.user_id, "account_id": account.id, "rule": "sign_in" });
-    let event = Event::with(EventKind::InvitationAccepted, Subject::Invitation(id), data);
-    Ok(events::append(tx, Some(connection), &[event]).await?)
+    let event = Event::with(EventKind::InvitationAccepted, Subject::Invitation(after.id), data);
+    Ok(events::append(tx, Some(account.connection_id), &[event]).await?)
 }
 
 /// Whether the sign-in says something else of the profile.
@@ -122,11 +116,11 @@ pub async fn followed(
     identity: &Identity,
     wanted: Wanted,
 ) -> Result<Wanted, Error> {
-    if in_force.jit() == Jit::Off || !differs(account, identity) {
-        return Ok(wanted);
-    }
     let stored = &account.profile.document;
     let mut body = profile(stored.clone(), identity);
+    if in_force.jit() == Jit::Off || body == *stored {
+        return Ok(wanted);
+    }
     let name = fold(body["userName"].as_str().unwrap_or_default());
     if name != account.profile.user_name.key()
         && accounts::by_user_name(tx, account.connection_id, &name).await?.is_some()

@@ -1,6 +1,6 @@
 //! What an operator sets up of a connection's SCIM side: credentials, attributes, settings, a sample user.
 
-use super::{operator, taken, tenant_of};
+use super::{changed, operator, taken, tenant_of};
 use crate::{
     arrival::{self, Newcomer},
     error::Error,
@@ -128,9 +128,7 @@ pub async fn set_profile_policy(
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
     let value = serde_json::to_value(policy).context("demands serialize")?;
     connections::set_profile_policy(&mut tx, connection, &value).await?;
-    let event =
-        Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), json!({ "changed": "profiles" }));
-    events::append(&mut tx, Some(connection), &[event]).await?;
+    changed(&mut tx, connection, "profiles").await?;
     Ok(tx.commit().await?)
 }
 

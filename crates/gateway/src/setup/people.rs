@@ -1,6 +1,6 @@
 //! What an operator does with a tenant's users: known ones are brought in, two become one, one becomes two, and back.
 
-use super::operator;
+use super::{operator, tell};
 use crate::{error::Error, provisioning, seats::All};
 use domain::{
     email::Email,
@@ -299,8 +299,4 @@ async fn moved(tx: &mut TenantTx, accounts: &[Moved], to: UserId) -> Result<(), 
 
 fn ids(accounts: &[Moved]) -> Vec<AccountId> {
     accounts.iter().map(|account| account.id).collect()
-}
-
-async fn tell(tx: &mut TenantTx, kind: EventKind, subject: Subject, data: serde_json::Value) -> Result<(), Error> {
-    Ok(events::append(tx, None, &[Event::with(kind, subject, data)]).await?)
 }

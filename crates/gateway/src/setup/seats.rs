@@ -1,6 +1,6 @@
 //! How many of a tenant's users an application lets in.
 
-use super::operator;
+use super::{operator, tell};
 use crate::{
     error::Error,
     provisioning::{sessions_ended, told},
@@ -8,7 +8,7 @@ use crate::{
     seats::{Line, by_connection},
 };
 use domain::{
-    event::{Event, EventKind, Subject},
+    event::{EventKind, Subject},
     ids::{ApplicationId, ConnectionId, TenantId},
     provisioning::{PlannedEvent, Rule},
     refusal::Refusal,
@@ -41,7 +41,7 @@ pub async fn set(
     let mut tx = operator(store, tenant, now).await?;
     let connections = save(&mut tx, application, limit, policy).await?;
     let data = json!({ "application_id": application, "seats": limit, "policy": policy.as_str() });
-    tell(&mut tx, data).await?;
+    tell(&mut tx, EventKind::TenantUpdated, Subject::Tenant(tenant), data).await?;
     tx.commit().await?;
     Ok(connections)
 }
@@ -63,7 +63,8 @@ pub async fn remove(
         return Err(Refusal::ChangeImpossible { problem }.into());
     }
     seats::remove(&mut tx, application).await?;
-    tell(&mut tx, json!({ "application_id": application, "seats": null })).await?;
+    let data = json!({ "application_id": application, "seats": null });
+    tell(&mut tx, EventKind::TenantUpdated, Subject::Tenant(tenant), data).await?;
     tx.commit().await?;
     Ok(connections)
 }
@@ -106,9 +107,4 @@ async fn move_line(tx: &mut TenantTx, application: ApplicationId, is_outside: bo
         sessions_ended(tx, waiting.connection, &ended, reason).await?;
     }
     Ok(())
-}
-
-async fn tell(tx: &mut TenantTx, data: serde_json::Value) -> Result<(), Error> {
-    let event = Event::with(EventKind::TenantUpdated, Subject::Tenant(tx.tenant()), data);
-    Ok(events::append(tx, None, &[event]).await?)
 }
