@@ -6,7 +6,10 @@ use gateway::{
     clock::Clock,
     config::{Config, Hidden},
     router,
-    setup::{self, ApplicationSpec},
+    setup::{
+        self,
+        applications::{self, ApplicationSpec},
+    },
     vault::Vault,
 };
 use oidc::keys::Algorithm;
@@ -119,12 +122,14 @@ async fn application(app: &App, redirect_uri: &str, change: impl FnOnce(&mut App
         display_name: "Test app".to_owned(),
         redirect_uris: vec![redirect_uri.to_owned()],
         initiate_login_uri: None,
+        backchannel_logout_uri: None,
         roles: ROLES.map(str::to_owned).to_vec(),
         id_token_alg: Algorithm::Rs256,
         public: false,
+        settings: Default::default(),
     };
     change(&mut spec);
-    let (id, secret) = setup::create_application(&app.store, app.clock.now(), spec).await.unwrap();
+    let (id, secret) = applications::create(&app.store, app.clock.now(), spec).await.unwrap();
     let client_secret = secret.map(|secret| secret.reveal().to_owned());
     Application { slug, client_id: id.to_string(), client_secret, redirect_uri: redirect_uri.to_owned() }
 }

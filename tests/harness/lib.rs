@@ -5,3 +5,4 @@ pub mod browser;
 pub mod customer;
 pub mod gateway_process;
 pub mod sign_in;
+pub mod signer;

@@ -3,14 +3,21 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gateway::{
+    clock::Clock,
+    config::Config,
     router::{self, Access},
-    setup::directory::{self, TokenSpec},
+    saml::settings::{Settings, UniversalLogout},
+    setup::{
+        directory::{self, TokenSpec},
+        sign_in as sign_in_settings,
+    },
 };
 use harness::{
     browser::Browser,
     customer::{Customer, ScimAnswer, superuser},
     gateway_process::{Gateway, setting, unique},
-    sign_in::{TokenAnswer, VERIFIER, code_of},
+    sign_in::{CHALLENGE, TokenAnswer, VERIFIER, code_of},
+    signer::OktaOrg,
 };
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
@@ -20,7 +27,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use store::scim_tokens::TokenKind;
 
 /// What answers anybody. A route that is not here needs a credential.
-const PUBLIC: [(&str, &str, Access); 17] = [
+const PUBLIC: [(&str, &str, Access); 21] = [
     ("get", "/", Access::Public),
     ("get", "/t/{slug}", Access::Public),
     ("get", "/c/{cid}", Access::Public),
@@ -38,6 +45,10 @@ const PUBLIC: [(&str, &str, Access); 17] = [
     ("get", "/oauth2/jwks", Access::Public),
     ("get", "/oauth2/authorize", Access::Public),
     ("post", "/oauth2/authorize", Access::PublicCrossSite),
+    ("get", "/oauth2/logout", Access::Public),
+    ("post", "/oauth2/logout", Access::PublicCrossSite),
+    ("post", "/oauth2/logout/confirm", Access::Public),
+    ("get", "/logout", Access::Public),
 ];
 
 /// How to call a route of the SCIM server: method, route, address, body, and the status that the owner gets.
@@ -86,6 +97,8 @@ enum Way {
     Revoke,
     UserInfo { method: &'static str },
     Finish,
+    Par,
+    UniversalLogout,
 }
 
 /// How to call a route that is not public.
@@ -103,6 +116,8 @@ fn way(method: &str, path: &str) -> Result<Way, String> {
         ("get", "/oauth2/userInfo") => Ok(Way::UserInfo { method: "get" }),
         ("post", "/oauth2/userInfo") => Ok(Way::UserInfo { method: "post" }),
         ("get", "/c/{cid}/saml/finish") => Ok(Way::Finish),
+        ("post", "/oauth2/par") => Ok(Way::Par),
+        ("post", "/c/{cid}/global-token-revocation") => Ok(Way::UniversalLogout),
         _ => Err(unknown(method, path)),
     }
 }
@@ -230,7 +245,8 @@ async fn pairs(gateway: &Arc<Gateway>) -> Vec<(&'static str, Party, Party)> {
 
 #[tokio::test]
 async fn no_route_shows_or_changes_what_is_anothers() {
-    let gateway = Gateway::start().await;
+    let local = |config: &mut Config| config.outbound.private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let gateway = Gateway::start_with(Clock::manual(), local).await;
     let mut tried = BTreeSet::new();
     let routes: Vec<_> = router::routes().into_iter().filter(|route| !is_public(route.access)).collect();
     for (between, a, b) in pairs(&gateway).await {
@@ -258,6 +274,8 @@ async fn tries(way: Way, a: &Party, b: &Party) -> usize {
         Way::Revoke => revoke(a, b).await,
         Way::UserInfo { method } => user_info(a, b, method).await,
         Way::Finish => finish(a, b).await,
+        Way::Par => par(a, b).await,
+        Way::UniversalLogout => universal_logout(a, b).await,
     }
 }
 
@@ -410,6 +428,72 @@ async fn introspect(a: &Party, b: &Party) -> usize {
     strange.len()
 }
 
+/// What one application sent ahead, another cannot use; organizations have no part in it.
+async fn par(a: &Party, b: &Party) -> usize {
+    if a.same_application(b) {
+        return 0;
+    }
+    let application = &b.customer.application;
+    let form = [
+        ("response_type", "code"),
+        ("redirect_uri", &application.redirect_uri),
+        ("scope", "openid"),
+        ("state", &b.canary),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let pushed = b.oauth("/oauth2/par", &form).await;
+    assert_eq!(pushed.status.as_u16(), 201, "{}", pushed.body);
+    let reference = pushed.text("request_uri");
+    let url = |party: &Party| {
+        let client = &party.customer.application.client_id;
+        format!("{}/oauth2/authorize?client_id={client}&request_uri={reference}", party.customer.gateway.url)
+    };
+    let refused = a.browser.get(&url(a)).await;
+    assert_eq!(refused.status.as_u16(), 400, "{}", refused.text);
+    b.is_not_in("a request sent ahead", &refused.text);
+    let own = Browser::new().get(&url(b)).await;
+    assert!(own.text.contains(&b.canary), "the owner's leads on: {}", own.status);
+    1
+}
+
+/// The identity provider of one connection ends nothing in another, whomever it names.
+async fn universal_logout(a: &Party, b: &Party) -> usize {
+    let (mine, theirs) = (heeded(a).await, heeded(b).await);
+    // Somebody of the other side whose end no other route minds.
+    let user = b.customer.user(&format!("{}-{}", b.canary, unique("user")));
+    b.customer.assign(&user).await;
+    let (code, _) = sign_in(&b.customer, &user, &Browser::new()).await;
+    let tokens = b.customer.redeem(&code).await;
+    let email = json!({ "format": "email", "email": user.email });
+    let by_id = json!({ "format": "iss_sub", "iss": mine.issuer, "sub": user.id });
+    for subject in [&email, &by_id] {
+        // Its own token at its own address, naming the other's user; and its token at the other's address.
+        let own = mine.calls(&a.customer, &mine.token(&a.customer), subject.clone()).await;
+        if a.customer.tenant != b.customer.tenant {
+            assert_eq!(own.status.as_u16(), 404, "{}", own.body);
+        }
+        let forged = mine.calls(&b.customer, &mine.token(&b.customer), subject.clone()).await;
+        assert_eq!(forged.status.as_u16(), 401, "{}", forged.body);
+        b.is_not_in("Universal Logout", &format!("{} {}", own.body, forged.body));
+    }
+    assert!(b.customer.is_active(tokens.text("access_token")).await, "nothing has ended");
+    let done = theirs.calls(&b.customer, &theirs.token(&b.customer), email).await;
+    assert_eq!(done.status.as_u16(), 204, "{}", done.body);
+    assert!(!b.customer.is_active(tokens.text("access_token")).await, "the owner's ends it");
+    4
+}
+
+/// An organization whose calls the party's connection heeds.
+async fn heeded(party: &Party) -> OktaOrg {
+    let org = OktaOrg::start().await;
+    let (app, now) = (&party.customer.gateway.app, party.customer.gateway.clock.now());
+    let wanted = UniversalLogout { issuer: org.issuer.clone(), jwks_url: None, subject: None };
+    let change = |settings: &mut Settings, _: &mut bool| settings.universal_logout = Some(wanted);
+    sign_in_settings::set(&app.store, now, party.customer.connection, change).await.unwrap();
+    org
+}
+
 async fn revoke(a: &Party, b: &Party) -> usize {
     let tokens = b.fresh_tokens().await;
     let (access, refresh) = (tokens.text("access_token"), tokens.text("refresh_token"));
@@ -517,7 +601,7 @@ fn with_cookie(request: RequestBuilder, cookie: &str) -> RequestBuilder {
 fn is_public(access: Access) -> bool {
     match access {
         Access::Public | Access::PublicCrossSite => true,
-        Access::Browser | Access::ScimToken | Access::Client | Access::AccessToken => false,
+        Access::Browser | Access::ScimToken | Access::Client | Access::AccessToken | Access::IdentityProvider => false,
     }
 }
 
@@ -547,30 +631,57 @@ fn a_route_that_the_tests_do_not_know_is_told() {
 // ---- the database's catalogue ----
 
 /// Tables that no single tenant owns.
-const SHARED: [&str; 4] = ["_sqlx_migrations", "applications", "signing_keys", "tenants"];
+const SHARED: [&str; 8] = [
+    "_sqlx_migrations",
+    "application_aliases",
+    "application_logos",
+    "applications",
+    "client_assertions",
+    "pushed_requests",
+    "signing_keys",
+    "tenants",
+];
 
 /// What each role may do where row-level security does not decide alone: all of these and no others.
 const GATE_TENANT: [&str; 4] = [
-    "applications: SELECT (display_name, id, id_token_alg, initiate_login_uri, redirect_uris, roles, slug)",
+    "applications: SELECT (backchannel_logout_uri, display_name, id, id_token_alg, initiate_login_uri, redirect_uris, roles, settings, slug)",
     "tenants: INSERT",
     "tenants: SELECT",
-    "tenants: UPDATE (keeps_administrator, linking, plus_addresses)",
+    "tenants: UPDATE (keeps_administrator, linking, plus_addresses, suspended_at)",
 ];
-const GATE_CONTROL: [&str; 35] = [
+const GATE_CONTROL: [&str; 54] = [
     "_sqlx_migrations: SELECT",
+    "aliases: SELECT (connection_id, name, tenant_id)",
+    "application_aliases: DELETE",
+    "application_aliases: INSERT",
+    "application_aliases: SELECT",
+    "application_logos: DELETE",
+    "application_logos: INSERT",
+    "application_logos: SELECT",
+    "application_logos: UPDATE",
     "applications: INSERT",
     "applications: SELECT",
+    "applications: UPDATE (backchannel_logout_uri, client_secret_hash, display_name, id_token_alg, initiate_login_uri, redirect_uris, settings)",
     "assertions: DELETE",
     "assertions: SELECT (assertion_id, connection_id, expires_at, tenant_id)",
+    "client_assertions: DELETE",
+    "client_assertions: INSERT",
+    "client_assertions: SELECT",
     "connections: SELECT (id, tenant_id)",
     "domains: SELECT (domain, due_at, proof, tenant_id, token)",
     "domains: UPDATE (due_at)",
     "invitations: DELETE",
     "invitations: SELECT (id, step_at, tenant_id)",
+    "logout_deliveries: DELETE",
+    "logout_deliveries: SELECT",
+    "logout_deliveries: UPDATE (attempts, due_at, given_up_at, problem)",
     "logout_requests: DELETE",
     "logout_requests: SELECT (expires_at, id, tenant_id)",
     "logouts: DELETE",
     "logouts: SELECT (connection_id, expires_at, id, tenant_id)",
+    "pushed_requests: DELETE",
+    "pushed_requests: INSERT",
+    "pushed_requests: SELECT",
     "scim_exchanges: DELETE",
     "scim_exchanges: SELECT (connection_id, id, occurred_at, tenant_id)",
     "scim_tokens: DELETE",
@@ -584,6 +695,7 @@ const GATE_CONTROL: [&str; 35] = [
     "sign_in_requests: SELECT (expires_at, id, tenant_id)",
     "sign_in_steps: DELETE",
     "sign_in_steps: SELECT (connection_id, id, occurred_at, tenant_id)",
+    "signing_keys: DELETE",
     "signing_keys: INSERT",
     "signing_keys: SELECT",
     "signing_keys: UPDATE (root_key_id, sealed)",

@@ -1,9 +1,12 @@
 //! The vendor's app as OpenID Connect client: what it is told, and what it is refused.
 
 mod authorize;
+mod clients;
+mod leaving;
 mod tokens;
+mod way_in;
 
-use gateway::setup::ApplicationSpec;
+use gateway::setup::applications::ApplicationSpec;
 use harness::{
     browser::Browser,
     customer::Customer,
@@ -153,13 +156,16 @@ async fn the_discovery_document_is_true() {
     for (name, value) in [
         ("issuer", json!(gateway.url)),
         ("response_types_supported", json!(["code"])),
-        ("response_modes_supported", json!(["query"])),
-        ("grant_types_supported", json!(["authorization_code", "refresh_token"])),
+        ("response_modes_supported", json!(["query", "form_post"])),
+        ("grant_types_supported", json!(["authorization_code", "refresh_token", "client_credentials"])),
         ("code_challenge_methods_supported", json!(["S256"])),
         ("subject_types_supported", json!(["public"])),
         ("id_token_signing_alg_values_supported", json!(["RS256", "ES256"])),
-        ("token_endpoint_auth_methods_supported", json!(["client_secret_basic", "client_secret_post", "none"])),
-        ("scopes_supported", json!(["openid", "profile", "email", "roles", "offline_access"])),
+        (
+            "token_endpoint_auth_methods_supported",
+            json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]),
+        ),
+        ("scopes_supported", json!(["openid", "profile", "email", "roles", "groups", "offline_access"])),
         ("authorization_response_iss_parameter_supported", json!(true)),
         ("request_parameter_supported", json!(false)),
         ("request_uri_parameter_supported", json!(false)),
@@ -168,7 +174,7 @@ async fn the_discovery_document_is_true() {
     }
     // Introspection refuses a client without a secret, so it must not be offered.
     let methods = &document["introspection_endpoint_auth_methods_supported"];
-    assert_eq!(*methods, json!(["client_secret_basic", "client_secret_post"]));
+    assert_eq!(*methods, json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]));
 
     let answers = [
         ("authorization_endpoint", false, 400),
@@ -180,6 +186,10 @@ async fn the_discovery_document_is_true() {
         ("introspection_endpoint", true, 401),
         ("revocation_endpoint", true, 401),
         ("token_endpoint", false, 405),
+        ("pushed_authorization_request_endpoint", true, 401),
+        ("pushed_authorization_request_endpoint", false, 405),
+        ("end_session_endpoint", false, 200),
+        ("end_session_endpoint", true, 303),
     ];
     let named: BTreeSet<&str> = answers.iter().map(|(name, ..)| *name).collect();
     let members = document.as_object().unwrap().keys().map(String::as_str);
@@ -262,7 +272,7 @@ async fn a_client_is_told_what_its_scope_asks_for() {
     for (scope, told) in [
         ("openid", vec!["sub", "tenant_id"]),
         ("openid email", vec!["email", "email_verified", "sub", "tenant_id"]),
-        ("openid profile", vec!["name", "sub", "tenant_id"]),
+        ("openid profile", vec!["family_name", "given_name", "locale", "name", "sub", "tenant_id"]),
         ("openid roles unheard-of", vec!["roles", "sub", "tenant_id"]),
     ] {
         let code = story.code_for(&[("scope", Some(scope))]).await;

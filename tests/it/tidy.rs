@@ -123,8 +123,10 @@ fn no_statement_asks_the_database_for_the_time() {
         let text = fs::read_to_string(&path).unwrap().to_lowercase();
         for word in ["now() ", "now(),", "current_timestamp", "clock_timestamp", "statement_timestamp", "current_date"]
         {
-            let found =
-                text.lines().find(|line| line.contains(word) && !line.contains("tx.now()") && !line.contains("fn "));
+            let found = text
+                .lines()
+                .map(|line| line.replace("instant::now()", ""))
+                .find(|line| line.contains(word) && !line.contains("tx.now()") && !line.contains("fn "));
             assert_eq!(found, None, "{} asks with {word}", path.display());
         }
     }

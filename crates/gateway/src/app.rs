@@ -9,12 +9,13 @@ use crate::{
     limits::Limits,
     scim::{creation::Creation, proof::Look, schemas::Schemas, together::Together},
     setup,
+    universal_logout::FetchedKeys,
     vault::Vault,
 };
 use anyhow::{Context, bail};
 use domain::ids::{ConnectionId, TenantId};
 use moka::future::Cache;
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 use store::{
     control::ControlTx,
     exchanges::Exchange,
@@ -31,6 +32,10 @@ const REMEMBERED_CONNECTIONS: u64 = 100_000;
 
 /// Connections whose schemas are remembered; each request says whether they are still in force.
 const REMEMBERED_SCHEMAS: u64 = 1_000;
+
+/// Identity providers whose keys are remembered, and how long at most.
+const REMEMBERED_KEYS: u64 = 1_000;
+const FORGOTTEN: Duration = Duration::from_secs(3_600);
 
 /// The running gateway.
 #[derive(Clone)]
@@ -52,6 +57,8 @@ pub struct Inner {
     pub(crate) creations: Together<Creation>,
     /// Tokens that are being looked up.
     pub(crate) looks: Together<Look>,
+    /// Keys with which identity providers sign calls for Universal Logout.
+    pub(crate) provider_keys: Cache<ConnectionId, FetchedKeys>,
     pub(crate) schemas: Cache<ConnectionId, Arc<Schemas>>,
     tenants: Cache<ConnectionId, TenantId>,
 }
@@ -81,6 +88,7 @@ impl App {
         let log = Journal::start(store.clone(), clock.clone(), config.scim.log_exchanges);
         let steps = Journal::start(store.clone(), clock.clone(), config.saml.log_steps);
         let (schemas, tenants) = (Cache::new(REMEMBERED_SCHEMAS), Cache::new(REMEMBERED_CONNECTIONS));
+        let provider_keys = Cache::builder().max_capacity(REMEMBERED_KEYS).time_to_live(FORGOTTEN).build();
         let (creations, looks) = (Together::default(), Together::default());
         Ok(Self(Arc::new(Inner {
             store,
@@ -93,6 +101,7 @@ impl App {
             steps,
             creations,
             looks,
+            provider_keys,
             schemas,
             tenants,
         })))

@@ -8,6 +8,9 @@ use domain::ids::ConnectionId;
 /// How long an identity provider that cannot answer requests may take to send the browser back.
 const RESTART_MEMORY: time::Duration = time::Duration::minutes(10);
 
+/// Sessions of one browser that are looked at.
+const MOST_SESSIONS: usize = 20;
+
 /// The browser's own secret, if it has one.
 pub fn binding(app: &Inner, jar: &CookieJar) -> Option<String> {
     jar.get(&name(app, "browser")).map(|cookie| cookie.value().to_owned())
@@ -26,6 +29,13 @@ pub fn bind(app: &Inner, jar: CookieJar) -> (CookieJar, String) {
 /// The browser's session secret for one connection; one of another connection is never looked at.
 pub fn session(app: &Inner, jar: &CookieJar, connection: ConnectionId) -> Option<String> {
     jar.get(&session_name(app, connection)).map(|cookie| cookie.value().to_owned())
+}
+
+/// The connections in which the browser may have sessions, as many as anybody has.
+pub fn sessions(app: &Inner, jar: &CookieJar) -> Vec<ConnectionId> {
+    let prefix = name(app, "session_");
+    let ids = jar.iter().filter_map(|cookie| cookie.name().strip_prefix(&prefix)?.parse().ok());
+    ids.take(MOST_SESSIONS).collect()
 }
 
 /// Gives the browser its session.

@@ -1,11 +1,13 @@
 //! The command line: what an operator does, each in one command.
 
+mod alias;
 mod application;
 mod connection;
 mod invitation;
 mod key;
 mod mail_domain;
 mod output;
+mod session;
 mod tenant;
 mod token;
 mod user;
@@ -75,6 +77,12 @@ enum Command {
     /// A tenant's links to its identity provider.
     #[command(subcommand)]
     Connection(connection::Command),
+    /// Other names by which organizations and connections are asked for.
+    #[command(subcommand)]
+    Alias(alias::Command),
+    /// Who is signed in, and who is not any more.
+    #[command(subcommand)]
+    Session(session::Command),
     /// A tenant's users: whose accounts are whose, and why they have their roles.
     #[command(subcommand)]
     User(user::Command),
@@ -103,6 +111,8 @@ impl Command {
             | Self::Tenant(_)
             | Self::Domain(_)
             | Self::Connection(_)
+            | Self::Alias(_)
+            | Self::Session(_)
             | Self::User(_)
             | Self::Invitation(_)
             | Self::Token(_) => &["database.url", "database.control_url"],
@@ -161,6 +171,8 @@ async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow:
         Command::Tenant(command) => tenant::run(command, &Desk::open(config)?, output).await,
         Command::Domain(command) => mail_domain::run(command, &Desk::open(config)?, output).await,
         Command::Connection(command) => connection::run(command, &Desk::open(config)?, output).await,
+        Command::Alias(command) => alias::run(command, &Desk::open(config)?, output).await,
+        Command::Session(command) => session::run(command, &Desk::open(config)?, output).await,
         Command::User(command) => user::run(command, &Desk::open(config)?, output).await,
         Command::Invitation(command) => invitation::run(command, &Desk::open(config)?, output).await,
         Command::Token(command) => token::run(command, &Desk::open(config)?, output).await,

@@ -19,6 +19,8 @@ pub struct Config {
     pub operations_listen: SocketAddr,
     pub database: Database,
     pub vault: Option<Vault>,
+    /// How long a token key signs; zero for ever.
+    pub token_key_period: time::Duration,
     pub log: Log,
     pub limits: Limits,
     pub scim: Scim,
@@ -149,6 +151,7 @@ impl Config {
                 acquire_timeout: reader.seconds("database.acquire_timeout_seconds"),
             },
             vault: reader.secret("keys.root").and_then(|text| reader.checked("keys.root", Vault::parse(&text))),
+            token_key_period: time::Duration::days(reader.number("keys.token_key_days", 0..=3_650)),
             log: Log {
                 filter: reader.filter("log.filter"),
                 json: reader.one_of("log.format", &["json", "text"]) == "json",

@@ -5,6 +5,7 @@ use crate::{
     config::Dns,
     dns,
     error::{Error, chain},
+    oauth::way_in,
     saml::settings::Settings,
 };
 use domain::{
@@ -17,7 +18,8 @@ use domain::{
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use store::{
-    connections, domains,
+    connections::{self, Connection},
+    domains,
     error::{Constraint, Error as StoreError},
     events,
     scope::{Actor, Scope},
@@ -208,14 +210,24 @@ pub async fn route(
     let mut tx = store.tenant(Scope { tenant, actor: Actor::Gateway, now }).await?;
     let all = connections::list(&mut tx).await?;
     tx.rollback().await?;
-    let mut ways = Vec::new();
-    for connection in all.iter().filter(|connection| connection.application_id == application) {
-        let domains = Settings::of(connection)?.email_domains;
-        let (name, is_set_up) = (connection.display_name.clone(), connection.idp.is_some());
-        ways.push(Way { connection: connection.id, name, is_set_up, domains });
-    }
-    Ok(match mail_domain::way(domain, &ways) {
+    Ok(match mail_domain::way(domain, &ways(&all, application)?) {
         Ok((connection, why)) => Route { to: Some((tenant, connection)), why },
         Err(why) => Route { to: None, why },
     })
+}
+
+/// A tenant's connections to an application, as ways for somebody with an address.
+///
+/// # Errors
+/// When what is stored does not read.
+pub fn ways(all: &[Connection], application: ApplicationId) -> Result<Vec<Way>, Error> {
+    let way = |connection: &Connection| {
+        Ok(Way {
+            connection: connection.id,
+            name: connection.display_name.clone(),
+            is_set_up: way_in::is_open(connection),
+            domains: Settings::of(connection)?.email_domains,
+        })
+    };
+    all.iter().filter(|connection| connection.application_id == application).map(way).collect()
 }

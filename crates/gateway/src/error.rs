@@ -47,6 +47,9 @@ pub enum Error {
     /// The connection has no identity provider yet.
     #[error("the connection has no identity provider yet")]
     NotSetUp,
+    /// Nobody signs in there for the time being.
+    #[error("the organization or its connection is suspended")]
+    Suspended,
     /// The database cannot be reached right now.
     #[error("the database cannot be reached")]
     Unavailable(#[source] Arc<store::error::Error>),

@@ -3,18 +3,27 @@
 pub mod authorize;
 pub mod client;
 pub mod discovery;
+mod form;
 pub mod introspect;
+pub mod logout;
+pub mod par;
 pub mod revoke;
+pub mod settings;
 pub mod token;
+pub mod told;
 pub mod userinfo;
+pub mod way_in;
 
-use crate::{app::Inner, pages};
-use ::oidc::claims::Subject;
+use crate::{
+    app::Inner,
+    pages::{self, PostPage},
+};
+use ::oidc::authorize::{Answer, ResponseMode};
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use store::{applications::Application, sessions::LiveSession, tenant::TenantTx};
+use store::applications::Application;
 use url::Url;
 
 /// Sends a signed-in browser into the application, which then asks for its tokens itself
@@ -33,17 +42,13 @@ pub fn enter(app: &Inner, application: &Application, tenant_slug: &str, target: 
     }
 }
 
-/// The claims of a live session.
-fn subject<'a>(tx: &TenantTx, session: &'a LiveSession) -> Subject<'a> {
-    Subject {
-        user_id: session.user.0,
-        email: session.email.as_deref(),
-        email_verified: session.email_verified,
-        name: session.display_name.as_deref(),
-        tenant_id: tx.tenant().0,
-        connection_id: Some(session.connection.0),
-        roles: std::slice::from_ref(&session.role),
-        session_id: session.id.0,
-        auth_time: session.auth_time,
+/// Sends the browser back to the application with an answer.
+pub fn answered(answer: &Answer) -> Response {
+    match answer.mode {
+        ResponseMode::Query => Redirect::to(&answer.url()).into_response(),
+        ResponseMode::FormPost => {
+            let fields = answer.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            pages::posting(&PostPage { action: &answer.redirect_uri, fields, to_identity_provider: false }, None)
+        }
     }
 }

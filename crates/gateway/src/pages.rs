@@ -73,14 +73,14 @@ pub struct SignedInPage<'a> {
     pub application: &'a str,
 }
 
-/// Carries a message to the identity provider in a form (SAML bindings 3.5).
+/// Carries a message in a form: to the identity provider (SAML bindings 3.5), or to the application (OAuth 2.0 Form Post
+/// Response Mode).
 #[derive(Template)]
 #[template(path = "post.html")]
 pub struct PostPage<'a> {
     pub action: &'a str,
-    pub field: &'a str,
-    pub message: &'a str,
-    pub relay_state: &'a str,
+    pub fields: Vec<(&'a str, &'a str)>,
+    pub to_identity_provider: bool,
 }
 
 /// Asks whether somebody means to sign out, and tells that it is done.
@@ -89,6 +89,9 @@ pub struct PostPage<'a> {
 pub struct SignOutPage<'a> {
     pub application: &'a str,
     pub state: SignOut,
+    /// Where the answer is posted, and what goes along; nowhere else than here if it is empty.
+    pub action: &'a str,
+    pub asked: Vec<(&'static str, String)>,
 }
 
 /// How far somebody is out.

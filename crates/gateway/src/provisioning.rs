@@ -1,14 +1,13 @@
 //! Carries out what `domain::provisioning` planned, in the caller's transaction.
 
-use crate::{error::Error, roles::InForce};
+use crate::{error::Error, revocation, roles::InForce};
 use domain::{
     account::{Account, Parked, Profile},
     event::{Event, EventKind, Subject},
-    ids::{AccountId, ConnectionId, SessionId, UserId},
+    ids::{AccountId, ConnectionId, UserId},
     linking::Ownership,
     provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent, Rule},
     refusal::Refusal,
-    session::EndReason,
 };
 use serde_json::{Value, json};
 use store::{
@@ -16,7 +15,8 @@ use store::{
     attributes::{self, AttributeRow},
     connections,
     error::{Constraint, Error as StoreError},
-    events, groups, passwords, roles, seats, sessions,
+    events, groups, passwords, roles, seats,
+    sessions::Which,
     tenant::TenantTx,
     users,
 };
@@ -96,7 +96,7 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
     let ChangePlan { account, user_follows, waits, ends_sessions, events, by } = plan;
     append(tx, &before, events).await?;
     if let Some(reason) = ends_sessions {
-        end_sessions(tx, &before, reason, by).await?;
+        revocation::end(tx, Which::Account(before.id), reason, Some(by)).await?;
     }
     let after = match account {
         AccountEffect::Keep => return Ok(before),
@@ -139,32 +139,6 @@ pub async fn leave_groups(tx: &mut TenantTx, connection: ConnectionId, member: U
     let lost = |group| Event::with(EventKind::GroupMembersChanged, Subject::Group(group), data.clone());
     let events: Vec<Event> = groups::lose_member(tx, member).await?.into_iter().map(lost).collect();
     Ok(events::append(tx, Some(connection), &events).await?)
-}
-
-async fn end_sessions(tx: &mut TenantTx, account: &Account, reason: EndReason, by: Rule) -> Result<(), Error> {
-    let ended = sessions::end_all(tx, account.id, reason).await?;
-    let data = json!({ "reason": reason.as_str(), "rule": by.as_str() });
-    told_ended(tx, account.connection_id, &ended, &data).await
-}
-
-/// Tells that sessions of the connection have ended.
-pub(crate) async fn sessions_ended(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    ended: &[SessionId],
-    reason: EndReason,
-) -> Result<(), Error> {
-    told_ended(tx, connection, ended, &json!({ "reason": reason.as_str() })).await
-}
-
-async fn told_ended(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    ended: &[SessionId],
-    data: &Value,
-) -> Result<(), Error> {
-    let revoked = |id: &SessionId| Event::with(EventKind::SessionRevoked, Subject::Session(*id), data.clone());
-    Ok(events::append(tx, Some(connection), &ended.iter().map(revoked).collect::<Vec<_>>()).await?)
 }
 
 async fn append(tx: &mut TenantTx, account: &Account, planned: Vec<PlannedEvent>) -> Result<(), Error> {

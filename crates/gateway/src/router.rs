@@ -4,11 +4,11 @@
 use crate::{
     app::App,
     error::{Error, PageFailure, SCIM_JSON, ScimFailure},
-    oauth::{authorize, discovery as openid, introspect, revoke, token, userinfo},
+    oauth::{authorize, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
     pages::{self, StartPage},
     saml::{acs, finish, login, logout, metadata},
     scim::{self, bulk, call::retried, discovery, groups, roles, root, users},
-    telemetry,
+    telemetry, universal_logout,
 };
 use ::scim::error::ScimError;
 use axum::{
@@ -39,6 +39,8 @@ pub enum Access {
     Browser,
     /// A SCIM token of the connection in the path.
     ScimToken,
+    /// A token that the connection's identity provider signed for this call.
+    IdentityProvider,
     /// An application's client credentials.
     Client,
     /// An access token.
@@ -49,7 +51,7 @@ impl Access {
     /// Other sites post here on purpose: identity providers, applications, and apps in a browser at the token
     /// endpoint and the SCIM server. What is accepted is proven by other means than cookies.
     fn takes_cross_site_posts(self) -> bool {
-        matches!(self, Self::PublicCrossSite | Self::Client | Self::ScimToken)
+        matches!(self, Self::PublicCrossSite | Self::Client | Self::ScimToken | Self::IdentityProvider)
     }
 }
 
@@ -84,11 +86,17 @@ fn table() -> Vec<Entry> {
         route!(post "/c/{cid}/saml/slo" PublicCrossSite => logout::by_form),
         route!(get "/c/{cid}/saml/logout" Public => logout::ask),
         route!(post "/c/{cid}/saml/logout" Public => logout::leave),
+        route!(post "/c/{cid}/global-token-revocation" IdentityProvider => universal_logout::post),
         route!(get "/.well-known/openid-configuration" Public => openid::configuration),
         route!(get "/.well-known/oauth-authorization-server" Public => openid::configuration),
         route!(get "/oauth2/jwks" Public => openid::jwks),
         route!(get "/oauth2/authorize" Public => authorize::get),
         route!(post "/oauth2/authorize" PublicCrossSite => authorize::post),
+        route!(get "/oauth2/logout" Public => sign_out::get),
+        route!(post "/oauth2/logout" PublicCrossSite => sign_out::post),
+        route!(post "/oauth2/logout/confirm" Public => sign_out::confirm),
+        route!(get "/logout" Public => sign_out::get),
+        route!(post "/oauth2/par" Client => par::post),
         route!(post "/oauth2/token" Client => token::post),
         route!(post "/oauth2/introspect" Client => introspect::post),
         route!(post "/oauth2/revoke" Client => revoke::post),

@@ -39,8 +39,11 @@ fn carried_in_frame_of(message: Outgoing, origin: Option<&str>) -> Response {
     match message {
         Outgoing::Redirect(url) => Redirect::to(url.as_str()).into_response(),
         Outgoing::Post(form) => {
-            let (action, field) = (form.action.as_str(), form.field);
-            let page = PostPage { action, field, message: &form.message, relay_state: &form.relay_state };
+            let mut fields = vec![(form.field, form.message.as_str())];
+            if !form.relay_state.is_empty() {
+                fields.push(("RelayState", &form.relay_state));
+            }
+            let page = PostPage { action: form.action.as_str(), fields, to_identity_provider: true };
             pages::posting(&page, origin)
         }
     }

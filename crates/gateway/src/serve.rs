@@ -3,14 +3,14 @@
 mod connections;
 
 use self::connections::BOUNDS;
-use crate::{app::App, cleaner, clock::Clock, config::Config, operations, router, telemetry, watch};
+use crate::{app::App, backchannel, cleaner, clock::Clock, config::Config, keys, operations, router, telemetry, watch};
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch::channel,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 use tracing::{info, warn};
 
@@ -37,15 +37,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let public = connections::serve(public, router::router(app.clone()), BOUNDS, stopped.clone());
     let operations = connections::serve(operations, operations::router(app.clone()), BOUNDS, stopped);
     let servers = tokio::spawn(async move { tokio::join!(public, operations) });
-    let (cleaner, watch) = (tokio::spawn(cleaner::run(app.clone())), tokio::spawn(watch::run(app.clone())));
+    let mut behind = JoinSet::new();
+    behind.spawn(cleaner::run(app.clone()));
+    behind.spawn(watch::run(app.clone()));
+    behind.spawn(keys::run(app.clone()));
+    behind.spawn(backchannel::run(app.clone()));
     info!(listen = %listen, operations = %operations_listen, public_url = app.issuer(), "Gatehouse serves");
 
     wait_for_signal().await?;
     info!("Stopping: no new connections, running requests may finish");
     stop.send_replace(true);
-    cleaner.abort();
-    watch.abort();
     finish(servers, grace).await?;
+    behind.shutdown().await;
     app.log.flush().await;
     app.steps.flush().await;
     if tokio::time::timeout(CLOSING, app.store.close()).await.is_err() {

@@ -1,5 +1,7 @@
 //! What an operator sets up: applications, tenants, connections. The command line and the tests end here.
 
+pub mod aliases;
+pub mod applications;
 pub mod directory;
 pub mod domains;
 pub mod idp;
@@ -7,16 +9,11 @@ pub mod invitations;
 pub mod people;
 pub mod roles;
 pub mod seats;
+pub mod sessions;
 pub mod sign_in;
 pub mod sp_keys;
 
-use crate::{
-    domains::own,
-    error::Error,
-    secret::{Kind, Secret},
-    vault::Vault,
-};
-use ::oidc::{client, keys::Algorithm};
+use crate::{domains::own, error::Error, vault::Vault};
 use ::saml::sp_key::KeyAlgorithm;
 use domain::{
     event::{Event, EventKind, Subject},
@@ -24,12 +21,10 @@ use domain::{
     mail_domain::ownable,
     names::Slug,
     refusal::Refusal,
-    role::RoleCatalogue,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::{
-    applications::{self, NewApplication},
     connections, control,
     error::{Constraint, Error as StoreError},
     events,
@@ -40,53 +35,6 @@ use store::{
 };
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
-
-/// An application to be registered.
-#[derive(Debug)]
-pub struct ApplicationSpec {
-    pub name: Slug,
-    pub display_name: String,
-    pub redirect_uris: Vec<String>,
-    pub initiate_login_uri: Option<String>,
-    /// Highest first; the last is the default.
-    pub roles: Vec<String>,
-    pub id_token_alg: Algorithm,
-    /// A public client has no secret.
-    pub public: bool,
-}
-
-/// Registers an application; the secret of a confidential one is answered once.
-pub async fn create_application(
-    store: &Store,
-    now: OffsetDateTime,
-    spec: ApplicationSpec,
-) -> Result<(ApplicationId, Option<Secret>), Error> {
-    let ApplicationSpec { name, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg, public } = spec;
-    let catalogue = RoleCatalogue::new(roles)?;
-    check_uris("redirect URI", &redirect_uris)?;
-    if let Some(uri) = &initiate_login_uri {
-        check_uris("initiate_login_uri", std::slice::from_ref(uri))?;
-    }
-    let secret = (!public).then(|| Secret::new(Kind::Client));
-    let hash = secret.as_ref().map(Secret::hash);
-    let new = NewApplication {
-        slug: name.as_str(),
-        display_name: &display_name,
-        client_secret_hash: hash.as_ref().map(<[u8; 32]>::as_slice),
-        redirect_uris: &redirect_uris,
-        initiate_login_uri: initiate_login_uri.as_deref(),
-        catalogue: &catalogue,
-        id_token_alg: id_token_alg.as_str(),
-    };
-    let mut tx = store.control(now).await?;
-    let id = applications::insert(&mut tx, &new).await.map_err(|error| taken(error, name.as_str()))?;
-    tx.commit().await?;
-    Ok((id, secret))
-}
-
-fn check_uris(what: &'static str, uris: &[String]) -> Result<(), Refusal> {
-    client::check_redirect_uris(uris).map_err(|problem| Refusal::UriInvalid { what, problem })
-}
 
 /// Adds a customer organization; the operator vouches for its mail domains.
 pub async fn create_tenant(
@@ -165,7 +113,8 @@ fn taken(error: StoreError, name: &str) -> Error {
             Constraint::ApplicationSlug
             | Constraint::TenantSlug
             | Constraint::ConnectionName
-            | Constraint::SchemaAttribute,
+            | Constraint::SchemaAttribute
+            | Constraint::Alias,
         ) => Refusal::NameTaken { name: name.to_owned() }.into(),
         error => error.into(),
     }

@@ -10,7 +10,8 @@ use crate::form::Form;
 use crate::pkce;
 use crate::scope::{Scope, Scopes};
 
-/// The parameters as sent (RFC 6749 4.1.1, RFC 7636 4.3, OpenID Connect Core 3.1.2.1), and our own `tenant` and `connection`.
+/// The parameters as sent (RFC 6749 4.1.1, RFC 7636 4.3, RFC 8707 2, OpenID Connect Core 3.1.2.1), and those that say by
+/// which way the user comes: our own `tenant` and `connection`, and the names that other providers gave them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
     /// Which client asks; look it up, then call [`validate`].
@@ -19,7 +20,7 @@ pub struct Parameters {
     pub redirect_uri: Option<String>,
     /// Must be `code`.
     pub response_type: Option<String>,
-    /// `query`, or absent.
+    /// `query` or `form_post`, or absent.
     pub response_mode: Option<String>,
     /// What is asked for; must contain `openid`.
     pub scope: Option<String>,
@@ -39,21 +40,38 @@ pub struct Parameters {
     pub login_hint: Option<String>,
     /// A domain that tells the tenant.
     pub domain_hint: Option<String>,
-    /// The tenant's slug or id.
+    /// The languages of pages, best first.
+    pub ui_locales: Option<String>,
+    /// Whom the access token is for.
+    pub resource: Option<String>,
+    /// The tenant: its short name, id, domain, or another name for it.
     pub tenant: Option<String>,
-    /// The connection's id.
+    /// The connection: its id, or another name for it.
     pub connection: Option<String>,
     /// A request object; not supported.
     pub request: Option<String>,
-    /// The address of a request object; not supported.
+    /// A request that was sent ahead (RFC 9126 4); others are not supported.
     pub request_uri: Option<String>,
+    /// Whether the connection is named as Cognito's bookmarks do.
+    pub names_provider: bool,
 }
+
+/// Names of the tenant: ours; Auth0's and `WorkOS`'s.
+const TENANT: [&str; 2] = ["tenant", "organization"];
+
+/// Names of the connection: ours, `WorkOS`'s and Auth0's; Cognito's two; Keycloak's.
+const CONNECTION: [&str; 4] = ["connection", "identity_provider", "idp_identifier", "kc_idp_hint"];
+
+/// Names of the languages: the standard's; Cognito's.
+const LOCALES: [&str; 2] = ["ui_locales", "lang"];
 
 impl Parameters {
     /// Reads a query string or form body; a parameter sent twice is an error, unknown ones are ignored (RFC 6749 3.1).
     pub fn parse(encoded: &str) -> Result<Self, OAuthError> {
         let form = Form::parse(encoded)?;
-        Ok(Self {
+        let polis = form.owned("client_id")?.filter(|id| id.contains("tenant=") && id.contains("product="));
+        let polis = polis.as_deref().map(Form::parse).transpose()?;
+        let mut parameters = Self {
             client_id: form.owned("client_id")?,
             redirect_uri: form.owned("redirect_uri")?,
             response_type: form.owned("response_type")?,
@@ -67,12 +85,54 @@ impl Parameters {
             max_age: form.owned("max_age")?,
             login_hint: form.owned("login_hint")?,
             domain_hint: form.owned("domain_hint")?,
-            tenant: form.owned("tenant")?,
-            connection: form.owned("connection")?,
+            ui_locales: one_of(&form, LOCALES)?,
+            resource: form.owned("resource")?,
+            tenant: one_of(&form, TENANT)?,
+            connection: one_of(&form, CONNECTION)?,
             request: form.owned("request")?,
             request_uri: form.owned("request_uri")?,
-        })
+            names_provider: form.get("identity_provider")?.or(form.get("idp_identifier")?).is_some(),
+        };
+        // Polis packs tenant and product into the client's id.
+        if let Some(packed) = polis {
+            parameters.client_id = packed.owned("product")?;
+            parameters.tenant = packed.owned("tenant")?;
+        }
+        Ok(parameters)
     }
+
+    /// Whether this is a bookmark that asks for a token by redirect, as Cognito's customers have them. Such a request is never
+    /// answered as it asks; but the user who follows it can be signed in and brought to the application.
+    pub fn is_entry_link(&self) -> bool {
+        let asks_for_token = self.response_type.as_deref() == Some("token");
+        asks_for_token && self.names_provider && self.code_challenge.is_none()
+    }
+}
+
+/// The value of a parameter that has several names; two that differ are a mistake.
+fn one_of<const N: usize>(form: &Form<'_>, names: [&'static str; N]) -> Result<Option<String>, OAuthError> {
+    let mut found: Option<(&str, String)> = None;
+    for name in names {
+        match (&found, form.owned(name)?) {
+            (Some((first, value)), Some(other)) if *value != other => {
+                return Err(invalid_request(format!("The parameters {first} and {name} mean the same and differ.")));
+            }
+            (None, Some(value)) => found = Some((name, value)),
+            _ => {}
+        }
+    }
+    Ok(found.map(|(_, value)| value))
+}
+
+/// How the answer travels (OAuth 2.0 Multiple Response Types 2.1, OAuth 2.0 Form Post Response Mode).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    /// In the address.
+    #[default]
+    Query,
+    /// In a form that the browser posts.
+    FormPost,
 }
 
 /// What the client wants the user to see (OpenID Connect Core 3.1.2.1).
@@ -115,6 +175,39 @@ pub struct AuthorizeRequest {
     pub tenant: Option<String>,
     /// The connection's id.
     pub connection: Option<String>,
+    /// How the answer travels.
+    #[serde(default)]
+    pub response_mode: ResponseMode,
+    /// Whom the access token is for, beside ourselves.
+    #[serde(default)]
+    pub resource: Option<String>,
+}
+
+/// An answer on its way to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The client's address.
+    pub redirect_uri: String,
+    /// What it is told, in order.
+    pub parameters: Vec<(&'static str, String)>,
+    /// How.
+    pub mode: ResponseMode,
+}
+
+impl Answer {
+    /// The address with the answer in it.
+    pub fn url(&self) -> String {
+        // Appended as text: the registered address is sent back byte for byte, its own query kept (RFC 6749 3.1.2).
+        let mut url = self.redirect_uri.clone();
+        let query_start = match url.find('?') {
+            Some(mark) => mark + 1,
+            None => {
+                url.push('?');
+                url.len()
+            }
+        };
+        form_urlencoded::Serializer::for_suffix(url, query_start).extend_pairs(&self.parameters).finish()
+    }
 }
 
 /// Why a request is refused, and to whom that may be said (RFC 6749 4.1.2.1).
@@ -122,19 +215,18 @@ pub struct AuthorizeRequest {
 pub enum AuthorizeFailure {
     /// Client or redirect address is wrong: tell the user, never redirect.
     ShowToUser(OAuthError),
-    /// Tell the client, by this redirect.
-    Redirect {
-        /// The client's address with `error`, `error_description`, `state` and `iss`.
-        url: String,
-    },
+    /// Tell the client: `error`, `error_description`, `state` and `iss`.
+    Tell(Answer),
 }
 
 /// Judges a request: first whether an answer may be sent at all, then everything else (RFC 9700 2.1).
 pub fn validate(parameters: &Parameters, client: &Client, issuer: &str) -> Result<AuthorizeRequest, AuthorizeFailure> {
     let redirect_uri = allowed_redirect(parameters, client).map_err(AuthorizeFailure::ShowToUser)?;
-    let state = parameters.state.as_deref();
-    check(parameters, client, redirect_uri).map_err(|error| AuthorizeFailure::Redirect {
-        url: failure_url(redirect_uri, error.code, &error.description, state, issuer),
+    let (state, mode) = (parameters.state.as_deref(), response_mode(parameters));
+    let judged = mode.clone().and_then(|mode| check(parameters, client, redirect_uri, mode));
+    judged.map_err(|error| {
+        let asked = Asked { redirect_uri, state, mode: mode.unwrap_or_default() };
+        AuthorizeFailure::Tell(asked.error(error.code, &error.description, issuer))
     })
 }
 
@@ -150,19 +242,26 @@ fn allowed_redirect<'a>(parameters: &'a Parameters, client: &Client) -> Result<&
     Ok(redirect_uri)
 }
 
-fn check(parameters: &Parameters, client: &Client, redirect_uri: &str) -> Result<AuthorizeRequest, OAuthError> {
+fn check(
+    parameters: &Parameters,
+    client: &Client,
+    redirect_uri: &str,
+    response_mode: ResponseMode,
+) -> Result<AuthorizeRequest, OAuthError> {
     if parameters.request.is_some() {
         return Err(OAuthError::new(ErrorCode::RequestNotSupported, "Send parameters, not a request object."));
     }
     if parameters.request_uri.is_some() {
-        return Err(OAuthError::new(ErrorCode::RequestUriNotSupported, "Send parameters, not a request_uri."));
+        let sentence = "Send parameters, or a request_uri that /oauth2/par has answered less than ten minutes ago.";
+        return Err(OAuthError::new(ErrorCode::RequestUriNotSupported, sentence));
     }
-    check_response(parameters)?;
+    check_response_type(parameters)?;
     let code_challenge = challenge(parameters)?;
     let scope = Scopes::parse(parameters.scope.as_deref().unwrap_or_default());
     if !scope.contains(Scope::OpenId) {
         return Err(OAuthError::new(ErrorCode::InvalidScope, "The scope must contain openid."));
     }
+    client.check_resource(parameters.resource.as_deref())?;
     Ok(AuthorizeRequest {
         client_id: client.id.clone(),
         redirect_uri: redirect_uri.to_owned(),
@@ -176,20 +275,24 @@ fn check(parameters: &Parameters, client: &Client, redirect_uri: &str) -> Result
         domain_hint: parameters.domain_hint.clone(),
         tenant: parameters.tenant.clone(),
         connection: parameters.connection.clone(),
+        response_mode,
+        resource: parameters.resource.clone(),
     })
 }
 
-fn check_response(parameters: &Parameters) -> Result<(), OAuthError> {
+fn check_response_type(parameters: &Parameters) -> Result<(), OAuthError> {
     match parameters.response_type.as_deref() {
-        Some("code") => {}
-        Some(_) => {
-            return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "Only response_type=code is supported."));
-        }
-        None => return Err(invalid_request("The parameter response_type is missing.")),
+        Some("code") => Ok(()),
+        Some(_) => Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "Only response_type=code is supported.")),
+        None => Err(invalid_request("The parameter response_type is missing.")),
     }
+}
+
+fn response_mode(parameters: &Parameters) -> Result<ResponseMode, OAuthError> {
     match parameters.response_mode.as_deref() {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(invalid_request("Only response_mode=query is supported.")),
+        None | Some("query") => Ok(ResponseMode::Query),
+        Some("form_post") => Ok(ResponseMode::FormPost),
+        Some(_) => Err(invalid_request("Only response_mode query and form_post are supported.")),
     }
 }
 
@@ -233,181 +336,40 @@ fn max_age(seconds: Option<&str>) -> Result<Option<u32>, OAuthError> {
 }
 
 impl AuthorizeRequest {
-    /// Where to send the browser with the code (RFC 6749 4.1.2, RFC 9207 2).
-    pub fn success_url(&self, code: &str, issuer: &str) -> String {
-        answer_url(&self.redirect_uri, &[("code", code)], self.state.as_deref(), issuer)
+    /// What to send the browser back with: the code (RFC 6749 4.1.2, RFC 9207 2).
+    pub fn success(&self, code: &str, issuer: &str) -> Answer {
+        self.asked().answer(vec![("code", code.to_owned())], issuer)
     }
 
-    /// Where to send the browser with an error (RFC 6749 4.1.2.1, RFC 9207 2).
-    pub fn error_url(&self, code: ErrorCode, description: &str, issuer: &str) -> String {
-        failure_url(&self.redirect_uri, code, description, self.state.as_deref(), issuer)
+    /// What to send the browser back with: an error (RFC 6749 4.1.2.1, RFC 9207 2).
+    pub fn error(&self, code: ErrorCode, description: &str, issuer: &str) -> Answer {
+        self.asked().error(code, description, issuer)
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked { redirect_uri: &self.redirect_uri, state: self.state.as_deref(), mode: self.response_mode }
     }
 }
 
-fn failure_url(redirect_uri: &str, code: ErrorCode, description: &str, state: Option<&str>, issuer: &str) -> String {
-    let answer = [("error", code.as_str()), ("error_description", description)];
-    answer_url(redirect_uri, &answer, state, issuer)
+/// Where an answer goes, and how.
+struct Asked<'a> {
+    redirect_uri: &'a str,
+    state: Option<&'a str>,
+    mode: ResponseMode,
 }
 
-// Appended as text: the registered address is sent back byte for byte, its own query kept (RFC 6749 3.1.2).
-fn answer_url(redirect_uri: &str, answer: &[(&str, &str)], state: Option<&str>, issuer: &str) -> String {
-    let mut url = redirect_uri.to_owned();
-    let query_start = match url.find('?') {
-        Some(mark) => mark + 1,
-        None => {
-            url.push('?');
-            url.len()
-        }
-    };
-    let mut query = form_urlencoded::Serializer::for_suffix(url, query_start);
-    query.extend_pairs(answer);
-    if let Some(state) = state {
-        query.append_pair("state", state);
+impl Asked<'_> {
+    fn error(self, code: ErrorCode, description: &str, issuer: &str) -> Answer {
+        let told = vec![("error", code.as_str().to_owned()), ("error_description", description.to_owned())];
+        self.answer(told, issuer)
     }
-    query.append_pair("iss", issuer);
-    query.finish()
+
+    fn answer(self, mut parameters: Vec<(&'static str, String)>, issuer: &str) -> Answer {
+        parameters.extend(self.state.map(|state| ("state", state.to_owned())));
+        parameters.push(("iss", issuer.to_owned()));
+        Answer { redirect_uri: self.redirect_uri.to_owned(), parameters, mode: self.mode }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::keys::Algorithm;
-
-    const ISSUER: &str = "https://id.example.test";
-    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    const GOOD: [(&str, &str); 8] = [
-        ("response_type", "code"),
-        ("client_id", "app"),
-        ("redirect_uri", "https://app.test/cb"),
-        ("scope", "openid email"),
-        ("state", "s p&ce"),
-        ("nonce", "n1"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
-
-    fn client() -> Client {
-        Client {
-            id: "app".into(),
-            redirect_uris: vec!["https://app.test/cb".into(), "https://app.test/q?a=1".into()],
-            confidential: false,
-            id_token_alg: Algorithm::Rs256,
-        }
-    }
-
-    /// The good request with one parameter changed, added, or (when empty) left out.
-    fn with(name: &str, value: &str) -> Parameters {
-        let mut pairs = GOOD.to_vec();
-        pairs.retain(|(key, _)| *key != name);
-        pairs.push((name, value));
-        let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        Parameters::parse(&encoded).expect("well formed")
-    }
-
-    fn judge(name: &str, value: &str) -> Result<AuthorizeRequest, AuthorizeFailure> {
-        validate(&with(name, value), &client(), ISSUER)
-    }
-
-    #[test]
-    fn a_good_request_passes_and_is_answered() {
-        let request = judge("tenant", "acme").expect("nothing is wrong with it");
-        assert_eq!(request.tenant.as_deref(), Some("acme"));
-        assert_eq!(request.scope, Scopes::parse("openid email"));
-        assert_eq!(request.prompt, Prompt::Default);
-        assert_eq!(
-            request.success_url("c/1", ISSUER),
-            "https://app.test/cb?code=c%2F1&state=s+p%26ce&iss=https%3A%2F%2Fid.example.test"
-        );
-        assert_eq!(
-            request.error_url(ErrorCode::LoginRequired, "Sign in.", ISSUER),
-            "https://app.test/cb?error=login_required&error_description=Sign+in.&state=s+p%26ce\
-             &iss=https%3A%2F%2Fid.example.test"
-        );
-        let stored = serde_json::to_string(&request).expect("plain data");
-        assert_eq!(serde_json::from_str::<AuthorizeRequest>(&stored).expect("the same"), request);
-    }
-
-    #[test]
-    fn an_address_keeps_its_own_query() {
-        let request = judge("redirect_uri", "https://app.test/q?a=1").expect("registered");
-        assert!(request.success_url("c", ISSUER).starts_with("https://app.test/q?a=1&code=c&"));
-    }
-
-    #[test]
-    fn a_wrong_client_or_address_never_redirects() {
-        let cases = [
-            ("client_id", ""),
-            ("client_id", "other"),
-            ("redirect_uri", ""),
-            ("redirect_uri", "https://app.test/cb/"),
-            ("redirect_uri", "https://app.test/cb/../../evil"),
-            ("redirect_uri", "https://app.test.evil.test/cb"),
-            ("redirect_uri", "https://app.test@evil.test/cb"),
-            ("redirect_uri", "https://app.test/cb?extra=1"),
-            ("redirect_uri", "https://app.test/cb#fragment"),
-            ("redirect_uri", "//evil.test"),
-        ];
-        for (name, value) in cases {
-            let failure = judge(name, value).expect_err(value);
-            assert!(matches!(failure, AuthorizeFailure::ShowToUser(_)), "{name}={value}: {failure:?}");
-        }
-    }
-
-    #[test]
-    fn everything_else_is_told_to_the_client() {
-        let cases = [
-            ("response_type", "", "invalid_request"),
-            ("response_type", "token", "unsupported_response_type"),
-            ("response_type", "id_token", "unsupported_response_type"),
-            ("response_type", "code id_token", "unsupported_response_type"),
-            ("response_mode", "fragment", "invalid_request"),
-            ("response_mode", "form_post", "invalid_request"),
-            ("scope", "", "invalid_scope"),
-            ("scope", "email profile", "invalid_scope"),
-            ("code_challenge", "", "invalid_request"),
-            ("code_challenge", "short", "invalid_request"),
-            ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM", "invalid_request"),
-            ("code_challenge_method", "", "invalid_request"),
-            ("code_challenge_method", "plain", "invalid_request"),
-            ("code_challenge_method", "s256", "invalid_request"),
-            ("request", "eyJ", "request_not_supported"),
-            ("request_uri", "https://app.test/r", "request_uri_not_supported"),
-            ("prompt", "none login", "invalid_request"),
-            ("prompt", "create", "invalid_request"),
-            ("max_age", "-1", "invalid_request"),
-            ("max_age", "soon", "invalid_request"),
-            ("max_age", "99999999999", "invalid_request"),
-        ];
-        for (name, value, code) in cases {
-            let Err(AuthorizeFailure::Redirect { url }) = judge(name, value) else { panic!("{name}={value}") };
-            assert!(url.starts_with(&format!("https://app.test/cb?error={code}&")), "{name}={value}: {url}");
-            assert!(url.ends_with("&state=s+p%26ce&iss=https%3A%2F%2Fid.example.test"), "{url}");
-        }
-    }
-
-    #[test]
-    fn prompts_and_ages_are_read() {
-        let prompts = [
-            ("", Prompt::Default),
-            ("none", Prompt::None),
-            ("login", Prompt::Login),
-            ("consent login", Prompt::Login),
-            ("select_account", Prompt::Login),
-            ("consent", Prompt::Default),
-        ];
-        for (value, expected) in prompts {
-            assert_eq!(judge("prompt", value).expect(value).prompt, expected, "{value}");
-        }
-        assert_eq!(judge("max_age", "0").expect("a number").max_age, Some(0));
-        assert_eq!(judge("response_mode", "query").expect("the default").max_age, None);
-    }
-
-    #[test]
-    fn parameters_stand_once() {
-        assert!(Parameters::parse("client_id=a&client_id=a").is_err());
-        assert!(Parameters::parse("redirect_uri=https://app.test&redirect%5Furi=https://evil.test").is_err());
-        assert!(Parameters::parse("state=%0a").is_err());
-        assert!(Parameters::parse(&format!("state={}", "x".repeat(2049))).is_err());
-        assert_eq!(Parameters::parse("unknown=1&unknown=2"), Ok(Parameters::default()));
-    }
-}
+mod tests;

@@ -22,9 +22,22 @@ pub struct Client {
     pub confidential: bool,
     /// What its ID tokens are signed with.
     pub id_token_alg: Algorithm,
+    /// The audiences that it may ask for (RFC 8707 2).
+    pub resources: Vec<String>,
 }
 
 impl Client {
+    /// Whether it may ask for a token for that resource (RFC 8707 2).
+    pub fn check_resource(&self, resource: Option<&str>) -> Result<(), OAuthError> {
+        match resource {
+            Some(resource) if !self.resources.iter().any(|own| own == resource) => Err(OAuthError::new(
+                ErrorCode::InvalidTarget,
+                "The resource is not one of this client's. The people who run the gateway can add it to the application.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether an answer may be sent to this address (RFC 9700 2.1: exact comparison; RFC 8252 7.3: any loopback port).
     pub fn may_redirect_to(&self, requested: &str) -> bool {
         self.redirect_uris.iter().any(|registered| {
@@ -171,6 +184,7 @@ mod tests {
             redirect_uris: redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
             confidential: true,
             id_token_alg: Algorithm::Rs256,
+            resources: Vec::new(),
         }
     }
 

@@ -19,13 +19,15 @@ pub enum ErrorCode {
     UnsupportedResponseType,
     /// The scope is malformed, or lacks `openid`.
     InvalidScope,
+    /// The resource is not one of the client's (RFC 8707 2).
+    InvalidTarget,
     /// The user or a policy said no.
     AccessDenied,
     /// `prompt=none`, but the user has to sign in (OpenID Connect Core 3.1.2.6).
     LoginRequired,
     /// A `request` object was sent (OpenID Connect Core 3.1.2.6).
     RequestNotSupported,
-    /// A `request_uri` was sent (OpenID Connect Core 3.1.2.6).
+    /// A `request_uri` was sent that is none of ours (OpenID Connect Core 3.1.2.6).
     RequestUriNotSupported,
     /// Something broke on our side.
     ServerError,
@@ -38,6 +40,30 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    const ALL: [Self; 16] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::InvalidTarget,
+        Self::AccessDenied,
+        Self::LoginRequired,
+        Self::RequestNotSupported,
+        Self::RequestUriNotSupported,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::InvalidToken,
+        Self::InsufficientScope,
+    ];
+
+    /// The code of that name.
+    pub fn read(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+
     /// The value of `error` on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +74,7 @@ impl ErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
             Self::AccessDenied => "access_denied",
             Self::LoginRequired => "login_required",
             Self::RequestNotSupported => "request_not_supported",

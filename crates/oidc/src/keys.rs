@@ -83,11 +83,12 @@ pub enum KeyError {
     Sign,
 }
 
-/// The two kinds of token that are signed here, told apart by `typ` (RFC 9068 2.1).
+/// The kinds of token that are signed here, told apart by `typ` (RFC 9068 2.1, OpenID Connect Back-Channel Logout 2.4).
 #[derive(Clone, Copy)]
 pub(crate) enum TokenType {
     Id,
     Access,
+    Logout,
 }
 
 impl TokenType {
@@ -95,6 +96,7 @@ impl TokenType {
         match self {
             Self::Id => "JWT",
             Self::Access => "at+jwt",
+            Self::Logout => "logout+jwt",
         }
     }
 }
@@ -111,6 +113,7 @@ struct Inner {
     // The encoded JOSE headers never change, so they are written once.
     id_header: String,
     access_header: String,
+    logout_header: String,
 }
 
 // jsonwebtoken's own `encode` reads and checks the private key again for each signature: 3.3 ms where the RSA
@@ -144,6 +147,7 @@ impl SigningKey {
             verifier,
             id_header: header(kid, algorithm, TokenType::Id),
             access_header: header(kid, algorithm, TokenType::Access),
+            logout_header: header(kid, algorithm, TokenType::Logout),
         })))
     }
 
@@ -174,6 +178,7 @@ impl SigningKey {
         let header = match kind {
             TokenType::Id => &self.0.id_header,
             TokenType::Access => &self.0.access_header,
+            TokenType::Logout => &self.0.logout_header,
         };
         let claims = serde_json::to_vec(claims).map_err(KeyError::Claims)?;
         let mut token = String::with_capacity(header.len() + claims.len() * 4 / 3 + 350);

@@ -5,10 +5,14 @@
 pub mod authorize;
 pub mod claims;
 pub mod client;
+pub mod client_assertion;
 pub mod discovery;
 pub mod error;
 pub mod form;
+pub mod global_revocation;
+pub mod jwk;
 pub mod keys;
+pub mod logout;
 pub mod pkce;
 pub mod scope;
 pub mod token_request;

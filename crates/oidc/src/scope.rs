@@ -9,19 +9,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Scope {
     /// Makes the request an OpenID request (OpenID Connect Core 3.1.2.1).
     OpenId,
-    /// `name` (OpenID Connect Core 5.4).
+    /// `name` and its like, and `attrs` (OpenID Connect Core 5.4).
     Profile,
     /// `email` and `email_verified` (OpenID Connect Core 5.4).
     Email,
     /// `roles`, a scope of our own.
     Roles,
+    /// `groups`, a scope of our own.
+    Groups,
     /// Asks for a refresh token (OpenID Connect Core 11).
     OfflineAccess,
 }
 
 impl Scope {
     /// Every scope, in the order in which they are printed.
-    pub const ALL: [Self; 5] = [Self::OpenId, Self::Profile, Self::Email, Self::Roles, Self::OfflineAccess];
+    pub const ALL: [Self; 6] =
+        [Self::OpenId, Self::Profile, Self::Email, Self::Roles, Self::Groups, Self::OfflineAccess];
 
     /// The value on the wire.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +33,7 @@ impl Scope {
             Self::Profile => "profile",
             Self::Email => "email",
             Self::Roles => "roles",
+            Self::Groups => "groups",
             Self::OfflineAccess => "offline_access",
         }
     }
@@ -54,6 +58,11 @@ impl Scopes {
     /// Whether the scope is in the set.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
+    }
+
+    /// Whether it asks for nothing at all.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Whether this set asks for nothing that `granted` lacks (RFC 6749 6: a refresh may narrow, never widen).

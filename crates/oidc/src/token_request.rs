@@ -23,6 +23,11 @@ pub enum TokenRequest {
         /// Fewer scopes than were granted, if the client wants fewer.
         scope: Option<Scopes>,
     },
+    /// The client acts for itself (RFC 6749 4.4.2).
+    ClientCredentials {
+        /// Whom the token is for (RFC 8707 2).
+        resource: Option<String>,
+    },
 }
 
 impl TokenRequest {
@@ -38,9 +43,17 @@ impl TokenRequest {
                 refresh_token: form.require("refresh_token")?.to_owned(),
                 scope: form.get("scope")?.map(Scopes::parse),
             }),
+            "client_credentials" => match form.get("scope")?.map(Scopes::parse) {
+                // Every scope here is about a user.
+                Some(scope) if !scope.is_empty() => Err(OAuthError::new(
+                    ErrorCode::InvalidScope,
+                    "There is no user whose claims could be asked for. Leave the parameter scope out.",
+                )),
+                _ => Ok(Self::ClientCredentials { resource: form.owned("resource")? }),
+            },
             _ => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
-                "Use grant_type authorization_code or refresh_token.",
+                "Use grant_type authorization_code, refresh_token or client_credentials.",
             )),
         }
     }
@@ -63,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn both_grants_are_read() {
+    fn each_grant_is_read() {
         let code = parse("grant_type=authorization_code&code=c1&redirect_uri=https%3A%2F%2Fapp%2Fcb&code_verifier=v1");
         assert_eq!(
             code,
@@ -78,6 +91,8 @@ mod tests {
             refresh,
             Ok(TokenRequest::RefreshToken { refresh_token: "r1".into(), scope: Some(Scopes::parse("openid email")) })
         );
+        let own = parse("grant_type=client_credentials&resource=https%3A%2F%2Fapi.test&scope=api.read");
+        assert_eq!(own, Ok(TokenRequest::ClientCredentials { resource: Some("https://api.test".into()) }));
         let unscoped = parse("grant_type=refresh_token&refresh_token=r1&scope=");
         assert_eq!(unscoped, Ok(TokenRequest::RefreshToken { refresh_token: "r1".into(), scope: None }));
     }
@@ -88,7 +103,8 @@ mod tests {
             ("", ErrorCode::InvalidRequest),
             ("grant_type=", ErrorCode::InvalidRequest),
             ("grant_type=password&username=a&password=b", ErrorCode::UnsupportedGrantType),
-            ("grant_type=client_credentials", ErrorCode::UnsupportedGrantType),
+            ("grant_type=client_credentials&scope=openid", ErrorCode::InvalidScope),
+            ("grant_type=client_credentials&resource=a&resource=b", ErrorCode::InvalidRequest),
             ("grant_type=authorization_code&redirect_uri=x&code_verifier=v", ErrorCode::InvalidRequest),
             ("grant_type=authorization_code&code=c&code_verifier=v", ErrorCode::InvalidRequest),
             ("grant_type=authorization_code&code=c&redirect_uri=x", ErrorCode::InvalidRequest),

@@ -3,12 +3,14 @@
 use crate::{
     control::ControlTx,
     error::{Error, Result},
+    pooled::one_row,
     tenant::TenantTx,
 };
 use domain::{
     ids::{ApplicationId, ConnectionId},
     role::RoleCatalogue,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 /// An application as stored.
@@ -20,9 +22,12 @@ pub struct Application {
     pub display_name: String,
     pub redirect_uris: Vec<String>,
     pub initiate_login_uri: Option<String>,
+    pub backchannel_logout_uri: Option<String>,
     pub catalogue: RoleCatalogue,
     /// `RS256` or `ES256`.
     pub id_token_alg: String,
+    /// Whose meaning is not the store's.
+    pub settings: Value,
 }
 
 /// An application to be stored; `None` for the secret makes a public client.
@@ -33,8 +38,10 @@ pub struct NewApplication<'a> {
     pub client_secret_hash: Option<&'a [u8]>,
     pub redirect_uris: &'a [String],
     pub initiate_login_uri: Option<&'a str>,
+    pub backchannel_logout_uri: Option<&'a str>,
     pub catalogue: &'a RoleCatalogue,
     pub id_token_alg: &'a str,
+    pub settings: &'a Value,
 }
 
 struct Row {
@@ -43,19 +50,42 @@ struct Row {
     display_name: String,
     redirect_uris: Vec<String>,
     initiate_login_uri: Option<String>,
+    backchannel_logout_uri: Option<String>,
     roles: Vec<String>,
     id_token_alg: String,
+    settings: Value,
 }
 
 impl TryFrom<Row> for Application {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self> {
-        let Row { id, slug, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg } = row;
-        let catalogue = RoleCatalogue::new(roles).map_err(|_| Error::Damaged("applications.roles"))?;
-        let id = ApplicationId(id);
-        Ok(Self { id, slug, display_name, redirect_uris, initiate_login_uri, catalogue, id_token_alg })
+        let catalogue = RoleCatalogue::new(row.roles).map_err(|_| Error::Damaged("applications.roles"))?;
+        Ok(Self {
+            id: ApplicationId(row.id),
+            slug: row.slug,
+            display_name: row.display_name,
+            redirect_uris: row.redirect_uris,
+            initiate_login_uri: row.initiate_login_uri,
+            backchannel_logout_uri: row.backchannel_logout_uri,
+            catalogue,
+            id_token_alg: row.id_token_alg,
+            settings: row.settings,
+        })
     }
+}
+
+macro_rules! applications {
+    ($name:literal, $condition:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            "-- applications::" + $name + "
+             SELECT id, slug, display_name, redirect_uris, initiate_login_uri, backchannel_logout_uri, roles, id_token_alg,
+                    settings
+             FROM applications " + $condition
+            $(, $argument)*
+        )
+    };
 }
 
 /// Stores a new application.
@@ -65,8 +95,9 @@ pub async fn insert(tx: &mut ControlTx, new: &NewApplication<'_>) -> Result<Appl
     sqlx::query!(
         "-- applications::insert
          INSERT INTO applications
-             (id, slug, display_name, client_secret_hash, redirect_uris, initiate_login_uri, roles, id_token_alg, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             (id, slug, display_name, client_secret_hash, redirect_uris, initiate_login_uri, roles, id_token_alg, created_at,
+              backchannel_logout_uri, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         id,
         slug,
         display_name,
@@ -76,36 +107,68 @@ pub async fn insert(tx: &mut ControlTx, new: &NewApplication<'_>) -> Result<Appl
         new.catalogue.roles(),
         new.id_token_alg,
         now,
+        new.backchannel_logout_uri,
+        new.settings,
     )
     .execute(tx.conn())
     .await?;
     Ok(ApplicationId(id))
 }
 
+/// Stores what an operator may change; the short name, the roles and the secret stay.
+pub async fn update(tx: &mut ControlTx, application: &Application) -> Result<()> {
+    let done = sqlx::query!(
+        "-- applications::update
+         UPDATE applications SET display_name = $2, redirect_uris = $3, initiate_login_uri = $4, backchannel_logout_uri = $5,
+                id_token_alg = $6, settings = $7
+         WHERE id = $1",
+        application.id.0,
+        application.display_name,
+        &application.redirect_uris,
+        application.initiate_login_uri,
+        application.backchannel_logout_uri,
+        application.id_token_alg,
+        application.settings,
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
+/// Gives a confidential application another secret.
+pub async fn set_secret(tx: &mut ControlTx, id: ApplicationId, hash: &[u8]) -> Result<()> {
+    let done = sqlx::query!(
+        "-- applications::set_secret
+         UPDATE applications SET client_secret_hash = $2 WHERE id = $1 AND client_secret_hash IS NOT NULL",
+        id.0,
+        hash
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)
+}
+
 /// All applications, by name.
 pub async fn list(tx: &mut ControlTx) -> Result<Vec<Application>> {
-    let rows = sqlx::query_as!(
-        Row,
-        "-- applications::list
-         SELECT id, slug, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg
-         FROM applications ORDER BY slug LIMIT 1000"
-    )
-    .fetch_all(tx.conn())
-    .await?;
+    let rows = applications!("list", "ORDER BY slug LIMIT 1000").fetch_all(tx.conn()).await?;
     rows.into_iter().map(Application::try_from).collect()
 }
 
 /// The application with that short name.
 pub async fn by_slug(tx: &mut ControlTx, slug: &str) -> Result<Option<Application>> {
-    let row = sqlx::query_as!(
-        Row,
-        "-- applications::by_slug
-         SELECT id, slug, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg
-         FROM applications WHERE slug = $1",
-        slug
-    )
-    .fetch_optional(tx.conn())
-    .await?;
+    let row = applications!("by_slug", "WHERE slug = $1", slug).fetch_optional(tx.conn()).await?;
+    row.map(Application::try_from).transpose()
+}
+
+/// The application, kept from others until this transaction ends.
+pub async fn for_update(tx: &mut ControlTx, slug: &str) -> Result<Option<Application>> {
+    let row = applications!("for_update", "WHERE slug = $1 FOR NO KEY UPDATE", slug).fetch_optional(tx.conn()).await?;
+    row.map(Application::try_from).transpose()
+}
+
+/// The application with that id.
+pub async fn find(tx: &mut ControlTx, id: ApplicationId) -> Result<Option<Application>> {
+    let row = applications!("find", "WHERE id = $1", id.0).fetch_optional(tx.conn()).await?;
     row.map(Application::try_from).transpose()
 }
 
@@ -113,7 +176,8 @@ pub async fn by_slug(tx: &mut ControlTx, slug: &str) -> Result<Option<Applicatio
 pub async fn client(tx: &mut ControlTx, id: ApplicationId) -> Result<Option<(Application, Option<Vec<u8>>)>> {
     let row = sqlx::query!(
         "-- applications::client
-         SELECT id, slug, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg, client_secret_hash
+         SELECT id, slug, display_name, redirect_uris, initiate_login_uri, backchannel_logout_uri, roles, id_token_alg, settings,
+                client_secret_hash
          FROM applications WHERE id = $1",
         id.0
     )
@@ -127,20 +191,26 @@ pub async fn client(tx: &mut ControlTx, id: ApplicationId) -> Result<Option<(App
         display_name: row.display_name,
         redirect_uris: row.redirect_uris,
         initiate_login_uri: row.initiate_login_uri,
+        backchannel_logout_uri: row.backchannel_logout_uri,
         roles: row.roles,
         id_token_alg: row.id_token_alg,
+        settings: row.settings,
     };
     Ok(Some((application.try_into()?, secret)))
 }
 
 /// The application, within a tenant's work.
 pub async fn by_id(tx: &mut TenantTx, id: ApplicationId) -> Result<Option<Application>> {
-    let row = sqlx::query_as!(
-        Row,
-        "-- applications::by_id
-         SELECT id, slug, display_name, redirect_uris, initiate_login_uri, roles, id_token_alg
-         FROM applications WHERE id = $1",
-        id.0
+    let row = applications!("by_id", "WHERE id = $1", id.0).fetch_optional(tx.conn().await?).await?;
+    row.map(Application::try_from).transpose()
+}
+
+/// The application of a connection.
+pub async fn of_connection(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<Application>> {
+    let row = applications!(
+        "of_connection",
+        "WHERE id = (SELECT application_id FROM connections WHERE id = $1)",
+        connection.0
     )
     .fetch_optional(tx.conn().await?)
     .await?;

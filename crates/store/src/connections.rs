@@ -19,6 +19,8 @@ pub struct Connection {
     /// How sign-in behaves; whose meaning is not the store's.
     pub sign_in_settings: Value,
     pub created_at: OffsetDateTime,
+    /// Since when nobody may sign in through it, or nobody of the tenant.
+    pub suspended_at: Option<OffsetDateTime>,
 }
 
 /// How the connection's SCIM side behaves.
@@ -67,6 +69,7 @@ struct Row {
     entitlements: bool,
     sign_in_settings: Value,
     created_at: OffsetDateTime,
+    suspended_at: Option<OffsetDateTime>,
 }
 
 impl From<Row> for Connection {
@@ -87,6 +90,7 @@ impl From<Row> for Connection {
             entitlements,
             sign_in_settings,
             created_at,
+            suspended_at,
         } = row;
         let slo = idp_slo_url.zip(idp_slo_binding);
         let slo = slo.map(|(url, binding)| StoredSlo { url, response_url: idp_slo_response_url, binding });
@@ -98,13 +102,24 @@ impl From<Row> for Connection {
         };
         let (id, application_id) = (ConnectionId(id), ApplicationId(application_id));
         let provisioning = Provisioning { password_sync, entitlements };
-        Self { id, application_id, display_name, idp, allow_sha1, provisioning, sign_in_settings, created_at }
+        Self {
+            id,
+            application_id,
+            display_name,
+            idp,
+            allow_sha1,
+            provisioning,
+            sign_in_settings,
+            created_at,
+            suspended_at,
+        }
     }
 }
 
 /// A row of a message with several statements.
 pub(crate) fn read(row: &PgRow) -> Result<Connection> {
     let Moment(created_at) = row.try_get("created_at")?;
+    let suspended_at: Option<Moment> = row.try_get("suspended_at")?;
     let row = Row {
         id: row.try_get("id")?,
         application_id: row.try_get("application_id")?,
@@ -121,6 +136,7 @@ pub(crate) fn read(row: &PgRow) -> Result<Connection> {
         entitlements: row.try_get("entitlements")?,
         sign_in_settings: row.try_get("sign_in_settings")?,
         created_at,
+        suspended_at: suspended_at.map(|since| since.0),
     };
     Ok(row.into())
 }
@@ -268,7 +284,8 @@ pub async fn by_id(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connect
         "-- connections::by_id
          SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_sso_binding, idp_slo_url,
                 idp_slo_response_url, idp_slo_binding, idp_certificates, allow_sha1, password_sync, entitlements,
-                sign_in_settings, created_at
+                sign_in_settings, created_at,
+                coalesce(suspended_at, (SELECT t.suspended_at FROM tenants t WHERE t.id = connections.tenant_id)) AS suspended_at
          FROM connections WHERE id = $1",
         id.0
     )
@@ -284,10 +301,27 @@ pub async fn list(tx: &mut TenantTx) -> Result<Vec<Connection>> {
         "-- connections::list
          SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_sso_binding, idp_slo_url,
                 idp_slo_response_url, idp_slo_binding, idp_certificates, allow_sha1, password_sync, entitlements,
-                sign_in_settings, created_at
+                sign_in_settings, created_at,
+                coalesce(suspended_at, (SELECT t.suspended_at FROM tenants t WHERE t.id = connections.tenant_id)) AS suspended_at
          FROM connections ORDER BY created_at, id LIMIT 1000"
     )
     .fetch_all(tx.conn().await?)
     .await?;
     Ok(rows.into_iter().map(Connection::from).collect())
+}
+
+/// Keeps everybody from signing in through the connection, or lets them in again; answers whether that is a change.
+pub async fn suspend(tx: &mut TenantTx, id: ConnectionId, suspended: bool) -> Result<bool> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- connections::suspend
+         UPDATE connections SET suspended_at = CASE WHEN $2 THEN $3::timestamptz END, updated_at = $3
+         WHERE id = $1 AND (suspended_at IS NOT NULL) <> $2",
+        id.0,
+        suspended,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

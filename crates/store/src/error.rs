@@ -43,6 +43,7 @@ pub enum Constraint {
     DomainOwner,
     Assertion,
     SchemaAttribute,
+    Alias,
 }
 
 impl Error {
@@ -103,6 +104,7 @@ fn by_name(constraint: &str) -> Option<Constraint> {
         "connections_name_key" => Constraint::ConnectionName,
         "domains_owner_key" | "domains_pkey" => Constraint::DomainOwner,
         "schema_attributes_name_key" => Constraint::SchemaAttribute,
+        "aliases_name_key" | "aliases_pkey" | "application_aliases_pkey" => Constraint::Alias,
         "assertions_pkey" => Constraint::Assertion,
         _ => return None,
     })

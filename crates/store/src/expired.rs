@@ -1,6 +1,6 @@
 //! Clean-up: what has run out goes, a bounded number of rows at a time.
 
-use crate::{control::ControlTx, error::Result};
+use crate::{control::ControlTx, error::Result, logout_deliveries, pushed_requests};
 use time::Duration;
 
 /// Rows of one kind that one call removes at most.
@@ -28,7 +28,8 @@ pub struct Retention {
 /// Removes what has run out, and entries of logs that are too old; answers how many rows went.
 pub async fn delete(tx: &mut ControlTx, retention: Retention) -> Result<u64> {
     let logs = directories(tx, retention.exchanges).await? + steps(tx, retention.steps).await?;
-    Ok(sign_ins(tx).await? + logs + seen_certificates(tx).await? + invitations(tx).await?)
+    let told = logout_deliveries::delete_old(tx, BATCH).await? + pushed_requests::delete_old(tx, BATCH).await?;
+    Ok(sign_ins(tx).await? + logs + told + seen_certificates(tx).await? + invitations(tx).await?)
 }
 
 async fn invitations(tx: &mut ControlTx) -> Result<u64> {

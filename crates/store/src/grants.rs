@@ -164,17 +164,16 @@ pub async fn by_refresh_token(
     Ok(row.map(Consumed::from))
 }
 
-/// Whether the grant stands and belongs to the application.
-pub async fn is_live(tx: &mut TenantTx, grant: GrantId, application: ApplicationId) -> Result<bool> {
-    let live = sqlx::query_scalar!(
-        r#"-- grants::is_live
-        SELECT EXISTS (SELECT FROM grants WHERE id = $1 AND application_id = $2 AND revoked_at IS NULL) AS "live!""#,
-        grant.0,
-        application.0
+/// The application of a grant that stands.
+pub async fn live(tx: &mut TenantTx, grant: GrantId) -> Result<Option<ApplicationId>> {
+    let application = sqlx::query_scalar!(
+        "-- grants::live
+         SELECT application_id FROM grants WHERE id = $1 AND revoked_at IS NULL",
+        grant.0
     )
-    .fetch_one(tx.conn().await?)
+    .fetch_optional(tx.conn().await?)
     .await?;
-    Ok(live)
+    Ok(application.map(ApplicationId))
 }
 
 /// Ends a grant of the application with all its tokens.

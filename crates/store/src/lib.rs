@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod ahead;
+pub mod aliases;
 pub mod applications;
 pub mod attributes;
 pub mod connections;
@@ -16,6 +17,7 @@ pub mod grants;
 pub mod groups;
 pub mod invitations;
 pub mod journal;
+pub mod logout_deliveries;
 pub mod logouts;
 pub mod members;
 pub mod migrate;
@@ -24,6 +26,7 @@ pub mod passwords;
 mod pool;
 mod pooled;
 pub mod prepared;
+pub mod pushed_requests;
 pub mod responses;
 pub mod roles;
 pub mod schema_attributes;

@@ -83,33 +83,44 @@ pub async fn insert_request(
     connection: ConnectionId,
     id: &str,
     expires_at: OffsetDateTime,
+    return_url: Option<&str>,
 ) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "-- logouts::insert_request
-         INSERT INTO logout_requests (id, connection_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+         INSERT INTO logout_requests (id, connection_id, created_at, expires_at, return_url) VALUES ($1, $2, $3, $4, $5)",
         id,
         connection.0,
         now,
-        expires_at
+        expires_at,
+        return_url
     )
     .execute(tx.conn().await?)
     .await?;
     Ok(())
 }
 
-/// Marks a request of ours as answered; whether there was one. Its answer may be shown again.
-pub async fn answer_request(tx: &mut TenantTx, connection: ConnectionId, id: &str) -> Result<bool> {
+/// A request of ours that was answered.
+#[derive(Debug)]
+pub struct AnsweredLogout {
+    /// Where the browser goes then.
+    pub return_url: Option<String>,
+}
+
+/// Marks a request of ours as answered, if there is one. Its answer may be shown again.
+pub async fn answer_request(tx: &mut TenantTx, connection: ConnectionId, id: &str) -> Result<Option<AnsweredLogout>> {
     let now = tx.now();
-    let done = sqlx::query!(
+    let answered = sqlx::query_as!(
+        AnsweredLogout,
         "-- logouts::answer_request
          UPDATE logout_requests SET answered_at = coalesce(answered_at, $3)
-         WHERE id = $1 AND connection_id = $2 AND expires_at > $3",
+         WHERE id = $1 AND connection_id = $2 AND expires_at > $3
+         RETURNING return_url",
         id,
         connection.0,
         now
     )
-    .execute(tx.conn().await?)
+    .fetch_optional(tx.conn().await?)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(answered)
 }

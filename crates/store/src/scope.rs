@@ -25,6 +25,8 @@ pub enum Actor {
     Scim(TokenId),
     /// A browser that is signing in.
     Browser,
+    /// The connection's identity provider, by a token that it signed.
+    IdentityProvider,
     /// The vendor's application.
     Application(ApplicationId),
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Actor {
             Self::Operator => f.write_str("operator"),
             Self::Scim(token) => write!(f, "scim:{token}"),
             Self::Browser => f.write_str("browser"),
+            Self::IdentityProvider => f.write_str("identity_provider"),
             Self::Application(application) => write!(f, "application:{application}"),
         }
     }

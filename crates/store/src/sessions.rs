@@ -24,6 +24,18 @@ pub struct NewSession<'a> {
     /// When the identity provider saw the user prove who it is.
     pub auth_time: OffsetDateTime,
     pub expires_at: OffsetDateTime,
+    /// When it is over if nobody uses it.
+    pub idle_until: OffsetDateTime,
+    pub proof: Proof<'a>,
+}
+
+/// What proved who it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    /// An assertion, with the class of its authentication context.
+    Assertion { context: Option<&'a str> },
+    /// A password of the directory.
+    Password,
 }
 
 /// The subject's name as the identity provider wrote it.
@@ -35,10 +47,35 @@ pub struct Name<'a> {
     pub sp_qualifier: Option<&'a str>,
 }
 
+/// Which sessions end.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    One(SessionId),
+    /// That of the browser with this cookie.
+    Browser {
+        connection: ConnectionId,
+        hash: &'a [u8],
+    },
+    /// Those that began with this name, or those of them that the identity provider numbers like that.
+    Name {
+        connection: ConnectionId,
+        name_id: &'a str,
+        session_indexes: &'a [String],
+    },
+    Account(AccountId),
+    User(UserId),
+    Connection(ConnectionId),
+    Tenant,
+}
+
+/// Sessions that one call ends at most.
+pub const BATCH: i64 = 1_000;
+
 /// A session that ended, as logout names it.
 #[derive(Debug, Clone)]
 pub struct EndedSession {
     pub id: SessionId,
+    pub connection: ConnectionId,
     pub name_id: String,
     pub name_id_format: Option<String>,
     pub name_qualifier: Option<String>,
@@ -60,6 +97,7 @@ pub struct LiveSession {
     pub role: String,
     pub auth_time: OffsetDateTime,
     pub expires_at: OffsetDateTime,
+    pub idle_until: OffsetDateTime,
 }
 
 struct Row {
@@ -73,6 +111,7 @@ struct Row {
     role: String,
     auth_time: OffsetDateTime,
     expires_at: OffsetDateTime,
+    idle_until: OffsetDateTime,
 }
 
 impl From<Row> for LiveSession {
@@ -88,23 +127,26 @@ impl From<Row> for LiveSession {
             role: row.role,
             auth_time: row.auth_time,
             expires_at: row.expires_at,
+            idle_until: row.idle_until,
         }
     }
 }
 
-/// Selects sessions that are not ended, not over, and whose account is active.
+/// Selects sessions that are not ended, not over, whose account is active, and whose connection and tenant are not suspended.
 macro_rules! live {
     ($name:literal, $condition:literal $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             Row,
             "-- sessions::" + $name + r#"
              SELECT s.id, s.user_id, s.connection_id, c.application_id, a.email, a.display_name, a.role, s.auth_time,
-                    s.expires_at,
+                    s.expires_at, s.idle_until,
                     EXISTS (SELECT FROM domains d WHERE d.domain = split_part(a.email_key, '@', 2)) AS "email_verified!"
              FROM sessions s
              JOIN accounts a ON a.id = s.account_id
              JOIN connections c ON c.id = s.connection_id
-             WHERE s.ended_at IS NULL AND a.active AND a.parked IS NULL AND a.user_id = s.user_id AND s.expires_at > $1 AND "# + $condition
+             JOIN tenants t ON t.id = s.tenant_id
+             WHERE s.ended_at IS NULL AND a.active AND a.parked IS NULL AND a.user_id = s.user_id AND s.expires_at > $1
+               AND s.idle_until > $1 AND c.suspended_at IS NULL AND t.suspended_at IS NULL AND "# + $condition
             $(, $argument)*
         )
     };
@@ -113,11 +155,16 @@ macro_rules! live {
 /// Stores a session that begins.
 pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<SessionId> {
     let (id, now) = (tx.new_id(), tx.now());
+    let context = match new.proof {
+        Proof::Assertion { context } => context,
+        Proof::Password => None,
+    };
     sqlx::query!(
         "-- sessions::insert
          INSERT INTO sessions (id, token_hash, connection_id, account_id, user_id, name_id, name_id_format,
-             name_qualifier, sp_name_qualifier, session_index, attributes, auth_time, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             name_qualifier, sp_name_qualifier, session_index, attributes, auth_time, created_at, expires_at, idle_until,
+             authn_context, by_password)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         id,
         new.token_hash,
         new.connection.0,
@@ -131,7 +178,10 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<SessionId
         new.attributes,
         new.auth_time,
         now,
-        new.expires_at
+        new.expires_at,
+        new.idle_until,
+        context,
+        matches!(new.proof, Proof::Password)
     )
     .execute(tx.conn().await?)
     .await?;
@@ -167,21 +217,6 @@ pub async fn last_attributes(tx: &mut TenantTx, connection: ConnectionId, accoun
     Ok(attributes)
 }
 
-/// Ends every session of an account; answers which.
-pub async fn end_all(tx: &mut TenantTx, account: AccountId, reason: EndReason) -> Result<Vec<SessionId>> {
-    let now = tx.now();
-    let ids = sqlx::query_scalar!(
-        "-- sessions::end_all
-         UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE account_id = $1 AND ended_at IS NULL RETURNING id",
-        account.0,
-        now,
-        reason.as_str()
-    )
-    .fetch_all(tx.conn().await?)
-    .await?;
-    Ok(ids.into_iter().map(SessionId).collect())
-}
-
 /// The name under which the session of the browser with that cookie began, if it lives.
 pub async fn name_by_token(tx: &mut TenantTx, connection: ConnectionId, hash: &[u8]) -> Result<Option<String>> {
     let name = sqlx::query_scalar!(
@@ -195,59 +230,182 @@ pub async fn name_by_token(tx: &mut TenantTx, connection: ConnectionId, hash: &[
     Ok(name)
 }
 
-/// Ends the session of the browser with that cookie, if it lives; answers which.
-pub async fn end_by_token(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    hash: &[u8],
-    reason: EndReason,
-) -> Result<Option<EndedSession>> {
-    let now = tx.now();
-    let row = sqlx::query!(
-        "-- sessions::end_by_token
-         UPDATE sessions SET ended_at = $3, end_reason = $4
-         WHERE token_hash = $1 AND connection_id = $2 AND ended_at IS NULL
-         RETURNING id, name_id, name_id_format, name_qualifier, sp_name_qualifier, session_index",
-        hash,
-        connection.0,
-        now,
-        reason.as_str()
+/// Puts off the moment when the session is over because nobody uses it.
+pub async fn touch(tx: &mut TenantTx, id: SessionId, idle_until: OffsetDateTime) -> Result<()> {
+    sqlx::query!(
+        "-- sessions::touch
+         UPDATE sessions SET idle_until = $2 WHERE id = $1 AND idle_until < $2",
+        id.0,
+        idle_until
     )
-    .fetch_optional(tx.conn().await?)
+    .execute(tx.conn().await?)
     .await?;
-    Ok(row.map(|row| EndedSession {
-        id: SessionId(row.id),
-        name_id: row.name_id,
-        name_id_format: row.name_id_format,
-        name_qualifier: row.name_qualifier,
-        sp_name_qualifier: row.sp_name_qualifier,
-        session_index: row.session_index,
-    }))
+    Ok(())
 }
 
-/// Ends the sessions of the connection that began with this name, or those of them that the identity provider numbers
-/// like that; answers which.
-pub async fn end_by_name(
+struct EndedRow {
+    id: Uuid,
+    connection_id: Uuid,
+    name_id: String,
+    name_id_format: Option<String>,
+    name_qualifier: Option<String>,
+    sp_name_qualifier: Option<String>,
+    session_index: Option<String>,
+}
+
+impl From<EndedRow> for EndedSession {
+    fn from(row: EndedRow) -> Self {
+        Self {
+            id: SessionId(row.id),
+            connection: ConnectionId(row.connection_id),
+            name_id: row.name_id,
+            name_id_format: row.name_id_format,
+            name_qualifier: row.name_qualifier,
+            sp_name_qualifier: row.sp_name_qualifier,
+            session_index: row.session_index,
+        }
+    }
+}
+
+/// Ends the sessions that meet a condition and have not ended.
+macro_rules! end {
+    ($name:literal, $condition:literal, $now:expr, $reason:expr $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            EndedRow,
+            "-- sessions::end_" + $name + "
+             UPDATE sessions s SET ended_at = $1, end_reason = $2
+             FROM (SELECT ctid FROM sessions WHERE ended_at IS NULL AND " + $condition + "
+                   ORDER BY created_at, id LIMIT 1000 FOR UPDATE) AS due
+             WHERE s.ctid = due.ctid
+             RETURNING s.id, s.connection_id, s.name_id, s.name_id_format, s.name_qualifier, s.sp_name_qualifier,
+                       s.session_index",
+            $now,
+            $reason
+            $(, $argument)*
+        )
+    };
+}
+
+/// Ends sessions, [`BATCH`] at most; answers which. Only `gateway::revocation` may call it: it tells of them.
+pub async fn end(tx: &mut TenantTx, which: Which<'_>, reason: EndReason) -> Result<Vec<EndedSession>> {
+    let (now, reason) = (tx.now(), reason.as_str());
+    let conn = tx.conn().await?;
+    let rows = match which {
+        Which::One(id) => end!("one", "id = $3", now, reason, id.0).fetch_all(conn).await?,
+        Which::Browser { connection, hash } => {
+            let query = end!("browser", "token_hash = $3 AND connection_id = $4", now, reason, hash, connection.0);
+            query.fetch_all(conn).await?
+        }
+        Which::Name { connection, name_id, session_indexes } => {
+            let query = end!(
+                "name",
+                "connection_id = $3 AND name_id = $4 AND (cardinality($5::text[]) = 0 OR session_index = ANY($5))",
+                now,
+                reason,
+                connection.0,
+                name_id,
+                session_indexes
+            );
+            query.fetch_all(conn).await?
+        }
+        Which::Account(account) => end!("account", "account_id = $3", now, reason, account.0).fetch_all(conn).await?,
+        Which::User(user) => end!("user", "user_id = $3", now, reason, user.0).fetch_all(conn).await?,
+        Which::Connection(connection) => {
+            end!("connection", "connection_id = $3", now, reason, connection.0).fetch_all(conn).await?
+        }
+        Which::Tenant => end!("tenant", "true", now, reason).fetch_all(conn).await?,
+    };
+    Ok(rows.into_iter().map(EndedSession::from).collect())
+}
+
+/// A session as it is listed.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub id: SessionId,
+    pub user: UserId,
+    pub connection: ConnectionId,
+    pub user_name: String,
+    pub by_password: bool,
+    pub created_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+    pub idle_until: OffsetDateTime,
+}
+
+/// Live sessions of the tenant, the oldest first, from behind `after`; of one user if one is named.
+pub async fn list(
     tx: &mut TenantTx,
-    connection: ConnectionId,
-    name_id: &str,
-    session_indexes: &[String],
-    reason: EndReason,
-) -> Result<Vec<SessionId>> {
+    user: Option<UserId>,
+    after: Option<SessionId>,
+    limit: i64,
+) -> Result<Vec<Listed>> {
     let now = tx.now();
-    let ids = sqlx::query_scalar!(
-        "-- sessions::end_by_name
-         UPDATE sessions SET ended_at = $4, end_reason = $5
-         WHERE connection_id = $1 AND name_id = $2 AND ended_at IS NULL
-           AND (cardinality($3::text[]) = 0 OR session_index = ANY($3))
-         RETURNING id",
-        connection.0,
-        name_id,
-        session_indexes,
+    let rows = sqlx::query!(
+        "-- sessions::list
+         SELECT s.id, s.user_id, s.connection_id, a.user_name, s.by_password, s.created_at, s.expires_at, s.idle_until
+         FROM sessions s JOIN accounts a ON a.id = s.account_id
+         WHERE s.ended_at IS NULL AND s.expires_at > $1 AND s.idle_until > $1 AND ($2::uuid IS NULL OR s.user_id = $2)
+           AND s.id > $3
+         ORDER BY s.id LIMIT $4",
         now,
-        reason.as_str()
+        user.map(|user| user.0),
+        after.map_or(Uuid::nil(), |after| after.0),
+        limit
     )
     .fetch_all(tx.conn().await?)
     .await?;
-    Ok(ids.into_iter().map(SessionId).collect())
+    let listed = rows.into_iter().map(|row| Listed {
+        id: SessionId(row.id),
+        user: UserId(row.user_id),
+        connection: ConnectionId(row.connection_id),
+        user_name: row.user_name,
+        by_password: row.by_password,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        idle_until: row.idle_until,
+    });
+    Ok(listed.collect())
+}
+
+/// What claims are made of beside the session itself.
+#[derive(Debug, Clone)]
+pub struct Behind {
+    /// The identity provider; none where a password of the directory proved it.
+    pub idp: Option<String>,
+    pub authn_context: Option<String>,
+    pub by_password: bool,
+    /// The SCIM document of the account.
+    pub document: Value,
+    /// What the assertion said, as it was mapped.
+    pub attributes: Value,
+    /// How sign-in behaves in the connection.
+    pub sign_in_settings: Value,
+    pub account: AccountId,
+    /// Whether SCIM keeps the connection's users.
+    pub scim_live: bool,
+}
+
+/// What stands behind a session.
+pub async fn behind(tx: &mut TenantTx, id: SessionId) -> Result<Option<Behind>> {
+    let row = sqlx::query!(
+        r#"-- sessions::behind
+        SELECT c.idp_entity_id, s.authn_context, s.by_password, a.document, s.attributes, c.sign_in_settings, s.account_id,
+               c.scim_since IS NOT NULL AS "scim_live!"
+        FROM sessions s
+        JOIN accounts a ON a.id = s.account_id
+        JOIN connections c ON c.id = s.connection_id
+        WHERE s.id = $1"#,
+        id.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row.map(|row| Behind {
+        idp: row.idp_entity_id.filter(|_| !row.by_password),
+        authn_context: row.authn_context,
+        by_password: row.by_password,
+        document: row.document,
+        attributes: row.attributes,
+        sign_in_settings: row.sign_in_settings,
+        account: AccountId(row.account_id),
+        scim_live: row.scim_live,
+    }))
 }

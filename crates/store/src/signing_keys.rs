@@ -1,6 +1,7 @@
 //! Keys that sign tokens; one issuer serves all tenants.
 
 use crate::{control::ControlTx, error::Result, pooled::one_row};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// A key as stored.
@@ -12,6 +13,8 @@ pub struct SealedSigningKey {
     pub algorithm: String,
     pub root_key_id: String,
     pub sealed: Vec<u8>,
+    /// From when on it signs; it is published before.
+    pub signs_from: OffsetDateTime,
 }
 
 /// Stores a new key.
@@ -19,28 +22,36 @@ pub async fn insert(tx: &mut ControlTx, key: &SealedSigningKey) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "-- signing_keys::insert
-         INSERT INTO signing_keys (id, algorithm, root_key_id, sealed, created_at) VALUES ($1, $2, $3, $4, $5)",
+         INSERT INTO signing_keys (id, algorithm, root_key_id, sealed, created_at, signs_from) VALUES ($1, $2, $3, $4, $5, $6)",
         key.id,
         key.algorithm,
         key.root_key_id,
         key.sealed,
-        now
+        now,
+        key.signs_from
     )
     .execute(tx.conn())
     .await?;
     Ok(())
 }
 
-/// All keys, oldest first; the oldest of an algorithm signs, so that two processes agree.
+/// All keys, in the order in which they sign.
 pub async fn list(tx: &mut ControlTx) -> Result<Vec<SealedSigningKey>> {
     let keys = sqlx::query_as!(
         SealedSigningKey,
         "-- signing_keys::list
-         SELECT id, algorithm, root_key_id, sealed FROM signing_keys ORDER BY created_at, id LIMIT 100"
+         SELECT id, algorithm, root_key_id, sealed, signs_from FROM signing_keys ORDER BY signs_from, created_at, id LIMIT 100"
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(keys)
+}
+
+/// Removes a key; what it signed is not believed any more.
+pub async fn delete(tx: &mut ControlTx, id: Uuid) -> Result<()> {
+    let done =
+        sqlx::query!("-- signing_keys::delete\n DELETE FROM signing_keys WHERE id = $1", id).execute(tx.conn()).await?;
+    one_row(&done)
 }
 
 /// Keeps others from making keys until this transaction ends.

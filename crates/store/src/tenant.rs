@@ -11,7 +11,7 @@ use crate::{
 };
 use domain::ids::TenantId;
 use sqlx::{PgConnection, Row, postgres::PgRow};
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Instant};
 use time::OffsetDateTime;
 use uuid::{ContextV7, NoContext, Timestamp, Uuid};
 
@@ -22,6 +22,8 @@ pub struct TenantTx {
     pool: Pool,
     scope: Scope,
     told: Option<(Question, Results)>,
+    then: Vec<Box<dyn FnOnce() + Send + Sync>>,
+    opened: Instant,
 }
 
 impl TenantTx {
@@ -85,7 +87,7 @@ impl TenantTx {
 
     fn unopened(pool: &Pool, scope: Scope, told: Option<(Question, Results)>) -> Self {
         let scope = Scope { now: microseconds(scope.now), ..scope };
-        Self { pooled: None, pool: pool.clone(), scope, told }
+        Self { pooled: None, pool: pool.clone(), scope, told, then: Vec::new(), opened: Instant::now() }
     }
 
     /// The answers to this question, if it went along with the opening; they are given once.
@@ -132,12 +134,23 @@ impl TenantTx {
         (0..count).map(|_| Uuid::new_v7(Timestamp::from_unix(&CONTEXT, seconds, nanoseconds))).collect()
     }
 
+    /// When it began, for those who measure how long things take.
+    pub fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Does something once the work is true, and never if it does not become so.
+    pub fn after_commit(&mut self, then: impl FnOnce() + Send + Sync + 'static) {
+        self.then.push(Box::new(then));
+    }
+
     /// Makes the work true.
     pub async fn commit(self) -> Result<()> {
-        match self.pooled {
-            Some(pooled) => pooled.commit().await,
-            None => Ok(()),
+        if let Some(pooled) = self.pooled {
+            pooled.commit().await?;
         }
+        self.then.into_iter().for_each(|then| then());
+        Ok(())
     }
 
     /// Ends a transaction in which there was nothing to write, or nothing that should stay.

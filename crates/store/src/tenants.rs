@@ -20,6 +20,8 @@ pub struct Tenant {
     pub slug: String,
     pub display_name: String,
     pub created_at: OffsetDateTime,
+    /// Since when nobody of it may sign in.
+    pub suspended_at: Option<OffsetDateTime>,
 }
 
 struct Row {
@@ -27,12 +29,13 @@ struct Row {
     slug: String,
     display_name: String,
     created_at: OffsetDateTime,
+    suspended_at: Option<OffsetDateTime>,
 }
 
 impl From<Row> for Tenant {
     fn from(row: Row) -> Self {
-        let Row { id, slug, display_name, created_at } = row;
-        Self { id: TenantId(id), slug, display_name, created_at }
+        let Row { id, slug, display_name, created_at, suspended_at } = row;
+        Self { id: TenantId(id), slug, display_name, created_at, suspended_at }
     }
 }
 
@@ -58,7 +61,7 @@ pub async fn current(tx: &mut TenantTx) -> Result<Option<Tenant>> {
     let row = sqlx::query_as!(
         Row,
         "-- tenants::current
-         SELECT id, slug, display_name, created_at FROM tenants WHERE id = $1",
+         SELECT id, slug, display_name, created_at, suspended_at FROM tenants WHERE id = $1",
         id
     )
     .fetch_optional(tx.conn().await?)
@@ -71,7 +74,7 @@ pub async fn by_slug(tx: &mut ControlTx, slug: &str) -> Result<Option<Tenant>> {
     let row = sqlx::query_as!(
         Row,
         "-- tenants::by_slug
-         SELECT id, slug, display_name, created_at FROM tenants WHERE slug = $1",
+         SELECT id, slug, display_name, created_at, suspended_at FROM tenants WHERE slug = $1",
         slug
     )
     .fetch_optional(tx.conn())
@@ -84,7 +87,7 @@ pub async fn list(tx: &mut ControlTx, after: &str, limit: i64) -> Result<Vec<Ten
     let rows = sqlx::query_as!(
         Row,
         "-- tenants::list
-         SELECT id, slug, display_name, created_at FROM tenants WHERE slug > $1 ORDER BY slug LIMIT $2",
+         SELECT id, slug, display_name, created_at, suspended_at FROM tenants WHERE slug > $1 ORDER BY slug LIMIT $2",
         after,
         limit
     )
@@ -160,4 +163,20 @@ pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
     .execute(tx.conn().await?)
     .await?;
     Ok(())
+}
+
+/// Keeps everybody of the tenant from signing in, or lets them in again; answers whether that is a change.
+pub async fn suspend(tx: &mut TenantTx, suspended: bool) -> Result<bool> {
+    let (id, now) = (tx.tenant().0, tx.now());
+    let done = sqlx::query!(
+        "-- tenants::suspend
+         UPDATE tenants SET suspended_at = CASE WHEN $2 THEN $3::timestamptz END
+         WHERE id = $1 AND (suspended_at IS NOT NULL) <> $2",
+        id,
+        suspended,
+        now
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

@@ -49,7 +49,7 @@ async fn a_code_is_good_for_exactly_what_it_was_issued_for() {
         (&[("code", None)], "invalid_request", false),
         (&[("grant_type", None)], "invalid_request", false),
         (&[("grant_type", Some("password"))], "unsupported_grant_type", false),
-        (&[("grant_type", Some("client_credentials"))], "unsupported_grant_type", false),
+        (&[("grant_type", Some("client_credentials"))], "unauthorized_client", false),
     ];
     for (changes, error, uses_up) in table {
         let code = story.code().await;

@@ -175,7 +175,7 @@ fn neutral(page: Page) -> (StatusCode, Vec<String>, String) {
 async fn a_bookmark_leads_into_the_application_without_a_token_in_the_address() {
     let gateway = Gateway::start().await;
     let entry = "https://app.test/login?from=tile";
-    let change = |spec: &mut setup::ApplicationSpec| spec.initiate_login_uri = Some(entry.to_owned());
+    let change = |spec: &mut setup::applications::ApplicationSpec| spec.initiate_login_uri = Some(entry.to_owned());
     let application = gateway.application("https://app.test/callback", change).await;
     let (acme, ann) = with_ann(Customer::entering(&gateway, application).await).await;
     for bookmark in [format!("{}/t/{}", gateway.url, acme.slug), acme.url("/saml/login")] {

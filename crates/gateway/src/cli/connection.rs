@@ -12,7 +12,14 @@ use super::{
     Desk, application,
     output::{Output, moment},
 };
-use crate::{keys, saml::settings::Settings, setup};
+use crate::{
+    keys,
+    saml::settings::Settings,
+    setup::{
+        self,
+        sessions::{self, Entry},
+    },
+};
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use domain::ids::ConnectionId;
@@ -61,6 +68,16 @@ pub enum Command {
     Attribute(directory::AttributeCommand),
     /// Show what the identity provider asked by SCIM and what it was told, newest first.
     Log(directory::LogArguments),
+    /// Keep everybody from signing in through a connection, and end their sessions. SCIM is heard all the same.
+    Suspend {
+        /// The connection's id.
+        id: ConnectionId,
+    },
+    /// Let them in again.
+    Resume {
+        /// The connection's id.
+        id: ConnectionId,
+    },
     /// Show every value to paste, under the label that Okta gives its field.
     Show {
         /// The connection's id.
@@ -129,6 +146,8 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             idp::refresh(refresh, desk).await?;
             show(desk, id, output).await
         }
+        Command::Suspend { id } => suspend(desk, id, Entry::Suspended, output).await,
+        Command::Resume { id } => suspend(desk, id, Entry::Open, output).await,
         Command::Show { id } => show(desk, id, output).await,
         Command::List { tenant } => {
             let tenant = desk.tenant_by_slug(&tenant).await?;
@@ -162,6 +181,13 @@ async fn create(
     show(desk, id, output).await
 }
 
+async fn suspend(desk: &Desk, id: ConnectionId, entry: Entry, output: &Output) -> anyhow::Result<()> {
+    let tenant = desk.tenant_of(id).await?;
+    let ended = sessions::suspend(&desk.store, desk.now(), tenant, Some(id), entry).await?;
+    output.line(&format!("Ended {ended} session(s)."));
+    show(desk, id, output).await
+}
+
 async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<()> {
     let tenant = desk.tenant_of(id).await?;
     let mut tx = desk.tenant(tenant).await?;
@@ -169,6 +195,7 @@ async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<
     let mut fields = fields(desk, &connection)?;
     let since = connections::terms(&mut tx, id).await?.scim_since;
     fields.push(("scim_since", "SCIM keeps the users since", json!(since.map(moment))));
+    fields.push(("suspended_at", "Nobody signs in since", json!(connection.suspended_at.map(moment))));
     fields.extend(idp::watched(&mut tx, &connection).await?);
     tx.rollback().await?;
     if let Some(idp) = &connection.idp {
@@ -201,6 +228,7 @@ fn fields(desk: &Desk, connection: &Connection) -> anyhow::Result<Vec<Field>> {
         ("application_username", "Application username", json!("Email")),
         ("metadata_url", "Service provider metadata", json!(format!("{base}/saml/metadata"))),
         ("certificate_url", "Encryption Certificate", json!(format!("{base}/saml/certificate"))),
+        ("universal_logout_url", "Global token revocation endpoint", json!(format!("{base}/global-token-revocation"))),
         ("scim_base_url", "SCIM connector base URL", json!(format!("{base}/scim/v2"))),
         ("scim_token_url", "OAuth 2 token endpoint", json!(format!("{base}/oauth2/token"))),
         ("scim_unique_identifier", "Unique identifier field for users", json!("userName")),

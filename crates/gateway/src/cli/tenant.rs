@@ -1,7 +1,18 @@
 //! `gatehouse tenant …`
 
-use super::{Desk, application, connection::Switch, named, output::Output};
-use crate::{roles, setup};
+use super::{
+    Desk, application,
+    connection::Switch,
+    named,
+    output::{Output, moment},
+};
+use crate::{
+    roles,
+    setup::{
+        self,
+        sessions::{self, Entry},
+    },
+};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use domain::{
@@ -34,6 +45,16 @@ pub enum Command {
     Set(Set),
     /// Set how many of an organization's users an application lets in, and what becomes of more.
     Seats(Seats),
+    /// Keep everybody of an organization from signing in, and end their sessions. SCIM is heard all the same.
+    Suspend {
+        /// Its short name.
+        name: String,
+    },
+    /// Let a suspended organization in again.
+    Resume {
+        /// Its short name.
+        name: String,
+    },
     /// Show an organization, its mail domains, its seats and its members.
     Show {
         /// Its short name.
@@ -176,6 +197,8 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             show(desk, &name, output).await
         }
         Command::Seats(arguments) => set_seats(arguments, desk, output).await,
+        Command::Suspend { name } => suspend(desk, &name, Entry::Suspended, output).await,
+        Command::Resume { name } => suspend(desk, &name, Entry::Open, output).await,
         Command::Show { name } => show(desk, &name, output).await,
         Command::List { after } => {
             let mut tx = desk.store.control(desk.now()).await?;
@@ -192,6 +215,13 @@ async fn add(create: Create, desk: &Desk, output: &Output) -> anyhow::Result<()>
     let display_name = display_name.as_deref().unwrap_or(&name);
     setup::create_tenant(&desk.store, desk.now(), &slug, display_name, &domains).await?;
     show(desk, &name, output).await
+}
+
+async fn suspend(desk: &Desk, name: &str, entry: Entry, output: &Output) -> anyhow::Result<()> {
+    let tenant = desk.tenant_by_slug(name).await?;
+    let ended = sessions::suspend(&desk.store, desk.now(), tenant.id, None, entry).await?;
+    output.line(&format!("Ended {ended} session(s)."));
+    show(desk, name, output).await
 }
 
 async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
@@ -244,5 +274,10 @@ async fn members(tx: &mut TenantTx, now: OffsetDateTime) -> anyhow::Result<Vec<V
 }
 
 fn fields(tenant: &Tenant) -> Vec<(&'static str, Value)> {
-    vec![("name", json!(tenant.slug)), ("display_name", json!(tenant.display_name)), ("id", json!(tenant.id))]
+    vec![
+        ("name", json!(tenant.slug)),
+        ("display_name", json!(tenant.display_name)),
+        ("id", json!(tenant.id)),
+        ("suspended_at", json!(tenant.suspended_at.map(moment))),
+    ]
 }

@@ -80,6 +80,14 @@ fn dressed(error: &Error, is_in_full: bool) -> (StatusCode, ErrorPage) {
                 "GH-CON-001",
             ),
         ),
+        Error::Suspended => (
+            StatusCode::FORBIDDEN,
+            page(
+                "Sign-in is paused for your organization.",
+                "Ask your IT admin; only the people who run the application can let your organization in again.",
+                "GH-CON-002",
+            ),
+        ),
         Error::Unavailable(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             page("Sign-in is not available right now.", "Wait a few seconds and try again.", "GH-SYS-001"),

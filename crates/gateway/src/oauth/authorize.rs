@@ -1,5 +1,10 @@
 //! The authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2): finds the way in, and answers with a code.
 
+use super::{
+    client, par,
+    settings::Settings,
+    way_in::{self, Named},
+};
 use crate::{
     app::{App, Inner},
     browser,
@@ -8,9 +13,10 @@ use crate::{
     pages::{self, OrganizationPage},
     saml::login,
     secret::{self, Kind, Secret},
+    session,
 };
 use ::oidc::{
-    authorize::{self, AuthorizeFailure, AuthorizeRequest, Parameters, Prompt},
+    authorize::{self, Answer, AuthorizeFailure, AuthorizeRequest, Parameters, Prompt},
     client::Client,
     error::{ErrorCode, OAuthError},
 };
@@ -21,14 +27,14 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::ids::{ApplicationId, ConnectionId, TenantId};
+use axum_extra::extract::CookieJar;
+use domain::ids::{ConnectionId, TenantId};
 use store::{
-    applications::{self, Application},
-    connections, grants,
+    applications::Application,
+    grants,
     scope::Actor,
     sessions::{self, LiveSession},
     tenant::TenantTx,
-    tenants,
 };
 use time::{Duration, OffsetDateTime};
 use url::form_urlencoded;
@@ -63,150 +69,144 @@ fn bad_request(sentence: &str) -> Error {
     OAuthError::new(ErrorCode::InvalidRequest, sentence).into()
 }
 
+/// What one request is answered with.
+struct Asked<'a> {
+    app: &'a Inner,
+    visitor: &'a extract::Client,
+    jar: CookieJar,
+    now: OffsetDateTime,
+    application: Application,
+    settings: Settings,
+    parameters: Parameters,
+    /// The query, with what was sent ahead in it.
+    encoded: &'a str,
+}
+
 async fn answer(app: &Inner, encoded: &str, visitor: &extract::Client, headers: &HeaderMap) -> Result<Response, Error> {
     let now = app.clock.now();
-    let parameters = Parameters::parse(encoded)?;
-    let application = client(app, &parameters, now).await?;
-    let request = match authorize::validate(&parameters, &registered(&application)?, app.issuer()) {
-        Ok(request) => request,
-        Err(AuthorizeFailure::Redirect { url }) => return Ok(Redirect::to(&url).into_response()),
-        Err(AuthorizeFailure::ShowToUser(error)) => return Err(error.into()),
-    };
-    let Some((tenant, connection)) = way_in(app, &application, &request, now).await? else {
-        return Ok(ask_for_organization(app, encoded, &request));
+    let sent = Parameters::parse(encoded)?;
+    let mut tx = app.control(now).await?;
+    let id = sent.client_id.as_deref().ok_or_else(unknown_client)?;
+    let (application, _) = client::named(&mut tx, id).await?.ok_or_else(unknown_client)?;
+    let ahead = par::sent_ahead(&mut tx, &application, &sent).await?;
+    tx.rollback().await?;
+    let settings = Settings::of(&application)?;
+    let parameters = match &ahead {
+        Some(parameters) => Parameters::parse(parameters)?,
+        None => sent,
     };
     let jar = browser::jar(headers);
-    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
-    if let Some(session) = fresh_session(app, &mut tx, &jar, connection, &request).await? {
-        let url = grant(app, &mut tx, session, &request).await?;
-        tx.commit().await?;
-        return Ok(Redirect::to(&url).into_response());
+    let asked = Asked { app, visitor, jar, now, application, settings, parameters, encoded };
+    if asked.parameters.is_entry_link() {
+        return asked.enter().await;
     }
-    if request.prompt == Prompt::None {
-        tx.rollback().await?;
-        let url = request.error_url(ErrorCode::LoginRequired, "The user has to sign in.", app.issuer());
-        return Ok(Redirect::to(&url).into_response());
-    }
-    login::start(app, tx, connection, visitor, jar, login::Purpose::Authorize(&request)).await
+    asked.answer(ahead.is_some()).await
 }
 
-async fn client(app: &Inner, parameters: &Parameters, now: OffsetDateTime) -> Result<Application, Error> {
-    let unknown = || bad_request("The parameter client_id names no application here.");
-    let id: ApplicationId = parameters.client_id.as_deref().and_then(|id| id.parse().ok()).ok_or_else(unknown)?;
-    let mut tx = app.control(now).await?;
-    let found = applications::client(&mut tx, id).await?;
-    tx.rollback().await?;
-    Ok(found.ok_or_else(unknown)?.0)
+fn unknown_client() -> Error {
+    bad_request("The parameter client_id names no application here.")
 }
 
-/// The application as the protocol sees it.
-fn registered(application: &Application) -> Result<Client, Error> {
+impl Asked<'_> {
+    async fn answer(self, was_sent_ahead: bool) -> Result<Response, Error> {
+        let app = self.app;
+        let request = match authorize::validate(&self.parameters, &self.registered()?, app.issuer()) {
+            Ok(request) => request,
+            Err(AuthorizeFailure::Tell(answer)) => return Ok(super::answered(&answer)),
+            Err(AuthorizeFailure::ShowToUser(error)) => return Err(error.into()),
+        };
+        if self.settings.require_par && !was_sent_ahead {
+            let sentence = "This client has to send its requests ahead, to /oauth2/par.";
+            return Ok(super::answered(&request.error(ErrorCode::InvalidRequest, sentence, app.issuer())));
+        }
+        let Some((tenant, connection)) = self.way().await? else {
+            return Ok(self.ask_for_organization(Some(&request)));
+        };
+        let mut tx = app.tenant(tenant, Actor::Browser, self.now).await?;
+        if let Some(session) = self.fresh_session(&mut tx, connection, &request).await? {
+            session::used(&mut tx, &session, &self.settings).await?;
+            let answer = grant(app, &mut tx, session, &request).await?;
+            tx.commit().await?;
+            return Ok(super::answered(&answer));
+        }
+        if request.prompt == Prompt::None {
+            tx.rollback().await?;
+            let answer = request.error(ErrorCode::LoginRequired, "The user has to sign in.", app.issuer());
+            return Ok(super::answered(&answer));
+        }
+        login::start(app, tx, connection, self.visitor, self.jar, login::Purpose::Authorize(&request)).await
+    }
+
+    /// Brings whoever follows a bookmark into the application, which asks for its tokens itself then.
+    async fn enter(self) -> Result<Response, Error> {
+        let Some((tenant, connection)) = self.way().await? else {
+            return Ok(self.ask_for_organization(None));
+        };
+        login::bookmark(self.app, tenant, connection, self.visitor, self.jar, self.now).await
+    }
+
+    async fn way(&self) -> Result<Option<(TenantId, ConnectionId)>, Error> {
+        way_in::find(self.app, self.application.id, Named::by(&self.parameters), self.now).await
+    }
+
+    /// The application as the protocol sees it, under the name by which it calls itself.
+    fn registered(&self) -> Result<Client, Error> {
+        registered(&self.application, &self.settings, self.parameters.client_id.as_deref().unwrap_or_default())
+    }
+
+    fn ask_for_organization(&self, request: Option<&AuthorizeRequest>) -> Response {
+        if let Some(request) = request.filter(|request| request.prompt == Prompt::None) {
+            let sentence = "The user has to say which organization.";
+            return super::answered(&request.error(ErrorCode::LoginRequired, sentence, self.app.issuer()));
+        }
+        let asked = form_urlencoded::parse(self.encoded.as_bytes())
+            .filter(|(name, _)| !WAYS.contains(&name.as_ref()))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        let unknown = self.parameters.tenant.clone().or_else(|| self.parameters.connection.clone());
+        let status = if unknown.is_some() { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        pages::html(status, &OrganizationPage { asked, unknown })
+    }
+
+    /// The browser's session in that connection, unless the request wants a newer proof.
+    async fn fresh_session(
+        &self,
+        tx: &mut TenantTx,
+        connection: ConnectionId,
+        request: &AuthorizeRequest,
+    ) -> Result<Option<LiveSession>, Error> {
+        let Some(cookie) = browser::session(self.app, &self.jar, connection) else { return Ok(None) };
+        if request.prompt == Prompt::Login {
+            return Ok(None);
+        }
+        let live = sessions::by_token(tx, connection, &secret::hash(&cookie)).await?;
+        let oldest = request.max_age.map(|seconds| tx.now() - Duration::seconds(i64::from(seconds)));
+        Ok(live.filter(|session| oldest.is_none_or(|oldest| session.auth_time >= oldest)))
+    }
+}
+
+/// The parameters that say by which way somebody comes.
+const WAYS: [&str; 8] = [
+    "tenant",
+    "organization",
+    "connection",
+    "identity_provider",
+    "idp_identifier",
+    "kc_idp_hint",
+    "domain_hint",
+    "login_hint",
+];
+
+/// An application as the protocol sees it.
+pub(super) fn registered(application: &Application, settings: &Settings, id: &str) -> Result<Client, Error> {
     Ok(Client {
-        id: application.id.to_string(),
+        id: id.to_owned(),
         redirect_uris: application.redirect_uris.clone(),
         // The authorization endpoint treats both kinds alike: PKCE is for all.
         confidential: true,
         id_token_alg: application.id_token_alg.parse().ok().context("a stored algorithm is known")?,
+        resources: settings.resources.clone(),
     })
-}
-
-/// The tenant and connection that the request names, if this application can be entered through it. A request that
-/// names a connection of one tenant and another tenant leads nowhere.
-async fn way_in(
-    app: &Inner,
-    application: &Application,
-    request: &AuthorizeRequest,
-    now: OffsetDateTime,
-) -> Result<Option<(TenantId, ConnectionId)>, Error> {
-    let by_connection = match &request.connection {
-        Some(connection) => Some(named_connection(app, connection, now).await?),
-        None => None,
-    };
-    let by_name = match &request.tenant {
-        Some(name) => Some(named_tenant(app, name, now).await?),
-        None => None,
-    };
-    match (by_connection, by_name) {
-        (Some(Some((tenant, connection))), name) if name.is_none_or(|name| name == Some(tenant)) => {
-            entrance(app, tenant, application, Some(connection), now).await
-        }
-        (None, Some(Some(tenant))) => entrance(app, tenant, application, None, now).await,
-        _ => Ok(None),
-    }
-}
-
-async fn named_connection(
-    app: &Inner,
-    connection: &str,
-    now: OffsetDateTime,
-) -> Result<Option<(TenantId, ConnectionId)>, Error> {
-    let Ok(connection) = connection.parse() else { return Ok(None) };
-    match app.tenant_of(connection, now).await {
-        Ok(tenant) => Ok(Some((tenant, connection))),
-        Err(Error::NotFound) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// A tenant by its id or its short name.
-async fn named_tenant(app: &Inner, name: &str, now: OffsetDateTime) -> Result<Option<TenantId>, Error> {
-    if let Ok(id) = name.parse() {
-        return Ok(Some(TenantId(id)));
-    }
-    let mut tx = app.control(now).await?;
-    let tenant = tenants::by_slug(&mut tx, name).await?;
-    tx.rollback().await?;
-    Ok(tenant.map(|tenant| tenant.id))
-}
-
-/// The tenant's connection to this application: the named one, else its oldest that is set up.
-async fn entrance(
-    app: &Inner,
-    tenant: TenantId,
-    application: &Application,
-    named: Option<ConnectionId>,
-    now: OffsetDateTime,
-) -> Result<Option<(TenantId, ConnectionId)>, Error> {
-    let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
-    let connections = connections::list(&mut tx).await?;
-    tx.rollback().await?;
-    let found = connections.into_iter().find(|connection| {
-        connection.application_id == application.id
-            && connection.idp.is_some()
-            && named.is_none_or(|named| named == connection.id)
-    });
-    Ok(found.map(|connection| (tenant, connection.id)))
-}
-
-fn ask_for_organization(app: &Inner, encoded: &str, request: &AuthorizeRequest) -> Response {
-    if request.prompt == Prompt::None {
-        let url = request.error_url(ErrorCode::LoginRequired, "The user has to say which organization.", app.issuer());
-        return Redirect::to(&url).into_response();
-    }
-    let asked = form_urlencoded::parse(encoded.as_bytes())
-        .filter(|(name, _)| name != "tenant" && name != "connection")
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    let unknown = request.tenant.clone().or_else(|| request.connection.clone());
-    let status = if unknown.is_some() { StatusCode::NOT_FOUND } else { StatusCode::OK };
-    pages::html(status, &OrganizationPage { asked, unknown })
-}
-
-/// The browser's session in that connection, unless the request wants a newer proof.
-async fn fresh_session(
-    app: &Inner,
-    tx: &mut TenantTx,
-    jar: &axum_extra::extract::CookieJar,
-    connection: ConnectionId,
-    request: &AuthorizeRequest,
-) -> Result<Option<LiveSession>, Error> {
-    let Some(cookie) = browser::session(app, jar, connection) else { return Ok(None) };
-    if request.prompt == Prompt::Login {
-        return Ok(None);
-    }
-    let live = sessions::by_token(tx, connection, &secret::hash(&cookie)).await?;
-    let oldest = request.max_age.map(|seconds| tx.now() - Duration::seconds(i64::from(seconds)));
-    Ok(live.filter(|session| oldest.is_none_or(|oldest| session.auth_time >= oldest)))
 }
 
 /// Answers an authorize request with a code for this session.
@@ -215,10 +215,10 @@ pub async fn grant(
     tx: &mut TenantTx,
     session: LiveSession,
     request: &AuthorizeRequest,
-) -> Result<String, Error> {
+) -> Result<Answer, Error> {
     let code = Secret::of_tenant(Kind::Code, tx.tenant());
     let expires_at = tx.now() + CODE_LIFETIME;
     let kept = serde_json::to_value(request).context("an authorize request serializes")?;
     grants::insert(tx, session.application, session.id, &kept, &code.hash(), expires_at).await?;
-    Ok(request.success_url(code.reveal(), app.issuer()))
+    Ok(request.success(code.reveal(), app.issuer()))
 }

@@ -1,49 +1,126 @@
-//! Who the OAuth client is: an application, proven by its secret when it has one.
+//! Who the OAuth client is: an application, proven by its secret or its key when it has one.
 
+use super::settings::Settings;
 use crate::{app::Inner, error::Error, secret};
-use ::oidc::{client, error::ErrorCode, error::OAuthError, form::Form};
+use ::oidc::{client, client_assertion, error::ErrorCode, error::OAuthError, form::Form};
 use axum::http::{HeaderMap, header};
-use store::applications::{self, Application};
+use domain::ids::ApplicationId;
+use store::{
+    aliases,
+    applications::{self, Application},
+    control::ControlTx,
+    pushed_requests,
+};
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
 /// The permission to act as one application.
-pub struct Client(pub Application);
+pub struct Client {
+    pub application: Application,
+    pub settings: Settings,
+    /// Its client_id, as it names itself.
+    pub id: String,
+    /// Whether it proved itself by more than its name.
+    pub is_confidential: bool,
+}
 
-/// Authenticates the client of a token, revocation or introspection request (RFC 6749 2.3).
+/// Authenticates the client of a token, revocation, introspection or pushed request (RFC 6749 2.3) at the endpoint with that
+/// path.
+///
+/// # Errors
+/// [`Error::Unauthorized`], or what the client did wrong in OAuth's words.
 pub async fn authenticate(
     app: &Inner,
     headers: &HeaderMap,
     form: &Form<'_>,
+    path: &str,
     now: OffsetDateTime,
 ) -> Result<Client, Error> {
+    if let Some(assertion) = form.get("client_assertion")? {
+        return by_assertion(app, headers, form, path, assertion, now).await;
+    }
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let presented = client::credentials(authorization, form.get("client_id")?, form.get("client_secret")?)?;
-    let id = presented.id.parse().map_err(|_| Error::Unauthorized)?;
     let mut tx = app.control(now).await?;
-    let found = applications::client(&mut tx, id).await?;
+    let found = named(&mut tx, &presented.id).await?;
     tx.rollback().await?;
     let (application, expected) = found.ok_or(Error::Unauthorized)?;
-    let proven = match (expected, presented.secret) {
-        (Some(expected), Some(secret)) => bool::from(secret::hash(&secret).ct_eq(&expected)),
+    let settings = Settings::of(&application)?;
+    let is_confidential = match (expected, presented.secret) {
+        // Who has a key has to use it: a secret beside it could be guessed at or found.
+        _ if settings.jwks.is_some() => return Err(Error::Unauthorized),
+        (Some(expected), Some(secret)) if secret::hash(&secret).ct_eq(&expected).into() => true,
         // A public client has nothing to prove here; PKCE binds its code (RFC 7636).
-        (None, None) => true,
-        _ => false,
+        (None, None) => false,
+        _ => return Err(Error::Unauthorized),
     };
-    if proven { Ok(Client(application)) } else { Err(Error::Unauthorized) }
+    Ok(Client { application, settings, id: presented.id, is_confidential })
+}
+
+/// The application of that client_id, or of that other name, and its secret's hash.
+pub async fn named(tx: &mut ControlTx, id: &str) -> Result<Option<(Application, Option<Vec<u8>>)>, Error> {
+    let id = match id.parse() {
+        Ok(id) => Some(ApplicationId(id)),
+        Err(_) => aliases::application(tx, id).await?,
+    };
+    match id {
+        Some(id) => Ok(applications::client(tx, id).await?),
+        None => Ok(None),
+    }
+}
+
+/// RFC 7523 2.2: each assertion works once.
+async fn by_assertion(
+    app: &Inner,
+    headers: &HeaderMap,
+    form: &Form<'_>,
+    path: &str,
+    assertion: &str,
+    now: OffsetDateTime,
+) -> Result<Client, Error> {
+    if headers.contains_key(header::AUTHORIZATION) || form.get("client_secret")?.is_some() {
+        let sentence = "Authenticate once: by client_assertion or by a secret, not by both.";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, sentence).into());
+    }
+    if form.get("client_assertion_type")? != Some(client_assertion::TYPE) {
+        let sentence = "The client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer.";
+        return Err(OAuthError::new(ErrorCode::InvalidClient, sentence).into());
+    }
+    let id = client_assertion::claimed_client(assertion)?;
+    if form.get("client_id")?.is_some_and(|other| other != id) {
+        let sentence = "The client_id in the form is not the one in the client_assertion.";
+        return Err(OAuthError::new(ErrorCode::InvalidClient, sentence).into());
+    }
+    let mut tx = app.control(now).await?;
+    let Some((application, _)) = named(&mut tx, &id).await? else { return Err(Error::Unauthorized) };
+    let settings = Settings::of(&application)?;
+    let keys = settings.keys()?.ok_or(Error::Unauthorized)?;
+    let (called, token) = (format!("{}{path}", app.issuer()), format!("{}/oauth2/token", app.issuer()));
+    let proven = client_assertion::verify(assertion, &id, &keys, &[app.issuer(), &token, &called], now)?;
+    let hash = secret::hash(&proven.jti);
+    if !pushed_requests::use_assertion(&mut tx, application.id, &hash, proven.expires_at).await? {
+        let sentence = "The client_assertion was used before. Make a new one, with a jti of its own, for each request.";
+        return Err(OAuthError::new(ErrorCode::InvalidClient, sentence).into());
+    }
+    tx.commit().await?;
+    Ok(Client { application, settings, id, is_confidential: true })
 }
 
 /// Introspection is for applications that can keep a secret (RFC 7662 2.1).
+///
+/// # Errors
+/// As [`authenticate`].
 pub async fn authenticate_confidential(
     app: &Inner,
     headers: &HeaderMap,
     form: &Form<'_>,
+    path: &str,
     now: OffsetDateTime,
 ) -> Result<Client, Error> {
-    let has_secret = headers.contains_key(header::AUTHORIZATION) || form.get("client_secret")?.is_some();
-    if !has_secret {
-        let sentence = "Introspection needs the client's secret: a public client cannot introspect.";
-        return Err(OAuthError::new(ErrorCode::InvalidClient, sentence).into());
+    let client = authenticate(app, headers, form, path, now).await?;
+    if client.is_confidential {
+        return Ok(client);
     }
-    authenticate(app, headers, form, now).await
+    let sentence = "This endpoint needs the client's secret or key: a public client cannot use it.";
+    Err(OAuthError::new(ErrorCode::InvalidClient, sentence).into())
 }

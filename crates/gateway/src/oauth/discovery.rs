@@ -15,12 +15,15 @@ use axum::{
 /// How long a client may keep the documents.
 const CACHE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
 
+/// The languages of pages.
+const LOCALES: [&str; 1] = ["en"];
+
 /// `GET /.well-known/openid-configuration` and `GET /.well-known/oauth-authorization-server`
 pub async fn configuration(State(app): State<App>) -> Response {
-    ([CACHE], Json(discovery::document(app.issuer(), &[Algorithm::Rs256, Algorithm::Es256]))).into_response()
+    ([CACHE], Json(discovery::document(app.issuer(), &[Algorithm::Rs256, Algorithm::Es256], &LOCALES))).into_response()
 }
 
 /// `GET /oauth2/jwks`
 pub async fn jwks(State(app): State<App>) -> Response {
-    ([CACHE], Json(keys::key_set(app.keys.all()))).into_response()
+    ([CACHE], Json(keys::key_set(&app.keys.all()))).into_response()
 }

@@ -1,6 +1,6 @@
 //! An application gives its tokens back (RFC 7009). Either token ends the whole grant.
 
-use super::{client, token::read_form};
+use super::{client, form::read_form};
 use crate::{
     app::App,
     error::OAuthFailure,
@@ -22,8 +22,8 @@ use store::{
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, OAuthFailure> {
     let now = app.clock.now();
     let form = Form::parse(read_form(&body)?)?;
-    let client = client::authenticate(&app, &headers, &form, now).await?;
-    let (token, application) = (token_request::named_token(&form)?, client.0.id);
+    let client = client::authenticate(&app, &headers, &form, "/oauth2/revoke", now).await?;
+    let (token, application) = (token_request::named_token(&form)?, client.application.id);
     if let Some(tenant) = secret::claimed_tenant(Kind::Refresh, token) {
         let mut tx = app.tenant(tenant, Actor::Application(application), now).await?;
         if let Some(Consumed::Fresh(grant) | Consumed::Again(grant)) =
@@ -32,10 +32,11 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
             grants::revoke(&mut tx, grant.id, application).await?;
         }
         tx.commit().await?;
-    } else if let Ok(claims) = claims::read_access_token(token, app.keys.all(), app.issuer(), now)
-        && let Ok(grant) = claims.grant_id.parse::<GrantId>()
+    } else if let Ok(claims) = claims::read_access_token(token, &app.keys.all(), app.issuer(), now)
+        && let Some(person) = claims.person
+        && let Ok(grant) = person.grant_id.parse::<GrantId>()
     {
-        let mut tx = app.tenant(TenantId(claims.tenant_id), Actor::Application(application), now).await?;
+        let mut tx = app.tenant(TenantId(person.tenant_id), Actor::Application(application), now).await?;
         grants::revoke(&mut tx, grant, application).await?;
         tx.commit().await?;
     }

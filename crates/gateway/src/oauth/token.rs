@@ -1,20 +1,23 @@
 //! The token endpoint (RFC 6749 3.2): a code, or a refresh token, becomes tokens. Each works once.
 
 use super::{
+    authorize::registered,
     client::{self, Client},
-    subject,
+    form::read_form,
+    told::{GROUPS_IN_TOKEN, Told},
 };
 use crate::{
     app::{App, Inner},
     error::{Error, OAuthFailure},
     secret::{self, Kind, Secret},
+    session,
 };
 use ::oidc::{
     authorize::AuthorizeRequest,
-    claims,
+    claims::{self, Issue},
     error::{ErrorCode, OAuthError},
     form::Form,
-    keys::Algorithm,
+    keys::{Algorithm, SigningKey},
     pkce,
     scope::{Scope, Scopes},
     token_request::TokenRequest,
@@ -36,17 +39,14 @@ use store::{
     sessions::{self, LiveSession},
     tenant::TenantTx,
 };
-use time::{Duration, OffsetDateTime};
-
-/// How long an access or ID token lives. One that nobody introspects works this long after its user is out.
-pub const TOKEN_LIFETIME: Duration = Duration::minutes(5);
+use time::OffsetDateTime;
 
 /// `POST /oauth2/token`
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, OAuthFailure> {
     let now = app.clock.now();
     let form = read_form(&body)?;
     let form = Form::parse(form)?;
-    let client = client::authenticate(&app, &headers, &form, now).await?;
+    let client = client::authenticate(&app, &headers, &form, "/oauth2/token", now).await?;
     let answer = match TokenRequest::parse(&form)? {
         TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
             counter!("gatehouse_token_requests_total", "grant" => "authorization_code").increment(1);
@@ -56,14 +56,33 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
             counter!("gatehouse_token_requests_total", "grant" => "refresh_token").increment(1);
             by_refresh_token(&app, &client, &refresh_token, scope, now).await?
         }
+        TokenRequest::ClientCredentials { resource } => {
+            counter!("gatehouse_token_requests_total", "grant" => "client_credentials").increment(1);
+            by_itself(&app, &client, resource.as_deref(), now)?
+        }
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
-/// A form body as text.
-pub(super) fn read_form(body: &[u8]) -> Result<&str, Error> {
-    let wrong = || OAuthError::new(ErrorCode::InvalidRequest, "The form is not UTF-8.");
-    Ok(std::str::from_utf8(body).map_err(|_| wrong())?)
+/// A token for the application itself (RFC 6749 4.4); no refresh token, which would be one secret more.
+fn by_itself(app: &Inner, client: &Client, resource: Option<&str>, now: OffsetDateTime) -> Result<Value, Error> {
+    if !client.is_confidential || !client.settings.client_credentials {
+        let sentence = "This client may not use client_credentials. The people who run the gateway can allow it.";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, sentence).into());
+    }
+    registered(&client.application, &client.settings, &client.id)?.check_resource(resource)?;
+    let key = signer(app, client, now)?;
+    let (issuer, client_id) = (app.issuer(), client.id.as_str());
+    let issue = Issue { key: &key, issuer, client_id, now, until: now + client.settings.token_lifetime() };
+    // No transaction, so no id that sorts by its time; this one never meets another.
+    let jti = Secret::plain();
+    let access = claims::client_token(issue, resource, jti.reveal()).context("an access token is signed")?;
+    Ok(json!({ "access_token": access, "token_type": "Bearer", "expires_in": (issue.until - now).whole_seconds() }))
+}
+
+fn signer(app: &Inner, client: &Client, now: OffsetDateTime) -> Result<SigningKey, Error> {
+    let algorithm: Algorithm = client.application.id_token_alg.parse().ok().context("a stored algorithm is known")?;
+    Ok(app.keys.signer(algorithm, now).context("there is a key of every algorithm")?)
 }
 
 async fn by_code(
@@ -75,14 +94,15 @@ async fn by_code(
     now: OffsetDateTime,
 ) -> Result<Value, Error> {
     let tenant = secret::claimed_tenant(Kind::Code, code).ok_or_else(invalid_code)?;
-    let mut tx = app.tenant(tenant, Actor::Application(client.0.id), now).await?;
-    let consumed = grants::consume_code(&mut tx, client.0.id, &secret::hash(code)).await?;
+    let mut tx = app.tenant(tenant, Actor::Application(client.application.id), now).await?;
+    let consumed = grants::consume_code(&mut tx, client.application.id, &secret::hash(code)).await?;
     let Some(grant) = first_use(&mut tx, client, consumed).await? else {
         tx.commit().await?;
         return Err(invalid_code().into());
     };
     let request: AuthorizeRequest = serde_json::from_value(grant.request.clone()).context("a kept request reads")?;
     let good = request.redirect_uri == redirect_uri
+        && request.client_id == client.id
         && grant.code_expires_at > now
         && pkce::verify_s256(&request.code_challenge, verifier);
     let session = if good { sessions::live(&mut tx, grant.session).await? } else { None };
@@ -104,8 +124,8 @@ async fn by_refresh_token(
     now: OffsetDateTime,
 ) -> Result<Value, Error> {
     let tenant = secret::claimed_tenant(Kind::Refresh, token).ok_or_else(invalid_refresh_token)?;
-    let mut tx = app.tenant(tenant, Actor::Application(client.0.id), now).await?;
-    let consumed = grants::consume_refresh_token(&mut tx, client.0.id, &secret::hash(token)).await?;
+    let mut tx = app.tenant(tenant, Actor::Application(client.application.id), now).await?;
+    let consumed = grants::consume_refresh_token(&mut tx, client.application.id, &secret::hash(token)).await?;
     let Some(grant) = first_use(&mut tx, client, consumed).await? else {
         tx.commit().await?;
         return Err(invalid_refresh_token().into());
@@ -132,7 +152,7 @@ async fn first_use(tx: &mut TenantTx, client: &Client, consumed: Option<Consumed
     match consumed {
         Some(Consumed::Fresh(grant)) => Ok((!grant.revoked).then_some(grant)),
         Some(Consumed::Again(grant)) => {
-            grants::revoke(tx, grant.id, client.0.id).await?;
+            grants::revoke(tx, grant.id, client.application.id).await?;
             Ok(None)
         }
         None => Ok(None),
@@ -148,20 +168,22 @@ async fn tokens(
     request: &AuthorizeRequest,
     scope: Scopes,
 ) -> Result<Value, Error> {
-    let algorithm: Algorithm = client.0.id_token_alg.parse().ok().context("a stored algorithm is known")?;
-    let key = app.keys.signer(algorithm).context("there is a key of every algorithm")?;
-    let (issuer, client_id, now) = (app.issuer(), client.0.id.to_string(), tx.now());
-    let subject = subject(tx, session);
+    session::used(tx, session, &client.settings).await?;
+    let (key, now) = (signer(app, client, tx.now())?, tx.now());
+    // No token outlives its session.
+    let until = (now + client.settings.token_lifetime()).min(session.expires_at);
+    let issue = Issue { key: &key, issuer: app.issuer(), client_id: &request.client_id, now, until };
+    let told = Told::of(tx, session, scope, GROUPS_IN_TOKEN).await?;
+    let subject = told.subject(tx, session);
     let (jti, grant_id) = (tx.new_id().to_string(), grant.to_string());
-    let access = claims::access_token(key, issuer, &client_id, &subject, &scope, &jti, &grant_id, now, TOKEN_LIFETIME)
+    let access = claims::access_token(issue, &subject, scope, request.resource.as_deref(), &jti, &grant_id)
         .context("an access token is signed")?;
     let nonce = request.nonce.as_deref();
-    let id_token = claims::id_token(key, issuer, &client_id, &subject, nonce, Some(&access), now, TOKEN_LIFETIME)
-        .context("an ID token is signed")?;
+    let id_token = claims::id_token(issue, &subject, scope, nonce, Some(&access)).context("an ID token is signed")?;
     let mut answer = json!({
         "access_token": access,
         "token_type": "Bearer",
-        "expires_in": TOKEN_LIFETIME.whole_seconds(),
+        "expires_in": (until - now).whole_seconds(),
         "id_token": id_token,
         "scope": scope.to_string(),
     });

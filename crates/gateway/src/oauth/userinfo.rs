@@ -1,13 +1,18 @@
 //! Who the bearer of an access token is, now (OpenID Connect Core 5.3).
 
-use super::subject;
+use super::{
+    settings::Settings,
+    told::{GROUPS_IN_USERINFO, Told},
+};
 use crate::{
     app::{App, Inner},
     error::{Error, OAuthFailure},
+    session,
 };
 use ::oidc::{
-    claims::{self, AccessClaims},
+    claims::{self, Person},
     error::{ErrorCode, OAuthError},
+    scope::Scope,
 };
 use axum::{
     Json,
@@ -15,9 +20,9 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use domain::ids::{GrantId, SessionId, TenantId, UserId};
+use domain::ids::{ApplicationId, GrantId, SessionId, TenantId};
 use store::{
-    grants,
+    applications, grants,
     scope::Actor,
     sessions::{self, LiveSession},
     tenant::TenantTx,
@@ -31,10 +36,14 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
 
 async fn answer(app: &Inner, headers: &HeaderMap) -> Result<Response, Error> {
     let now = app.clock.now();
-    let claims = claims::read_access_token(bearer(headers)?, app.keys.all(), app.issuer(), now)?;
-    let (tx, session) = live(app, &claims, now).await?.ok_or_else(ended)?;
-    let body = claims::userinfo(&subject(&tx, &session), &claims.scope);
-    tx.rollback().await?;
+    let claims = claims::read_access_token(bearer(headers)?, &app.keys.all(), app.issuer(), now)?;
+    let person = claims.person.as_ref().filter(|_| claims.scope.contains(Scope::OpenId)).ok_or_else(not_a_user)?;
+    let Live { mut tx, session, application } = live(app, &claims.sub, person, now).await?.ok_or_else(ended)?;
+    let settings = applications::by_id(&mut tx, application).await?.map(|found| Settings::of(&found)).transpose()?;
+    session::used(&mut tx, &session, &settings.unwrap_or_default()).await?;
+    let told = Told::of(&mut tx, &session, claims.scope, GROUPS_IN_USERINFO).await?;
+    let body = claims::userinfo(&told.subject(&tx, &session), claims.scope);
+    tx.commit().await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
@@ -53,21 +62,34 @@ fn ended() -> Error {
     OAuthError::new(ErrorCode::InvalidToken, "The user's session has ended. Start the sign-in again.").into()
 }
 
-/// The session behind an access token, if the session, its account and the grant all still stand.
-pub(super) async fn live(
-    app: &Inner,
-    claims: &AccessClaims,
-    now: OffsetDateTime,
-) -> Result<Option<(TenantTx, LiveSession)>, Error> {
-    let Some((application, grant)) = claims.client_id.parse().ok().zip(claims.grant_id.parse::<GrantId>().ok()) else {
-        return Ok(None);
+/// The access token is the client's own, or lacks the scope `openid`.
+fn not_a_user() -> Error {
+    let sentence = "This access token is not for claims about a user. Ask for the scope openid.";
+    OAuthError::new(ErrorCode::InsufficientScope, sentence).into()
+}
+
+/// What stands behind an access token.
+pub(super) struct Live {
+    pub tx: TenantTx,
+    pub session: LiveSession,
+    pub application: ApplicationId,
+}
+
+/// What is behind an access token, if the session, its account and the grant all still stand.
+pub(super) async fn live(app: &Inner, user: &str, person: &Person, now: OffsetDateTime) -> Result<Option<Live>, Error> {
+    let Ok(grant) = person.grant_id.parse::<GrantId>() else { return Ok(None) };
+    let mut tx = app.tenant(TenantId(person.tenant_id), Actor::Unproven, now).await?;
+    let application = grants::live(&mut tx, grant).await?;
+    let session = match application {
+        Some(_) => sessions::live(&mut tx, SessionId(person.sid)).await?,
+        None => None,
     };
-    let mut tx = app.tenant(TenantId(claims.tenant_id), Actor::Application(application), now).await?;
-    let granted = grants::is_live(&mut tx, grant, application).await?;
-    let session = if granted { sessions::live(&mut tx, SessionId(claims.sid)).await? } else { None };
-    match session.filter(|session| session.user == UserId(claims.sub)) {
-        Some(session) => Ok(Some((tx, session))),
-        None => {
+    match (application, session.filter(|session| session.user.to_string() == user)) {
+        (Some(application), Some(session)) => {
+            tx.act_as(Actor::Application(application));
+            Ok(Some(Live { tx, session, application }))
+        }
+        _ => {
             tx.rollback().await?;
             Ok(None)
         }

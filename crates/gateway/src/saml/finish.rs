@@ -6,39 +6,35 @@ use crate::{
     browser,
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath, parameter},
-    oauth, provisioning,
     secret::{self, Secret},
+    session::{self, Came, Proven},
 };
-use ::oidc::{authorize::AuthorizeRequest, error::ErrorCode};
 use ::saml::code::{Code, Rejection};
 use anyhow::Context;
 use axum::{
     extract::{RawQuery, State},
     http::HeaderMap,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
 use axum_extra::extract::CookieJar;
 use domain::{
-    account::Account,
     event::{Event, EventKind, Subject},
     ids::{ConnectionId, TenantId},
     matching,
     refusal::Refusal,
-    session::{self, EndReason},
 };
 use metrics::counter;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
-    applications, connections, events, logouts,
+    events, logouts,
     scope::Actor,
-    sessions::{self, LiveSession, NewSession},
+    sessions::{Name, Proof},
     sign_in_requests::{self, AnsweredRequest},
     tenant::TenantTx,
-    tenants,
 };
 use subtle::ConstantTimeEq;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 /// `GET /c/{cid}/saml/finish`
 pub async fn get(
@@ -151,32 +147,33 @@ async fn enter_with(
         return Err(refusal.into());
     }
     if let Some(old) = browser::session(app, &jar, connection) {
-        end_replaced(&mut tx, connection, &old).await?;
+        session::replace(&mut tx, connection, &old).await?;
     }
     let secret = Secret::plain();
-    let session = begin(&mut tx, &account, &identity, &secret).await?;
-    let response = match answered.authorize {
-        Some(request) => {
-            let request: AuthorizeRequest =
-                serde_json::from_value(request).context("a kept authorize request reads")?;
-            let url = if is_proof_old(&request, &session, app.config.saml.clock_skew, now) {
-                request.error_url(ErrorCode::LoginRequired, "The identity provider did not ask anew.", app.issuer())
-            } else {
-                oauth::authorize::grant(app, &mut tx, session, &request).await?
-            };
-            Redirect::to(&url).into_response()
-        }
-        None => enter(app, &mut tx, connection, answered.target.as_deref()).await?,
-    };
+    let attributes = serde_json::to_value(&identity.attributes).context("attributes serialize")?;
+    let begun = session::begin(&mut tx, &account, &proven(&identity, &attributes), &secret).await?;
+    let came = Came { authorize: answered.authorize, target: answered.target.as_deref() };
+    let response = session::answer(app, &mut tx, begun, came).await?;
     tx.commit().await?;
     counter!("gatehouse_sign_ins_total").increment(1);
     Ok((browser::keep_session(app, jar, connection, &secret), response).into_response())
 }
 
-/// Whether the proof is older than the application allows (OpenID Connect Core 3.1.2.1, `max_age`).
-fn is_proof_old(request: &AuthorizeRequest, session: &LiveSession, skew: Duration, now: OffsetDateTime) -> bool {
-    let oldest = request.max_age.map(|seconds| now - Duration::seconds(i64::from(seconds)) - skew);
-    oldest.is_some_and(|oldest| session.auth_time < oldest)
+/// What the assertion proves.
+fn proven<'a>(identity: &'a Identity, attributes: &'a Value) -> Proven<'a> {
+    Proven {
+        name: Name {
+            value: &identity.name_id,
+            format: identity.name_id_format.as_deref(),
+            qualifier: identity.name_qualifier.as_deref(),
+            sp_qualifier: identity.sp_name_qualifier.as_deref(),
+        },
+        session_index: identity.session_index.as_deref(),
+        attributes,
+        auth_time: identity.auth_time,
+        not_on_or_after: identity.session_not_on_or_after,
+        proof: Proof::Assertion { context: identity.authn_context.as_deref() },
+    }
 }
 
 fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
@@ -189,54 +186,4 @@ async fn was_logged_out(tx: &mut TenantTx, connection: ConnectionId, identity: &
     let Identity { name_id, session_index, issued_at, .. } = identity;
     logouts::lock(tx, connection, name_id).await?;
     Ok(logouts::covers(tx, connection, name_id, session_index.as_deref(), *issued_at).await?)
-}
-
-async fn end_replaced(tx: &mut TenantTx, connection: ConnectionId, old: &str) -> Result<(), Error> {
-    let reason = EndReason::Replaced;
-    if let Some(ended) = sessions::end_by_token(tx, connection, &secret::hash(old), reason).await? {
-        provisioning::sessions_ended(tx, connection, &[ended.id], reason).await?;
-    }
-    Ok(())
-}
-
-async fn begin(
-    tx: &mut TenantTx,
-    account: &Account,
-    identity: &Identity,
-    secret: &Secret,
-) -> Result<LiveSession, Error> {
-    let attributes = serde_json::to_value(&identity.attributes).context("attributes serialize")?;
-    let new = NewSession {
-        token_hash: &secret.hash(),
-        connection: account.connection_id,
-        account: account.id,
-        user: account.user_id,
-        name: sessions::Name {
-            value: &identity.name_id,
-            format: identity.name_id_format.as_deref(),
-            qualifier: identity.name_qualifier.as_deref(),
-            sp_qualifier: identity.sp_name_qualifier.as_deref(),
-        },
-        session_index: identity.session_index.as_deref(),
-        attributes: &attributes,
-        auth_time: identity.auth_time,
-        expires_at: session::expires_at(tx.now(), identity.session_not_on_or_after),
-    };
-    let id = sessions::insert(tx, &new).await?;
-    let data = json!({ "user_id": account.user_id, "account_id": account.id });
-    let event = Event::with(EventKind::SessionCreated, Subject::Session(id), data);
-    events::append(tx, Some(account.connection_id), &[event]).await?;
-    Ok(sessions::live(tx, id).await?.context("a session that just began is live")?)
-}
-
-async fn enter(
-    app: &Inner,
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    target: Option<&str>,
-) -> Result<Response, Error> {
-    let connection = connections::by_id(tx, connection).await?.ok_or(Error::NotFound)?;
-    let application = applications::by_id(tx, connection.application_id).await?.ok_or(Error::NotFound)?;
-    let tenant = tenants::current(tx).await?.ok_or(Error::NotFound)?;
-    Ok(oauth::enter(app, &application, &tenant.slug, target))
 }

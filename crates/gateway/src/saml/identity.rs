@@ -84,6 +84,9 @@ pub struct Identity {
     pub session_not_on_or_after: Option<OffsetDateTime>,
     #[serde(default = "long_ago")]
     pub issued_at: OffsetDateTime,
+    /// How the identity provider knows, as a class of authentication.
+    #[serde(default)]
+    pub authn_context: Option<String>,
     /// Who asserts it.
     #[serde(default)]
     pub issuer: String,
@@ -202,6 +205,7 @@ impl Identity {
             auth_time: assertion.authn_instant(),
             session_not_on_or_after: assertion.session_not_on_or_after(),
             issued_at: assertion.issue_instant(),
+            authn_context: assertion.authn_context().map(str::to_owned),
             issuer: assertion.issuer().to_owned(),
         }
     }

@@ -6,7 +6,8 @@ use crate::{
     browser, entropy,
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath, parameter},
-    oauth, secret,
+    oauth::{self, way_in},
+    secret,
 };
 use ::oidc::authorize::{AuthorizeRequest, Prompt};
 use ::saml::{
@@ -46,7 +47,7 @@ pub async fn get(
 ) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
-    Ok(bookmark(&app, tenant, connection, &client, &headers, now).await?)
+    Ok(bookmark(&app, tenant, connection, &client, browser::jar(&headers), now).await?)
 }
 
 /// `GET /t/{slug}`: the bookmark of a tenant. An unknown name answers as one that is not set up.
@@ -65,19 +66,19 @@ pub async fn tenant(
     let mut tx = app.tenant(tenant.id, Actor::Browser, now).await?;
     let connections = connections::list(&mut tx).await?;
     tx.rollback().await?;
-    let ready = connections.into_iter().find(|connection| connection.idp.is_some()).ok_or(Error::NotSetUp)?;
-    Ok(bookmark(&app, tenant.id, ready.id, &client, &headers, now).await?)
+    let ready = connections.into_iter().find(way_in::is_open).ok_or(Error::NotSetUp)?;
+    Ok(bookmark(&app, tenant.id, ready.id, &client, browser::jar(&headers), now).await?)
 }
 
-async fn bookmark(
+/// Brings whoever follows a bookmark into the application of the connection.
+pub(crate) async fn bookmark(
     app: &Inner,
     tenant: TenantId,
     connection: ConnectionId,
     client: &Client,
-    headers: &HeaderMap,
+    jar: CookieJar,
     now: OffsetDateTime,
 ) -> Result<Response, Error> {
-    let jar = browser::jar(headers);
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     if let Some(session) = browser::session(app, &jar, connection)
         && let Some(live) = sessions::by_token(&mut tx, connection, &secret::hash(&session)).await?
@@ -141,6 +142,9 @@ pub async fn start(
     purpose: Purpose<'_>,
 ) -> Result<Response, Error> {
     let connection = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    if connection.suspended_at.is_some() {
+        return Err(Error::Suspended);
+    }
     let (idp, settings) = (idp::of(&connection)?, Settings::of(&connection)?);
     let key = Keys::of(&mut tx, connection.id).await?.signer(app)?;
     let (authorize, target) = match purpose {

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath},
     pages::{self, SignOut, SignOutPage},
-    provisioning, secret,
+    revocation, secret,
 };
 use ::saml::{
     code::{Code, Rejection},
@@ -28,7 +28,7 @@ use axum::{
     body::Bytes,
     extract::{RawQuery, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use domain::{
     ids::{ConnectionId, TenantId},
@@ -41,7 +41,7 @@ use store::{
     connections::{self, Connection},
     logouts::{self, NewLogout},
     scope::Actor,
-    sessions::{self, EndedSession},
+    sessions::{self, EndedSession, Which},
     tenant::TenantTx,
 };
 use time::OffsetDateTime;
@@ -162,8 +162,8 @@ async fn obey(
         return Ok(0);
     }
     let reason = EndReason::LoggedOut;
-    let ended = sessions::end_by_name(&mut tx, connection, &name_id.value, session_indexes, reason).await?;
-    provisioning::sessions_ended(&mut tx, connection, &ended, reason).await?;
+    let which = Which::Name { connection, name_id: &name_id.value, session_indexes };
+    let ended = revocation::end(&mut tx, which, reason, None).await?;
     tx.commit().await?;
     counter!("gatehouse_saml_logouts_total", "from" => "idp").increment(1);
     Ok(ended.len())
@@ -202,11 +202,15 @@ async fn conclude(
     now: OffsetDateTime,
 ) -> Result<Response, Error> {
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
-    if !logouts::answer_request(&mut tx, connection, &response.in_response_to).await? {
+    let answered = logouts::answer_request(&mut tx, connection, &response.in_response_to).await?;
+    let Some(answered) = answered else {
         return Err(Rejection::new(Code::LogoutUnknown).received(&response.in_response_to).of_proven().into());
-    }
+    };
     let state = if response.is_complete { SignOut::Done } else { SignOut::Partly };
-    let page = page(&mut tx, connection, state).await?;
+    let page = match answered.return_url {
+        Some(url) => Redirect::to(&url).into_response(),
+        None => page(&mut tx, connection, state).await?,
+    };
     tx.commit().await?;
     Ok(page)
 }
@@ -248,7 +252,10 @@ pub async fn leave(
     tx.commit().await?;
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     let response = match ended {
-        Some(ended) => ask_the_identity_provider(&app, &mut tx, connection, &ended).await?,
+        Some(ended) => match ask_the_identity_provider(&app, &mut tx, &ended, None).await? {
+            Some(asked) => asked,
+            None => page(&mut tx, connection, SignOut::Here).await?,
+        },
         None => page(&mut tx, connection, SignOut::Done).await?,
     };
     tx.commit().await?;
@@ -256,29 +263,34 @@ pub async fn leave(
 }
 
 /// Ends the browser's session, and those of the same session at the identity provider.
-async fn end(tx: &mut TenantTx, connection: ConnectionId, session: &str) -> Result<Option<EndedSession>, Error> {
+pub(crate) async fn end(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    session: &str,
+) -> Result<Option<EndedSession>, Error> {
     let (hash, reason) = (secret::hash(session), EndReason::SignedOut);
     let Some(name) = sessions::name_by_token(tx, connection, &hash).await? else { return Ok(None) };
     logouts::lock(tx, connection, &name).await?;
-    let Some(ended) = sessions::end_by_token(tx, connection, &hash, reason).await? else {
-        return Ok(None);
-    };
-    let mut all = vec![ended.id];
+    let which = Which::Browser { connection, hash: &hash };
+    let Some(ended) = revocation::end(tx, which, reason, None).await?.pop() else { return Ok(None) };
     if let Some(index) = &ended.session_index {
-        let index = std::slice::from_ref(index);
-        all.extend(sessions::end_by_name(tx, connection, &ended.name_id, index, reason).await?);
+        let session_indexes = std::slice::from_ref(index);
+        let which = Which::Name { connection, name_id: &ended.name_id, session_indexes };
+        revocation::end(tx, which, reason, None).await?;
     }
-    provisioning::sessions_ended(tx, connection, &all, reason).await?;
     counter!("gatehouse_saml_logouts_total", "from" => "user").increment(1);
     Ok(Some(ended))
 }
 
-async fn ask_the_identity_provider(
+/// Sends the browser to the identity provider with a request to end its session there; nothing where it takes no part in
+/// that. Afterwards the browser goes to that address, or sees a page.
+pub(crate) async fn ask_the_identity_provider(
     app: &Inner,
     tx: &mut TenantTx,
-    connection: ConnectionId,
     ended: &EndedSession,
-) -> Result<Response, Error> {
+    return_url: Option<&str>,
+) -> Result<Option<Response>, Error> {
+    let connection = ended.connection;
     let stored = connections::by_id(tx, connection).await?.ok_or(Error::NotFound)?;
     let (id, now) = (request::request_id(entropy::bytes()), tx.now());
     let name_id = NameId {
@@ -289,20 +301,26 @@ async fn ask_the_identity_provider(
     };
     let session_indexes: Vec<String> = ended.session_index.iter().cloned().collect();
     let request = OwnRequest { id: &id, issue_instant: now, name_id: &name_id, session_indexes: &session_indexes };
+    if stored.idp.is_none() {
+        return Ok(None);
+    }
     let signer = Keys::of(tx, connection).await?.signer(app)?;
     let sp = service_provider(app, connection);
     let message = request.send(&sp, &idp::of(&stored)?, &signer, id.trim_start_matches('_'));
     match message.context("a logout request could not be signed")? {
         Some(message) => {
-            logouts::insert_request(tx, connection, &id, now + PATIENCE).await?;
-            Ok(carried(message))
+            logouts::insert_request(tx, connection, &id, now + PATIENCE, return_url).await?;
+            Ok(Some(carried(message)))
         }
-        None => page(tx, connection, SignOut::Here).await,
+        None => Ok(None),
     }
 }
 
 async fn page(tx: &mut TenantTx, connection: ConnectionId, state: SignOut) -> Result<Response, Error> {
     let connection = connections::by_id(tx, connection).await?.ok_or(Error::NotFound)?;
     let application = applications::by_id(tx, connection.application_id).await?.ok_or(Error::NotFound)?;
-    Ok(pages::html(StatusCode::OK, &SignOutPage { application: &application.display_name, state }))
+    Ok(pages::html(
+        StatusCode::OK,
+        &SignOutPage { application: &application.display_name, state, action: "", asked: Vec::new() },
+    ))
 }

@@ -39,9 +39,31 @@ pub struct Settings {
     pub mapping: Mapping,
     /// Where attributes for access control come from beside assertions.
     pub access_control: AccessControl,
+    /// Who may have everything of a user end; nobody where it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub universal_logout: Option<UniversalLogout>,
     /// Until when a test is on, in which the contents of assertions are kept in the log.
     #[serde(with = "time::serde::rfc3339::option")]
     pub test_until: Option<OffsetDateTime>,
+}
+
+/// Whose calls for Universal Logout are heeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniversalLogout {
+    /// The address of the organization at the identity provider, such as `https://acme.okta.com`.
+    pub issuer: String,
+    /// Where its keys are; Okta's usual place where it is missing.
+    pub jwks_url: Option<String>,
+    /// The app integration there; any where it is missing.
+    pub subject: Option<String>,
+}
+
+impl UniversalLogout {
+    /// Where its keys are.
+    pub fn jwks_url(&self) -> String {
+        let usual = || format!("{}/oauth2/v1/keys", self.issuer.trim_end_matches('/'));
+        self.jwks_url.clone().unwrap_or_else(usual)
+    }
 }
 
 /// What becomes of an answer that nobody asked for (profiles 4.1.5).

@@ -1,7 +1,7 @@
 //! What an operator does with a tenant's users: known ones are brought in, two become one, one becomes two, and back.
 
 use super::{operator, tell};
-use crate::{error::Error, provisioning, seats::All};
+use crate::{error::Error, revocation, seats::All};
 use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
@@ -13,7 +13,8 @@ use domain::{
 use serde_json::json;
 use std::collections::HashMap;
 use store::{
-    events, seats, sessions,
+    events, seats,
+    sessions::Which,
     store::Store,
     tenant::TenantTx,
     tenants::{self, Wishes},
@@ -289,9 +290,7 @@ async fn lock_both(tx: &mut TenantTx, one: UserId, other: UserId) -> Result<(), 
 /// Gives accounts to another user. Whoever is signed in as the one before is out: tokens name the user.
 async fn moved(tx: &mut TenantTx, accounts: &[Moved], to: UserId) -> Result<(), Error> {
     for account in accounts {
-        let reason = EndReason::OtherUser;
-        let ended = sessions::end_all(tx, account.id, reason).await?;
-        provisioning::sessions_ended(tx, account.connection, &ended, reason).await?;
+        revocation::end(tx, Which::Account(account.id), EndReason::OtherUser, None).await?;
         user_changes::give(tx, account.id, to).await?;
     }
     Ok(())

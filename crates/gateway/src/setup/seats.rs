@@ -3,7 +3,8 @@
 use super::{operator, tell};
 use crate::{
     error::Error,
-    provisioning::{sessions_ended, told},
+    provisioning::told,
+    revocation,
     roles::{Groups, InForce},
     seats::{Line, by_connection},
 };
@@ -16,7 +17,7 @@ use domain::{
     session::EndReason,
 };
 use serde_json::json;
-use store::{events, roles, seats, sessions, store::Store, tenant::TenantTx};
+use store::{events, roles, seats, sessions::Which, store::Store, tenant::TenantTx};
 use time::OffsetDateTime;
 
 /// Seats that can be counted.
@@ -102,9 +103,7 @@ async fn move_line(tx: &mut TenantTx, application: ApplicationId, is_outside: bo
         let (kind, rule, data) = (EventKind::UserParked, Rule::SeatsTaken, json!({ "why": "seat" }));
         let told = told(waiting.account, waiting.user, vec![PlannedEvent { kind, rule, data }]);
         events::append(tx, Some(waiting.connection), &told).await?;
-        let reason = EndReason::SeatAwaited;
-        let ended = sessions::end_all(tx, waiting.account, reason).await?;
-        sessions_ended(tx, waiting.connection, &ended, reason).await?;
+        revocation::end(tx, Which::Account(waiting.account), EndReason::SeatAwaited, Some(rule)).await?;
     }
     Ok(())
 }

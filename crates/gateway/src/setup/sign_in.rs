@@ -6,6 +6,7 @@ use anyhow::Context;
 use domain::{email::is_domain, ids::ConnectionId, names::fold, refusal::Refusal};
 use store::{connections, roles, store::Store};
 use time::OffsetDateTime;
+use url::Url;
 
 /// Changes the settings of sign-in, and whether SHA-1 is accepted.
 ///
@@ -25,6 +26,14 @@ pub async fn set(
         *domain = fold(domain);
         if !is_domain(domain) {
             return Err(Refusal::DomainInvalid { domain: domain.clone() }.into());
+        }
+    }
+    if let Some(wanted) = &settings.universal_logout {
+        for (what, url) in [("issuer", wanted.issuer.clone()), ("address of keys", wanted.jwks_url())] {
+            let is_whole = Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+            if !is_whole {
+                return Err(Refusal::UriInvalid { what, problem: format!("{url} is not an https:// address") }.into());
+            }
         }
     }
     let document = serde_json::to_value(&settings).context("settings serialize")?;

@@ -6,7 +6,7 @@ use crate::{
         Desk,
         output::{Output, moment},
     },
-    saml::settings::{AuthnComparison, AuthnContext, IdpInitiated, Jit, Mapping, Settings},
+    saml::settings::{AuthnComparison, AuthnContext, IdpInitiated, Jit, Mapping, Settings, UniversalLogout},
     setup::sign_in as setup,
 };
 use anyhow::bail;
@@ -63,6 +63,15 @@ pub struct SignIn {
     /// Accept signatures with SHA-1, which are not safe.
     #[arg(long, value_name = "on|off")]
     allow_sha1: Option<Switch>,
+    /// Heed Okta's Universal Logout of this organization (Okta: https://acme.okta.com, the Okta domain); empty for none.
+    #[arg(long, value_name = "ISSUER")]
+    universal_logout: Option<String>,
+    /// Where the organization's keys are, if not at Okta's usual place.
+    #[arg(long, value_name = "URL", requires = "universal_logout")]
+    universal_logout_jwks: Option<String>,
+    /// The app integration that may call (Okta: sub of its tokens).
+    #[arg(long, value_name = "ID", requires = "universal_logout")]
+    universal_logout_subject: Option<String>,
     /// Keep the contents of assertions in the log for so many minutes, for a test; 0 ends it.
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u16).range(0..=1440))]
     test: Option<u16>,
@@ -94,6 +103,7 @@ impl SignIn {
             && !self.scim_is_over
             && self.name_id_format.is_none()
             && self.clock_skew.is_none()
+            && self.universal_logout.is_none()
             && self.test.is_none()
     }
 
@@ -108,6 +118,11 @@ impl SignIn {
         settings.idp_initiated = self.idp_initiated.unwrap_or(settings.idp_initiated);
         settings.jit = self.jit.unwrap_or(settings.jit);
         settings.clock_skew_seconds = self.clock_skew.or(settings.clock_skew_seconds);
+        if let Some(issuer) = self.universal_logout {
+            let (jwks_url, subject) = (self.universal_logout_jwks, self.universal_logout_subject);
+            let issuer = issuer.trim_end_matches('/').to_owned();
+            settings.universal_logout = (!issuer.is_empty()).then_some(UniversalLogout { issuer, jwks_url, subject });
+        }
         if let Some(minutes) = self.test {
             settings.test_until = (minutes > 0).then(|| now + Duration::minutes(minutes.into()));
         }

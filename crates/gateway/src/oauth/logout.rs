@@ -1,0 +1,205 @@
+//! An application signs its user out (OpenID Connect RP-Initiated Logout 1.0): of the session here, of everything that
+//! grew out of it, and at the identity provider.
+
+use super::{client, settings::Settings};
+use crate::{
+    app::{App, Inner},
+    browser,
+    error::{Error, PageFailure},
+    pages::{self, SignOut, SignOutPage},
+    saml::logout as single,
+    secret,
+};
+use ::oidc::{
+    error::{ErrorCode, OAuthError},
+    logout::{self, Hint, LogoutRequest},
+};
+use axum::{
+    body::Bytes,
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_extra::extract::CookieJar;
+use domain::ids::{ConnectionId, SessionId, TenantId};
+use store::{
+    applications::Application,
+    scope::Actor,
+    sessions::{self, EndedSession},
+};
+use time::OffsetDateTime;
+use url::form_urlencoded;
+
+/// The longest form that becomes a query.
+const MAX_FORM: usize = 16_384;
+
+/// `GET /oauth2/logout`
+pub async fn get(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, PageFailure> {
+    let leaving = Leaving::read(&app, &query.unwrap_or_default(), browser::jar(&headers)).await?;
+    let here = leaving.sessions().await?;
+    let is_sure = match &leaving.hint {
+        // Whoever holds the ID token of this browser's own session is its application.
+        Some(hint) => here.iter().all(|session| session.id == SessionId(hint.session_id)),
+        None => false,
+    };
+    if is_sure || here.is_empty() {
+        return Ok(leaving.leave(here).await?);
+    }
+    Ok(leaving.ask())
+}
+
+/// `POST /oauth2/logout`: other sites post here, and a browser shows no cookie of ours to that; so it comes again by GET.
+pub async fn post(State(app): State<App>, body: Bytes) -> Result<Response, PageFailure> {
+    let form = form(&body)?;
+    let again: String =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(form_urlencoded::parse(form.as_bytes())).finish();
+    Ok(Redirect::to(&format!("{}/oauth2/logout?{again}", app.issuer())).into_response())
+}
+
+/// `POST /oauth2/logout/confirm`: the user says so.
+pub async fn confirm(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageFailure> {
+    let leaving = Leaving::read(&app, form(&body)?, browser::jar(&headers)).await?;
+    let here = leaving.sessions().await?;
+    Ok(leaving.leave(here).await?)
+}
+
+fn form(body: &Bytes) -> Result<&str, Error> {
+    let form = std::str::from_utf8(body).ok().filter(|form| form.len() <= MAX_FORM);
+    form.ok_or_else(|| wrong("The form is too long or not UTF-8."))
+}
+
+fn wrong(sentence: &str) -> Error {
+    OAuthError::new(ErrorCode::InvalidRequest, sentence).into()
+}
+
+/// A browser on its way out.
+struct Leaving<'a> {
+    app: &'a Inner,
+    jar: CookieJar,
+    now: OffsetDateTime,
+    request: LogoutRequest,
+    /// What an ID token of ours says.
+    hint: Option<Hint>,
+    /// Of which application; of all where the request names none.
+    application: Option<Application>,
+}
+
+/// A live session of this browser.
+struct Here {
+    id: SessionId,
+    tenant: TenantId,
+    connection: ConnectionId,
+    secret: String,
+}
+
+impl<'a> Leaving<'a> {
+    async fn read(app: &'a Inner, encoded: &str, jar: CookieJar) -> Result<Self, Error> {
+        let (now, request) = (app.clock.now(), LogoutRequest::parse(encoded)?);
+        let hint = request.id_token_hint.as_deref().and_then(|hint| {
+            let keys = app.keys.all();
+            logout::read_hint(hint, &keys, app.issuer())
+        });
+        let hinted = hint.as_ref().map(|hint| hint.client_id.as_str());
+        let id = match (request.client_id.as_deref(), hinted) {
+            (Some(id), Some(hinted)) if id != hinted => {
+                return Err(wrong("The client_id is not the one that the id_token_hint was issued for."));
+            }
+            (id, hinted) => id.or(hinted),
+        };
+        let application = match id {
+            Some(id) => {
+                let mut tx = app.control(now).await?;
+                let found = client::named(&mut tx, id).await?;
+                tx.rollback().await?;
+                Some(found.ok_or_else(|| wrong("The parameter client_id names no application here."))?.0)
+            }
+            None => None,
+        };
+        let leaving = Self { app, jar, now, request, hint, application };
+        leaving.check_return()?;
+        Ok(leaving)
+    }
+
+    /// Refuses an address that the application did not register: a browser is never sent anywhere else.
+    fn check_return(&self) -> Result<(), Error> {
+        let Some(uri) = &self.request.post_logout_redirect_uri else { return Ok(()) };
+        let Some(application) = &self.application else {
+            return Err(wrong("Send client_id or id_token_hint with a post_logout_redirect_uri."));
+        };
+        if Settings::of(application)?.post_logout_redirect_uris.contains(uri) {
+            return Ok(());
+        }
+        Err(wrong("The post_logout_redirect_uri is not registered for this client; it must match exactly."))
+    }
+
+    /// The browser's live sessions in the application.
+    async fn sessions(&self) -> Result<Vec<Here>, Error> {
+        let mut found = Vec::new();
+        for connection in browser::sessions(self.app, &self.jar) {
+            let Some(cookie) = browser::session(self.app, &self.jar, connection) else { continue };
+            let tenant = match self.app.tenant_of(connection, self.now).await {
+                Ok(tenant) => tenant,
+                Err(Error::NotFound) => continue,
+                Err(error) => return Err(error),
+            };
+            let mut tx = self.app.tenant(tenant, Actor::Browser, self.now).await?;
+            let live = sessions::by_token(&mut tx, connection, &secret::hash(&cookie)).await?;
+            tx.rollback().await?;
+            let wanted = self.application.as_ref().map(|application| application.id);
+            let live = live.filter(|session| wanted.is_none_or(|wanted| session.application == wanted));
+            found.extend(live.map(|session| Here { id: session.id, tenant, connection, secret: cookie }));
+        }
+        Ok(found)
+    }
+
+    fn ask(&self) -> Response {
+        let LogoutRequest { client_id, post_logout_redirect_uri, state, .. } = &self.request;
+        let client_id = client_id.clone().or_else(|| self.hint.as_ref().map(|hint| hint.client_id.clone()));
+        let asked = [
+            ("client_id", client_id),
+            ("post_logout_redirect_uri", post_logout_redirect_uri.clone()),
+            ("state", state.clone()),
+        ];
+        let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        self.page(SignOut::Asked, asked)
+    }
+
+    /// Ends the sessions here, then at the identity provider, and goes where the application wants.
+    async fn leave(mut self, here: Vec<Here>) -> Result<Response, Error> {
+        let mut ended: Vec<(TenantId, EndedSession)> = Vec::new();
+        for session in here {
+            let mut tx = self.app.tenant(session.tenant, Actor::Browser, self.now).await?;
+            let gone = single::end(&mut tx, session.connection, &session.secret).await?;
+            // Here it has ended, whatever becomes of the rest.
+            tx.commit().await?;
+            ended.extend(gone.map(|gone| (session.tenant, gone)));
+            self.jar = browser::forget_session(self.app, self.jar, session.connection);
+        }
+        let back = self.request.post_logout_redirect_uri.as_deref();
+        let back = back.map(|uri| logout::return_url(uri, self.request.state.as_deref()));
+        for (tenant, session) in &ended {
+            let mut tx = self.app.tenant(*tenant, Actor::Browser, self.now).await?;
+            let asked = single::ask_the_identity_provider(self.app, &mut tx, session, back.as_deref()).await?;
+            tx.commit().await?;
+            // A browser can be sent to one place only.
+            if let Some(asked) = asked {
+                return Ok((self.jar, asked).into_response());
+            }
+        }
+        let response = match back {
+            Some(url) => Redirect::to(&url).into_response(),
+            None if ended.is_empty() => self.page(SignOut::Done, Vec::new()),
+            None => self.page(SignOut::Here, Vec::new()),
+        };
+        Ok((self.jar, response).into_response())
+    }
+
+    fn page(&self, state: SignOut, asked: Vec<(&'static str, String)>) -> Response {
+        let application = self.application.as_ref().map_or("all applications", |found| found.display_name.as_str());
+        pages::html(StatusCode::OK, &SignOutPage { application, state, action: "/oauth2/logout/confirm", asked })
+    }
+}

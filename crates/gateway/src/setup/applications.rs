@@ -1,0 +1,171 @@
+//! What an operator does with applications.
+
+use super::taken;
+use crate::{
+    error::Error,
+    oauth::settings::Settings,
+    secret::{Kind, Secret},
+};
+use ::oidc::{client, keys::Algorithm, logout};
+use anyhow::Context;
+use domain::{ids::ApplicationId, names::Slug, refusal::Refusal, role::RoleCatalogue};
+use store::{
+    aliases,
+    applications::{self, Application, NewApplication},
+    store::Store,
+};
+use time::OffsetDateTime;
+
+/// An application to be registered.
+#[derive(Debug)]
+pub struct ApplicationSpec {
+    pub name: Slug,
+    pub display_name: String,
+    pub redirect_uris: Vec<String>,
+    pub initiate_login_uri: Option<String>,
+    pub backchannel_logout_uri: Option<String>,
+    /// Highest first; the last is the default.
+    pub roles: Vec<String>,
+    pub id_token_alg: Algorithm,
+    /// A public client has no secret.
+    pub public: bool,
+    pub settings: Settings,
+}
+
+/// Registers an application; the secret of a confidential one is answered once.
+///
+/// # Errors
+/// [`Refusal`] with what cannot be meant.
+pub async fn create(
+    store: &Store,
+    now: OffsetDateTime,
+    spec: ApplicationSpec,
+) -> Result<(ApplicationId, Option<Secret>), Error> {
+    let catalogue = RoleCatalogue::new(spec.roles)?;
+    let addresses = Addresses {
+        redirect: &spec.redirect_uris,
+        initiate: spec.initiate_login_uri.as_deref(),
+        backchannel: spec.backchannel_logout_uri.as_deref(),
+        is_confidential: !spec.public || spec.settings.jwks.is_some(),
+    };
+    check(&addresses, &spec.settings)?;
+    if spec.public && spec.settings.client_credentials && spec.settings.jwks.is_none() {
+        return Err(public_has_no_tokens().into());
+    }
+    let secret = (!spec.public).then(|| Secret::new(Kind::Client));
+    let hash = secret.as_ref().map(Secret::hash);
+    let settings = serde_json::to_value(&spec.settings).context("settings serialize")?;
+    let new = NewApplication {
+        slug: spec.name.as_str(),
+        display_name: &spec.display_name,
+        client_secret_hash: hash.as_ref().map(<[u8; 32]>::as_slice),
+        redirect_uris: &spec.redirect_uris,
+        initiate_login_uri: spec.initiate_login_uri.as_deref(),
+        backchannel_logout_uri: spec.backchannel_logout_uri.as_deref(),
+        catalogue: &catalogue,
+        id_token_alg: spec.id_token_alg.as_str(),
+        settings: &settings,
+    };
+    let mut tx = store.control(now).await?;
+    let id = applications::insert(&mut tx, &new).await.map_err(|error| taken(error, spec.name.as_str()))?;
+    tx.commit().await?;
+    Ok((id, secret))
+}
+
+/// Changes what may change of an application.
+///
+/// # Errors
+/// [`Error::NotFound`], or a [`Refusal`] with what cannot be meant.
+pub async fn change(
+    store: &Store,
+    now: OffsetDateTime,
+    name: &str,
+    change: impl FnOnce(&mut Application, &mut Settings),
+) -> Result<Application, Error> {
+    let mut tx = store.control(now).await?;
+    let mut application = applications::for_update(&mut tx, name).await?.ok_or(Error::NotFound)?;
+    let is_confidential =
+        applications::client(&mut tx, application.id).await?.is_some_and(|(_, secret)| secret.is_some());
+    let mut settings = Settings::of(&application)?;
+    change(&mut application, &mut settings);
+    let addresses = Addresses {
+        redirect: &application.redirect_uris,
+        initiate: application.initiate_login_uri.as_deref(),
+        backchannel: application.backchannel_logout_uri.as_deref(),
+        is_confidential,
+    };
+    check(&addresses, &settings)?;
+    if !is_confidential && settings.client_credentials && settings.jwks.is_none() {
+        return Err(public_has_no_tokens().into());
+    }
+    application.settings = serde_json::to_value(&settings).context("settings serialize")?;
+    applications::update(&mut tx, &application).await?;
+    tx.commit().await?;
+    Ok(application)
+}
+
+/// Gives a confidential application another secret; the one before stops to work.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] for a public client.
+pub async fn rotate_secret(store: &Store, now: OffsetDateTime, name: &str) -> Result<Secret, Error> {
+    let mut tx = store.control(now).await?;
+    let application = applications::for_update(&mut tx, name).await?.ok_or(Error::NotFound)?;
+    let (_, secret) = applications::client(&mut tx, application.id).await?.ok_or(Error::NotFound)?;
+    if secret.is_none() {
+        let problem = "a public client has no secret; its codes are bound by PKCE".to_owned();
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
+    let secret = Secret::new(Kind::Client);
+    applications::set_secret(&mut tx, application.id, &secret.hash()).await?;
+    tx.commit().await?;
+    Ok(secret)
+}
+
+/// Gives an application another client_id, from a system before this one, or takes it away.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Refusal::NameTaken`]
+pub async fn alias(store: &Store, now: OffsetDateTime, name: &str, alias: &str, remove: bool) -> Result<(), Error> {
+    super::aliases::check(alias)?;
+    let mut tx = store.control(now).await?;
+    let application = applications::by_slug(&mut tx, name).await?.ok_or(Error::NotFound)?;
+    if remove {
+        if !aliases::remove_of_application(&mut tx, alias, application.id).await? {
+            return Err(Error::NotFound);
+        }
+    } else {
+        let added = aliases::insert_application(&mut tx, alias, application.id).await;
+        added.map_err(|error| taken(error, alias))?;
+    }
+    Ok(tx.commit().await?)
+}
+
+struct Addresses<'a> {
+    redirect: &'a [String],
+    initiate: Option<&'a str>,
+    backchannel: Option<&'a str>,
+    is_confidential: bool,
+}
+
+fn check(addresses: &Addresses<'_>, settings: &Settings) -> Result<(), Refusal> {
+    let invalid = |what, problem| Refusal::UriInvalid { what, problem };
+    let uris = |what, uris: &[String]| client::check_redirect_uris(uris).map_err(|problem| invalid(what, problem));
+    uris("redirect URI", addresses.redirect)?;
+    if let Some(uri) = addresses.initiate {
+        uris("initiate_login_uri", &[uri.to_owned()])?;
+    }
+    if let Some(uri) = addresses.backchannel {
+        let checked = logout::check_backchannel_uri(uri, addresses.is_confidential);
+        checked.map_err(|problem| invalid("backchannel_logout_uri", problem))?;
+    }
+    if !settings.post_logout_redirect_uris.is_empty() {
+        uris("post_logout_redirect_uri", &settings.post_logout_redirect_uris)?;
+    }
+    settings.check()
+}
+
+fn public_has_no_tokens() -> Refusal {
+    let problem = "a public client has no tokens of its own: it cannot prove that it is itself".to_owned();
+    Refusal::ChangeImpossible { problem }
+}

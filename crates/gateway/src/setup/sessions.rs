@@ -1,0 +1,92 @@
+//! What an operator does with sessions: ends those of somebody, and keeps an organization from signing in.
+
+use super::{operator, tell};
+use crate::{error::Error, revocation};
+use domain::{
+    event::{Event, EventKind, Subject},
+    ids::{ConnectionId, TenantId},
+    session::EndReason,
+};
+use serde_json::json;
+use store::{
+    connections, events,
+    sessions::{BATCH, Which},
+    store::Store,
+    tenants,
+};
+use time::OffsetDateTime;
+
+/// Ends sessions, a batch in a transaction; answers how many.
+///
+/// # Errors
+/// When the database cannot be used; those of earlier batches have ended.
+pub async fn revoke(
+    store: &Store,
+    now: OffsetDateTime,
+    tenant: TenantId,
+    which: Which<'_>,
+    reason: EndReason,
+) -> Result<usize, Error> {
+    let mut count = 0;
+    loop {
+        let mut tx = operator(store, tenant, now).await?;
+        let batch = revocation::some(&mut tx, which, reason, None).await?.len();
+        tx.commit().await?;
+        count += batch;
+        if i64::try_from(batch).unwrap_or(0) < BATCH {
+            return Ok(count);
+        }
+    }
+}
+
+/// Whether somebody may sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    Suspended,
+    Open,
+}
+
+/// Keeps everybody of a tenant, or of one of its connections, from signing in, and ends their sessions; or lets them in
+/// again. SCIM is heard all the same. Answers how many sessions ended.
+///
+/// # Errors
+/// [`Error::NotFound`], or when the database cannot be used.
+pub async fn suspend(
+    store: &Store,
+    now: OffsetDateTime,
+    tenant: TenantId,
+    connection: Option<ConnectionId>,
+    entry: Entry,
+) -> Result<usize, Error> {
+    let which = connection.map_or(Which::Tenant, Which::Connection);
+    // Who signed in while the door was being shut was kept out, but has a session that would live again.
+    let early = match entry {
+        Entry::Open => revoke(store, now, tenant, which, EndReason::Suspended).await?,
+        Entry::Suspended => 0,
+    };
+    let mut tx = operator(store, tenant, now).await?;
+    let is_suspended = entry == Entry::Suspended;
+    match connection {
+        Some(connection) => {
+            connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+            if connections::suspend(&mut tx, connection, is_suspended).await? {
+                let kind = if is_suspended { EventKind::ConnectionSuspended } else { EventKind::ConnectionResumed };
+                let event = Event::new(kind, Subject::Connection(connection));
+                events::append(&mut tx, Some(connection), &[event]).await?;
+            }
+        }
+        None => {
+            if tenants::suspend(&mut tx, is_suspended).await? {
+                let kind = if is_suspended { EventKind::TenantSuspended } else { EventKind::TenantResumed };
+                tell(&mut tx, kind, Subject::Tenant(tenant), json!({})).await?;
+            }
+        }
+    }
+    // From here on they are dead; what follows tells of each.
+    tx.commit().await?;
+    let late = match entry {
+        Entry::Suspended => revoke(store, now, tenant, which, EndReason::Suspended).await?,
+        Entry::Open => 0,
+    };
+    Ok(early + late)
+}

@@ -1,0 +1,286 @@
+//! Okta's Universal Logout: the identity provider wants everything of a user to end
+//! (draft-parecki-oauth-global-token-revocation-04).
+
+use crate::{
+    app::{App, Inner},
+    error::{Error, chain},
+    extract::ConnectionPath,
+    outbound::{self, Fetched, Version},
+    revocation,
+    saml::settings::{Settings, UniversalLogout},
+    secret,
+};
+use ::oidc::{
+    global_revocation::{self, Proven, Refused, Sender, SubjectId, SubjectProblem},
+    jwk::KeySet,
+};
+use anyhow::anyhow;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{account::Account, email::Email, ids::ConnectionId, names::fold, session::EndReason};
+use metrics::counter;
+use serde_json::json;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use store::{
+    accounts, connections,
+    error::{Constraint, Error as StoreError},
+    logouts::{self, NewLogout},
+    scope::Actor,
+    sessions::Which,
+    sign_in_requests,
+    tenant::TenantTx,
+};
+use time::OffsetDateTime;
+use tracing::{info, warn};
+
+/// How long keys of an identity provider are kept, and how soon they are fetched again for a key that is not among them.
+const KEPT: Duration = Duration::from_secs(600);
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// How long assertions from before are kept out: longer than one of them can take to become a session.
+const REMEMBERED: time::Duration = time::Duration::hours(1);
+
+/// Keys as they were fetched.
+#[derive(Debug, Clone)]
+pub struct FetchedKeys {
+    url: String,
+    keys: Arc<KeySet>,
+    at: Instant,
+}
+
+/// Why nothing was ended, and how that is said: the identity provider's admin reads it in its log.
+enum No {
+    Malformed(String),
+    Token(String),
+    NotSetUp,
+    NobodyThere,
+    Unsupported,
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for No {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// `POST /c/{cid}/global-token-revocation`
+pub async fn post(
+    State(app): State<App>,
+    ConnectionPath(connection): ConnectionPath,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match end(&app, connection, &headers, &body).await {
+        Ok(ended) => {
+            counter!("gatehouse_universal_logouts_total", "result" => "done").increment(1);
+            info!(connection = %connection, sessions = ended, "The identity provider ended everything of a user");
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(no) => {
+            counter!("gatehouse_universal_logouts_total", "result" => "refused").increment(1);
+            refused(connection, no)
+        }
+    }
+}
+
+async fn end(app: &Inner, connection: ConnectionId, headers: &HeaderMap, body: &[u8]) -> Result<usize, No> {
+    let now = app.clock.now();
+    let tenant = app.tenant_of(connection, now).await?;
+    if !app.limits.admits_saml_response(connection) {
+        return Err(Error::TooManyRequests { seconds: 1 }.into());
+    }
+    let token = bearer(headers)?;
+    let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
+    let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    tx.rollback().await?;
+    let wanted = Settings::of(&stored)?.universal_logout.ok_or(No::NotSetUp)?;
+    let proven = prove(app, connection, &wanted, token, now).await?;
+    let subject = global_revocation::subject(body).map_err(|problem| match problem {
+        SubjectProblem::Malformed(problem) => No::Malformed(problem.to_owned()),
+        SubjectProblem::Unsupported => No::Unsupported,
+    })?;
+    let mut tx = app.tenant(tenant, Actor::IdentityProvider, now).await?;
+    use_once(&mut tx, connection, &proven).await?;
+    let accounts = meant(&mut tx, connection, &wanted, &subject).await?;
+    if accounts.is_empty() {
+        // The token is used up all the same.
+        tx.commit().await?;
+        return Err(No::NobodyThere);
+    }
+    let mut ended = 0;
+    for account in &accounts {
+        keep_out(&mut tx, connection, account, &proven).await?;
+        ended += revocation::end(&mut tx, Which::Account(account.id), EndReason::UniversalLogout, None).await?.len();
+    }
+    tx.commit().await?;
+    Ok(ended)
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, No> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(No::Token("Send the signed token in the header Authorization: Bearer.".to_owned())),
+    }
+}
+
+/// Whether the identity provider's own key signed the call, for this endpoint.
+async fn prove(
+    app: &Inner,
+    connection: ConnectionId,
+    wanted: &UniversalLogout,
+    token: &str,
+    now: OffsetDateTime,
+) -> Result<Proven, No> {
+    let endpoint = format!("{}/global-token-revocation", app.connection_url(connection));
+    let sender = Sender { issuer: &wanted.issuer, subject: wanted.subject.as_deref(), endpoint: &endpoint };
+    let skew = app.config.saml.clock_skew;
+    let known = keys(app, connection, wanted, KEPT).await?;
+    let outcome = match global_revocation::verify(token, &known, &sender, now, skew) {
+        // A key that is new there.
+        Err(Refused::UnknownKey { .. }) => {
+            let fresh = keys(app, connection, wanted, AGAIN).await?;
+            global_revocation::verify(token, &fresh, &sender, now, skew)
+        }
+        outcome => outcome,
+    };
+    outcome.map_err(|refused| No::Token(refused.to_string()))
+}
+
+/// The identity provider's keys, not older than that.
+async fn keys(
+    app: &Inner,
+    connection: ConnectionId,
+    wanted: &UniversalLogout,
+    oldest: Duration,
+) -> Result<Arc<KeySet>, No> {
+    let url = wanted.jwks_url();
+    if let Some(known) = app.provider_keys.get(&connection).await
+        && known.url == url
+        && known.at.elapsed() < oldest
+    {
+        return Ok(known.keys);
+    }
+    let unusable = |problem: String| {
+        warn!(connection = %connection, problem, "The identity provider's keys for Universal Logout cannot be used");
+        No::Failed(Error::Internal(anyhow!("the keys of an identity provider cannot be used: {problem}")))
+    };
+    let text = match outbound::fetch(&url, &Version::default(), &app.config.outbound).await {
+        Ok(Fetched::Document { text, .. }) => text,
+        Ok(Fetched::Unchanged) => return Err(unusable("it answered without a document".to_owned())),
+        Err(error) => return Err(unusable(chain(&error))),
+    };
+    let document = serde_json::from_str(&text).map_err(|_| unusable("they are not JSON".to_owned()))?;
+    let keys = Arc::new(KeySet::parse(&document).map_err(unusable)?);
+    let fetched = FetchedKeys { url, keys: Arc::clone(&keys), at: Instant::now() };
+    app.provider_keys.insert(connection, fetched).await;
+    Ok(keys)
+}
+
+/// A token ends sessions once: whoever got hold of it must not keep somebody out with it.
+async fn use_once(tx: &mut TenantTx, connection: ConnectionId, proven: &Proven) -> Result<(), No> {
+    let id = format!("global-token-revocation:{}", hex(&secret::hash(&proven.jti)));
+    match sign_in_requests::remember_assertion(tx, connection, &id, proven.expires_at).await {
+        Err(StoreError::Conflict(Constraint::Assertion)) => {
+            Err(No::Token("This token was used before; sign another one for each call.".to_owned()))
+        }
+        done => Ok(done?),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Who is meant, among the accounts of this connection: what another one keeps is not this identity provider's.
+async fn meant(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    wanted: &UniversalLogout,
+    subject: &SubjectId,
+) -> Result<Vec<Account>, No> {
+    /// Accounts of one person that share an address.
+    const MOST: i64 = 100;
+    Ok(match subject {
+        SubjectId::Email(address) => {
+            let email = Email::parse(address).map_err(|_| No::Malformed("The email is no address.".to_owned()))?;
+            let mut found = accounts::by_email(tx, connection, email.key(), MOST).await?;
+            // Okta's user name is an address, which need not be the mailbox.
+            if let Some(named) = accounts::by_user_name(tx, connection, &fold(address)).await?
+                && !found.iter().any(|account| account.id == named.id)
+            {
+                found.push(named);
+            }
+            found
+        }
+        SubjectId::IssSub { iss, sub } if *iss == wanted.issuer => {
+            let mut found = accounts::by_external_id(tx, connection, sub, MOST).await?;
+            if found.is_empty() {
+                found.extend(accounts::by_name_id(tx, connection, sub).await?);
+            }
+            found
+        }
+        SubjectId::IssSub { .. } => return Err(No::NobodyThere),
+        SubjectId::Opaque(id) => accounts::by_external_id(tx, connection, id, MOST).await?,
+    })
+}
+
+/// An assertion from before opens no session any more, as after a logout.
+async fn keep_out(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    account: &Account,
+    proven: &Proven,
+) -> Result<(), Error> {
+    let Some(name_id) = &account.profile.name_id else { return Ok(()) };
+    let now = tx.now();
+    logouts::lock(tx, connection, name_id).await?;
+    let id = format!("global-token-revocation:{}:{}", hex(&secret::hash(&proven.jti)), account.id);
+    let (issued_at, expires_at) = (now, now + REMEMBERED);
+    let new = NewLogout { connection, id: &id, name_id, session_indexes: &[], issued_at, expires_at };
+    logouts::remember(tx, &new).await?;
+    Ok(())
+}
+
+fn refused(connection: ConnectionId, no: No) -> Response {
+    let (status, error, sentence) = match no {
+        No::Malformed(sentence) => (StatusCode::BAD_REQUEST, "invalid_request", sentence),
+        No::Token(sentence) => (StatusCode::UNAUTHORIZED, "invalid_token", sentence),
+        No::NotSetUp => (
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            "Universal Logout is not set up here. The people who run the application can do that with the issuer of your organization.".to_owned(),
+        ),
+        No::NobodyThere => (StatusCode::NOT_FOUND, "not_found", "There is no such user in this application.".to_owned()),
+        No::Unsupported => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unsupported_subject",
+            "Name the user by email, iss_sub or opaque.".to_owned(),
+        ),
+        No::Failed(Error::NotFound) => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.".to_owned()),
+        No::Failed(Error::TooManyRequests { .. }) => {
+            (StatusCode::TOO_MANY_REQUESTS, "slow_down", "Too many calls at once. Try again in a second.".to_owned())
+        }
+        No::Failed(error) => {
+            warn!(connection = %connection, error = chain(&error), "Universal Logout failed");
+            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "It could not be done now. Try again.".to_owned())
+        }
+    };
+    info!(connection = %connection, status = status.as_u16(), error, "Refused a Universal Logout");
+    let body = Json(json!({ "error": error, "error_description": sentence }));
+    let mut response = (status, [(header::CACHE_CONTROL, "no-store")], body).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"gatehouse\", error=\"invalid_token\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}

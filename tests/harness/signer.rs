@@ -1,0 +1,101 @@
+//! Signs tokens as others do: an application that proves itself by a key, an organization at Okta.
+
+use crate::customer::Customer;
+use axum::{Json, Router, routing::get};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use oidc::keys::{self, SigningKey};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+use uuid::Uuid;
+
+/// A private key with a name.
+#[derive(Clone)]
+pub struct Signer {
+    pub kid: String,
+    der: Vec<u8>,
+}
+
+impl Default for Signer {
+    fn default() -> Self {
+        let der = SigningKey::generate(keys::Algorithm::Es256).unwrap();
+        Self { kid: Uuid::new_v4().simple().to_string(), der }
+    }
+}
+
+impl Signer {
+    /// The public half, as a JWK Set.
+    pub fn jwks(&self) -> Value {
+        let key = SigningKey::from_pkcs8(&self.kid, keys::Algorithm::Es256, &self.der).unwrap();
+        keys::key_set([&key])
+    }
+
+    /// A signed token of that type.
+    pub fn sign(&self, typ: &str, claims: &Value) -> String {
+        let header = Header { typ: Some(typ.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::ES256) };
+        jsonwebtoken::encode(&header, claims, &EncodingKey::from_ec_der(&self.der)).unwrap()
+    }
+}
+
+/// An organization at Okta that publishes its keys and calls for Universal Logout.
+pub struct OktaOrg {
+    pub issuer: String,
+    pub signer: Signer,
+    server: JoinHandle<()>,
+}
+
+impl Drop for OktaOrg {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// What Universal Logout was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Value,
+}
+
+impl OktaOrg {
+    /// Starts one; the gateway must be allowed to ask it.
+    pub async fn start() -> Self {
+        let signer = Signer::default();
+        let jwks = signer.jwks();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let router = Router::new().route("/oauth2/v1/keys", get(move || async move { Json(jwks) }));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { issuer, signer, server }
+    }
+
+    /// The claims of a good token for that connection.
+    pub fn claims(&self, customer: &Customer) -> Value {
+        let now = customer.gateway.clock.now().unix_timestamp();
+        json!({
+            "jti": Uuid::new_v4(), "iss": self.issuer, "sub": "0oa1", "aud": customer.url("/global-token-revocation"),
+            "exp": now + 300, "nbf": now, "iat": now,
+        })
+    }
+
+    /// A good token for that connection.
+    pub fn token(&self, customer: &Customer) -> String {
+        self.signer.sign("global-token-revocation+jwt", &self.claims(customer))
+    }
+
+    /// Calls for the end of everything of somebody.
+    pub async fn calls(&self, customer: &Customer, token: &str, subject: Value) -> Answer {
+        let request = customer.http.post(customer.url("/global-token-revocation")).bearer_auth(token);
+        let response = request.json(&json!({ "sub_id": subject })).send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
+    }
+}
+
+/// The header of a signed token.
+pub fn header(token: &str) -> Value {
+    let part = token.split('.').next().unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}

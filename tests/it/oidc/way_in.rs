@@ -1,0 +1,123 @@
+//! Finding the way in: by names of ours, by those of other providers, by hints.
+
+use super::SignedIn;
+use gateway::setup::{aliases, applications::ApplicationSpec};
+use harness::{
+    browser::Browser,
+    customer::Customer,
+    gateway_process::{Gateway, unique},
+    sign_in::parameter,
+};
+use reqwest::StatusCode;
+
+/// Whether somebody whom the application sends with these parameters comes to the customer's identity provider.
+async fn leads(acme: &Customer, parameters: &[(&str, Option<&str>)]) -> bool {
+    let changes = [&[("tenant", None)], parameters].concat();
+    let page = Browser::new().get(&acme.authorize_url(&changes)).await;
+    page.location.is_some_and(|url| url.starts_with(&acme.idp.sso_url()))
+}
+
+#[tokio::test]
+async fn the_way_in_has_our_names_and_those_of_other_providers() {
+    let gateway = Gateway::start().await;
+    let (acme, globex) = (Customer::of(&gateway).await, Customer::of(&gateway).await);
+    let (store, now) = (&gateway.app.store, gateway.clock.now());
+    let (org, provider) = (unique("org_01H"), unique("AcmeOkta"));
+    aliases::add(store, now, acme.tenant, None, &org).await.unwrap();
+    aliases::add(store, now, acme.tenant, Some(acme.connection), &provider).await.unwrap();
+    let (cid, tenant) = (acme.connection.to_string(), acme.tenant.to_string());
+    let (ann, mixed) = (format!("ann@{}", acme.domain), format!("Ann@{}", acme.domain.to_uppercase()));
+    let good = [
+        [("tenant", acme.slug.as_str())],
+        [("tenant", tenant.as_str())],
+        [("tenant", acme.domain.as_str())],
+        [("organization", org.as_str())],
+        [("connection", cid.as_str())],
+        [("connection", provider.as_str())],
+        [("identity_provider", provider.as_str())],
+        [("idp_identifier", acme.domain.as_str())],
+        [("kc_idp_hint", provider.as_str())],
+        [("domain_hint", acme.domain.as_str())],
+        [("login_hint", ann.as_str())],
+        [("login_hint", mixed.as_str())],
+    ];
+    for parameters in good {
+        let named = parameters.map(|(name, value)| (name, Some(value)));
+        assert!(leads(&acme, &named).await, "{parameters:?}");
+    }
+    // Polis packs the tenant and the product into the client's id; the product is known by another name here.
+    gateway::setup::applications::alias(store, now, &acme.application.slug, &org, false).await.unwrap();
+    let packed = format!("tenant={}&product={org}", acme.slug);
+    assert!(leads(&acme, &[("client_id", Some(&packed))]).await);
+    // What is named counts before what is hinted.
+    assert!(leads(&globex, &[("tenant", Some(&globex.slug)), ("login_hint", Some(&ann))]).await);
+    for (first, second) in [
+        (("tenant", globex.slug.as_str()), ("connection", cid.as_str())),
+        (("organization", globex.slug.as_str()), ("identity_provider", provider.as_str())),
+    ] {
+        let both = [(first.0, Some(first.1)), (second.0, Some(second.1))];
+        assert!(!leads(&acme, &both).await && !leads(&globex, &both).await, "{both:?}");
+    }
+    for nowhere in [("tenant", "nobody"), ("connection", "nothing"), ("login_hint", "ann@nowhere.test")] {
+        assert!(!leads(&acme, &[(nowhere.0, Some(nowhere.1))]).await, "{nowhere:?}");
+    }
+    let other = gateway.application("https://other.test/callback", |_| {}).await;
+    let stranger = [("client_id", Some(other.client_id.as_str())), ("redirect_uri", Some(other.redirect_uri.as_str()))];
+    let through = [&stranger[..], &[("connection", Some(cid.as_str()))]].concat();
+    assert!(!leads(&acme, &through).await, "another application has no way through this connection");
+}
+
+#[tokio::test]
+async fn one_name_leads_to_one_place_whoever_gives_it() {
+    let gateway = Gateway::start().await;
+    let (acme, globex) = (Customer::of(&gateway).await, Customer::of(&gateway).await);
+    let (store, now, name) = (&gateway.app.store, gateway.clock.now(), unique("shared"));
+    aliases::add(store, now, acme.tenant, None, &name).await.unwrap();
+    let taken = aliases::add(store, now, globex.tenant, None, &name).await.unwrap_err();
+    assert!(!taken.to_string().contains(&acme.slug), "it says nothing of the other: {taken}");
+    assert!(aliases::remove(store, now, globex.tenant, &name).await.is_err(), "it is not theirs to remove");
+    assert!(leads(&acme, &[("tenant", Some(&name))]).await);
+    let cid = acme.connection.to_string();
+    for refused in ["", "two words", cid.as_str(), "line\nbreak"] {
+        assert!(aliases::add(store, now, globex.tenant, None, refused).await.is_err(), "{refused:?}");
+    }
+    aliases::remove(store, now, acme.tenant, &name).await.unwrap();
+    assert!(!leads(&acme, &[("tenant", Some(&name))]).await);
+}
+
+#[tokio::test]
+async fn the_bookmark_of_the_courier_guide_ends_in_the_application_without_a_token_in_any_address() {
+    let gateway = Gateway::start().await;
+    let entry =
+        |spec: &mut ApplicationSpec| spec.initiate_login_uri = Some("https://app.courier.test/start".to_owned());
+    let application = gateway.application("https://app.test/callback", entry).await;
+    let story = SignedIn::to(Customer::entering(&gateway, application).await).await;
+    let acme = &story.acme;
+    let (store, now) = (&gateway.app.store, gateway.clock.now());
+    let (client, provider) = (unique("5f4fmec2qnuscp89qbt8nsuftj"), unique("YOUR_PROVIDER_NAME"));
+    gateway::setup::applications::alias(store, now, &acme.application.slug, &client, false).await.unwrap();
+    aliases::add(store, now, acme.tenant, Some(acme.connection), &provider).await.unwrap();
+    let bookmark = format!(
+        "{}/oauth2/authorize?response_type=token&identity_provider={provider}&client_id={client}\
+         &redirect_uri=https%3A%2F%2Fapp.courier.com%2Flogin%2Fcallback\
+         &scope=aws.cognito.signin.user.admin%20email%20openid%20profile",
+        gateway.url
+    );
+    let enters = |url: &str| {
+        assert!(url.starts_with("https://app.courier.test/start?iss="), "{url}");
+        assert_eq!(parameter(url, "tenant").as_deref(), Some(acme.slug.as_str()));
+        assert!(!url.contains('#') && !url.contains("token") && !url.contains("code="), "{url}");
+    };
+    let browser = Browser::new();
+    let page = browser.get(&bookmark).await;
+    let posted = acme.idp.sign_in(page.redirect(), &story.ann.email).await.unwrap();
+    let page = acme.post_response(&browser, &posted.saml_response).await;
+    enters(browser.get(page.redirect()).await.redirect());
+    // Who is signed in is not asked again; and then the application gets in without a prompt.
+    enters(browser.get(&bookmark).await.redirect());
+    let silent = browser.get(&acme.authorize_url(&[("prompt", Some("none"))])).await;
+    assert!(parameter(silent.redirect(), "code").is_some(), "{}", silent.redirect());
+    let unknown = bookmark.replace(&provider, "nobody");
+    let page = browser.get(&unknown).await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND, "{}", page.shown());
+}
