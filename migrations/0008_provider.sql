@@ -114,3 +114,7 @@ GRANT SELECT, INSERT, DELETE ON client_assertions TO gate_control;
 ALTER TABLE signing_keys ADD COLUMN signs_from timestamptz NOT NULL DEFAULT '2000-01-01T00:00:00Z';
 UPDATE signing_keys SET signs_from = created_at;
 GRANT DELETE ON signing_keys TO gate_control;
+
+-- SHA-256 of the code that stands in the link. Those from before have none.
+ALTER TABLE invitations ADD COLUMN code_hash bytea;
+CREATE UNIQUE INDEX invitations_code ON invitations (tenant_id, code_hash) WHERE code_hash IS NOT NULL;

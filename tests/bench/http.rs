@@ -70,6 +70,13 @@ impl Http {
         body
     }
 
+    /// A header of the last answer, by its name in any case; the first of several.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let head = std::str::from_utf8(&self.buffer[..self.head]).unwrap();
+        let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+        headers.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     fn read(&mut self) {
         if self.filled == self.buffer.len() {
             self.buffer.resize(self.buffer.len() * 2, 0);
@@ -84,12 +91,7 @@ impl Http {
     }
 
     fn body_after_head(&self) -> Body {
-        let head = std::str::from_utf8(&self.buffer[..self.head]).unwrap();
-        let header = |name: &str| {
-            let named = |line: &&str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-            head.lines().find(named).map(|line| line[name.len()..].trim())
-        };
-        match (header("content-length:"), header("transfer-encoding:")) {
+        match (self.header("content-length"), self.header("transfer-encoding")) {
             (Some(length), _) => Body::Ends(self.head + length.parse::<usize>().unwrap()),
             (None, Some(_)) => Body::Chunk(self.head),
             (None, None) => Body::Ends(self.head),

@@ -1,5 +1,5 @@
-//! BoxyHQ's Jackson beside us: its directory sync in a process of its own, on the same PostgreSQL, asked the same by
-//! the same clients.
+//! BoxyHQ's Jackson beside us, in a process of its own, on the same PostgreSQL; its directory sync, asked the same by the
+//! same clients.
 
 use crate::{
     CLIENTS, CREATORS, MEASURED, ROUNDS, WARM_UP,
@@ -11,11 +11,12 @@ use crate::{
 };
 use harness::gateway_process::{setting, superuser};
 use serde_json::Value;
+use simulator::idp::Idp;
 use sqlx::Executor;
 use std::{
     env, fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -32,23 +33,31 @@ pub struct Beside {
 /// Users who are read back.
 const READ: usize = 1_000;
 
-struct Jackson {
-    program: Program,
-    port: u16,
+/// Where it sends browsers that signed in.
+pub const REDIRECT_URI: &str = "https://app.test/callback";
+
+/// A running one, with an empty database.
+pub struct Jackson {
+    pub program: Program,
+    pub port: u16,
+    pub version: String,
     base: String,
     secret: String,
+    /// Its connection to the identity provider, where it has one.
+    pub sign_in: Option<SignIn>,
 }
 
-/// Measures it; says why not when there is no node, or npm could not install it.
+/// What an application and an identity provider have to know of it.
+pub struct SignIn {
+    pub client_id: String,
+    pub client_secret: String,
+    pub acs: String,
+    pub audience: String,
+}
+
+/// Measures it, where it can be started.
 pub async fn measure(state: &Path, postmaster: u32, place: &Place, our_usage: &dyn Fn() -> Usage) -> Option<Beside> {
-    let Ok(folder) = env::var("JACKSON_FOLDER") else {
-        println!("\nNo Jackson beside: node or npm is missing, or npm could not install it.");
-        return None;
-    };
-    let mut database = superuser().await;
-    database.execute("DROP DATABASE IF EXISTS gatehouse_jackson WITH (FORCE)").await.unwrap();
-    database.execute("CREATE DATABASE gatehouse_jackson").await.unwrap();
-    let jackson = Jackson::start(Path::new(&folder), state);
+    let jackson = Jackson::start(state, None).await?;
     let usage = || Usage { server: jackson.program.time(), postgres: postgres_time(postmaster) };
     let ours = scenarios::of(place);
     let run = |scenario: &Scenario<'_>| {
@@ -73,19 +82,30 @@ pub async fn measure(state: &Path, postmaster: u32, place: &Place, our_usage: &d
         let name = &users[draw.number % users.len()].1;
         jackson.request(into, "GET", &format!("?filter=userName%20eq%20%22{name}%22&startIndex=1&count=100"), "");
     }));
-    let manifest =
-        fs::read_to_string(Path::new(&folder).join("node_modules/@boxyhq/saml-jackson/package.json")).unwrap();
-    let version = serde_json::from_str::<Value>(&manifest).unwrap()["version"].as_str().unwrap().to_owned();
-    Some(Beside { rows: vec![created, read, found], memory: jackson.program.memory(), version })
+    Some(Beside { rows: vec![created, read, found], memory: jackson.program.memory(), version: jackson.version })
 }
 
 impl Jackson {
-    fn start(folder: &Path, state: &Path) -> Self {
+    /// Starts one, for sign-ins by that identity provider if one is given; says why not when there is no node, or npm could
+    /// not install it.
+    pub async fn start(state: &Path, idp: Option<&Idp>) -> Option<Self> {
+        let Ok(folder) = env::var("JACKSON_FOLDER").map(PathBuf::from) else {
+            println!("\nNo Jackson beside: node or npm is missing, or npm could not install it.");
+            return None;
+        };
+        let mut database = superuser().await;
+        database.execute("DROP DATABASE IF EXISTS gatehouse_jackson WITH (FORCE)").await.unwrap();
+        database.execute("CREATE DATABASE gatehouse_jackson").await.unwrap();
         let mut url = url::Url::parse(&setting("GATEHOUSE_TEST_SUPERUSER_URL")).unwrap();
         url.set_path("gatehouse_jackson");
         let (told, log) = (state.join("jackson.out"), state.join("jackson.log"));
         let mut command = Command::new("node");
-        command.arg("server.mjs").current_dir(folder).env("JACKSON_DATABASE_URL", url.as_str());
+        command.arg("server.mjs").current_dir(&folder).env("JACKSON_DATABASE_URL", url.as_str());
+        if let Some(idp) = idp {
+            let metadata = state.join("jackson-idp.xml");
+            fs::write(&metadata, idp.metadata()).unwrap();
+            command.env("JACKSON_IDP", metadata).env("JACKSON_REDIRECT_URI", REDIRECT_URI);
+        }
         command.stdout(fs::File::create(&told).unwrap()).stderr(fs::File::create(log).unwrap());
         let program = Program::start(&mut command);
         let patience = Instant::now() + Duration::from_secs(60);
@@ -98,8 +118,17 @@ impl Jackson {
             thread::sleep(Duration::from_millis(100));
         };
         let told: Value = serde_json::from_str(&line).unwrap();
-        let text = |name: &str| told[name].as_str().unwrap().to_owned();
-        Self { program, port: told["port"].as_u64().unwrap() as u16, base: text("base"), secret: text("secret") }
+        let text = |of: &Value, name: &str| of[name].as_str().unwrap().to_owned();
+        let sign_in = told.get("signIn").map(|told| SignIn {
+            client_id: text(told, "clientId"),
+            client_secret: text(told, "clientSecret"),
+            acs: text(told, "acs"),
+            audience: text(told, "audience"),
+        });
+        let port = told["port"].as_u64().unwrap() as u16;
+        let manifest = fs::read_to_string(folder.join("node_modules/@boxyhq/saml-jackson/package.json")).unwrap();
+        let version = text(&serde_json::from_str(&manifest).unwrap(), "version");
+        Some(Self { program, port, version, base: text(&told, "base"), secret: text(&told, "secret"), sign_in })
     }
 
     fn request(&self, into: &mut Vec<u8>, method: &str, target: &str, body: &str) {

@@ -2,10 +2,14 @@
 //! and policies. All share the machine. `bin/bench` starts it with a database and says in which folder it keeps what.
 
 mod acs;
+mod departures;
 mod hostile;
 mod http;
 mod jackson;
+mod live_sessions;
 mod load;
+mod login;
+mod oidc;
 mod pgbench;
 mod places;
 mod processes;
@@ -14,6 +18,7 @@ mod roles;
 mod saml;
 mod scenarios;
 mod scim;
+mod sign_in;
 mod statements;
 mod verify;
 
@@ -35,7 +40,7 @@ pub const ROUNDS: usize = 3;
 
 /// What to do.
 pub struct Options {
-    /// `scim`, `saml` or `roles`; all without.
+    /// `scim`, `saml`, `roles` or `oidc`; all without.
     what: Option<String>,
     /// Users of the tenants.
     pub sizes: Vec<u64>,
@@ -106,5 +111,8 @@ async fn run(options: Options) {
     }
     if options.includes("scim") {
         scim::measure(&desk, &gatehouse, &state, &options, postmaster, &usage).await;
+    }
+    if options.includes("oidc") {
+        oidc::measure(&desk, &gatehouse, &state, postmaster, &usage).await;
     }
 }

@@ -111,7 +111,7 @@ impl Place {
 }
 
 /// A session that no trigger, key or policy stops.
-async fn rights() -> PgConnection {
+pub async fn rights() -> PgConnection {
     let mut database = superuser().await;
     sqlx::query("SET session_replication_role = replica").execute(&mut database).await.unwrap();
     database
@@ -301,7 +301,7 @@ impl<'p> Pattern<'p> {
 }
 
 /// Columns that are written, and their types; the others number themselves.
-async fn columns(database: &mut PgConnection, table: &str) -> Vec<(String, String)> {
+pub async fn columns(database: &mut PgConnection, table: &str) -> Vec<(String, String)> {
     let query = "SELECT column_name::text, data_type::text FROM information_schema.columns
                  WHERE table_name = $1 AND is_identity = 'NO' AND is_generated = 'NEVER' AND data_type <> 'xid8' ORDER BY ordinal_position";
     let rows = sqlx::query(query).bind(table).fetch_all(database).await.unwrap();

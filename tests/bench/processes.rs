@@ -99,7 +99,7 @@ impl Drop for Program {
 pub struct Gatehouse {
     pub program: Program,
     pub port: u16,
-    /// `http://localhost:PORT`
+    /// What it is called: `http://localhost:PORT`, of the first where there are several.
     pub url: String,
 }
 
@@ -111,9 +111,17 @@ pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
 
 impl Gatehouse {
     /// Starts it on these ports and waits until it is ready; it logs into the folder.
-    pub fn start([port, operations]: [u16; 2], state: &Path) -> Self {
-        let log = fs::File::create(state.join("gateway.log")).unwrap();
-        let url = url(port);
+    pub fn start(ports: [u16; 2], state: &Path) -> Self {
+        Self::called(url(ports[0]), ports, &state.join("gateway.log"))
+    }
+
+    /// One more of the same on the same database, under the same address, as behind a load balancer.
+    pub fn beside(&self, state: &Path) -> Self {
+        Self::called(self.url.clone(), free_ports(), &state.join("gateway-beside.log"))
+    }
+
+    fn called(url: String, [port, operations]: [u16; 2], log: &Path) -> Self {
+        let log = fs::File::create(log).unwrap();
         let mut command = Command::new(setting("GATEHOUSE_PROGRAM"));
         command.arg("serve").envs(SETTINGS).stdout(log.try_clone().unwrap()).stderr(log);
         command

@@ -57,6 +57,12 @@ pub fn user(number: &str, name: &str) -> String {
     )
 }
 
+/// Okta's deactivation of the user of that number, and the opposite.
+pub fn set_active(place: &Place, user: u64, active: bool, into: &mut Vec<u8>) {
+    let body = patch("replace", None, &json!({ "active": active }));
+    request(place, into, "PATCH", &format!("/Users/{}", id(ACCOUNT, user)), &body);
+}
+
 /// All scenarios of a tenant.
 pub fn of(place: &Place) -> Vec<Scenario<'_>> {
     let mut scenarios = vec![
@@ -79,10 +85,7 @@ pub fn of(place: &Place) -> Vec<Scenario<'_>> {
             "active",
             ["PATCH active false", "PATCH active true"],
             [false, true].map(|active| {
-                move |draw: &Draw, into: &mut Vec<u8>| {
-                    let body = patch("replace", None, &json!({ "active": active }));
-                    request(place, into, "PATCH", &format!("/Users/{}", id(ACCOUNT, draw.user)), &body);
-                }
+                move |draw: &Draw, into: &mut Vec<u8>| set_active(place, draw.user, active, into)
             }),
         ),
         members(place, "member of 10", ["add to 10", "remove from 10"], &place.small, 1),

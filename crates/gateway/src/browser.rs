@@ -3,10 +3,13 @@
 use crate::{app::Inner, secret::Secret};
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use domain::ids::ConnectionId;
+use domain::{email::is_domain, ids::ConnectionId};
 
 /// How long an identity provider that cannot answer requests may take to send the browser back.
 const RESTART_MEMORY: time::Duration = time::Duration::minutes(10);
+
+/// How long the domain is remembered.
+const DOMAIN_MEMORY: time::Duration = time::Duration::days(365);
 
 /// Sessions of one browser that are looked at.
 const MOST_SESSIONS: usize = 20;
@@ -41,6 +44,19 @@ pub fn sessions(app: &Inner, jar: &CookieJar) -> Vec<ConnectionId> {
 /// Gives the browser its session.
 pub fn keep_session(app: &Inner, jar: CookieJar, connection: ConnectionId, secret: &Secret) -> CookieJar {
     jar.add(cookie(app, session_name(app, connection), secret.reveal().to_owned()))
+}
+
+/// The mail domain with which somebody signed in here last.
+pub fn domain(app: &Inner, jar: &CookieJar) -> Option<String> {
+    let domain = jar.get(&name(app, "domain"))?.value().to_owned();
+    is_domain(&domain).then_some(domain)
+}
+
+/// Remembers that, and nothing of who it was.
+pub fn keep_domain(app: &Inner, jar: CookieJar, domain: &str) -> CookieJar {
+    let mut cookie = cookie(app, name(app, "domain"), domain.to_owned());
+    cookie.set_max_age(DOMAIN_MEMORY);
+    jar.add(cookie)
 }
 
 /// Whether an answer that nobody asked for has just sent this browser back to the identity provider.

@@ -32,8 +32,17 @@ const STRANGERS: NonZeroU32 = NonZeroU32::MIN;
 const STEPS: NonZeroU32 = NonZeroU32::MIN;
 const STEPS_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
+/// Passwords that are tried for one name in a connection, and from one address: so many at once, then one each so many seconds.
+const TRIES_FOR_NAME: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+const TRIES_FROM_ADDRESS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+const PAUSE_FOR_NAME: Duration = Duration::from_secs(60);
+const PAUSE_FROM_ADDRESS: Duration = Duration::from_secs(6);
+
 /// Untrusted certificates that are noted per connection and minute.
 const CERTIFICATES: NonZeroU32 = NonZeroU32::MIN;
+
+/// Characters of a name that passwords are counted for.
+const LONGEST_NAME: usize = 254;
 
 /// The counters and places of one process.
 pub struct Limits {
@@ -46,6 +55,8 @@ pub struct Limits {
     asked: DefaultKeyedRateLimiter<ConnectionId>,
     refusals: DefaultKeyedRateLimiter<ConnectionId>,
     certificates: DefaultKeyedRateLimiter<ConnectionId>,
+    names: DefaultKeyedRateLimiter<(ConnectionId, String)>,
+    addresses: DefaultKeyedRateLimiter<String>,
     shares: Cache<TenantId, Share>,
     places_each: usize,
     patience: Duration,
@@ -71,6 +82,9 @@ impl Limits {
     pub fn new(limits: &config::Limits, database: &config::Database) -> Self {
         let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let scim_burst = at_least_one(limits.scim_requests_burst);
+        let slow = |pause: Duration, burst| {
+            Quota::with_period(pause).map_or(Quota::per_minute(burst), |quota| quota.allow_burst(burst))
+        };
         let scim = Quota::per_second(at_least_one(limits.scim_requests)).allow_burst(scim_burst);
         Self {
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
@@ -82,6 +96,8 @@ impl Limits {
             asked: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             refusals: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             certificates: RateLimiter::keyed(Quota::per_minute(CERTIFICATES)),
+            names: RateLimiter::keyed(slow(PAUSE_FOR_NAME, TRIES_FOR_NAME)),
+            addresses: RateLimiter::keyed(slow(PAUSE_FROM_ADDRESS, TRIES_FROM_ADDRESS)),
             shares: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
             places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
             patience: database.acquire_timeout,
@@ -161,6 +177,12 @@ impl Limits {
         self.saml.check_key(&connection).is_ok()
     }
 
+    /// Whether one more password may be tried for that name, whether or not there is somebody of that name, from that address.
+    pub fn admits_password(&self, connection: ConnectionId, name: &str, address: &str) -> bool {
+        let name = name.chars().take(LONGEST_NAME).collect();
+        self.addresses.check_key(&address.to_owned()).is_ok() && self.names.check_key(&(connection, name)).is_ok()
+    }
+
     /// Whether one more request without a valid token is written into the connection's log.
     pub fn logs_stranger(&self, connection: ConnectionId) -> bool {
         self.strangers.check_key(&connection).is_ok()
@@ -189,6 +211,8 @@ impl Limits {
         self.asked.retain_recent();
         self.refusals.retain_recent();
         self.certificates.retain_recent();
+        self.names.retain_recent();
+        self.addresses.retain_recent();
     }
 }
 

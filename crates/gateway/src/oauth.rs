@@ -1,6 +1,7 @@
 //! The OpenID provider's side of HTTP. The vendor's app sees only this.
 
 pub mod authorize;
+pub mod brand;
 pub mod client;
 pub mod discovery;
 mod form;
@@ -16,8 +17,9 @@ pub mod way_in;
 
 use crate::{
     app::Inner,
-    pages::{self, PostPage},
+    pages::{self, Brand, PostPage, Words},
 };
+use self::settings::Settings;
 use ::oidc::authorize::{Answer, ResponseMode};
 use axum::{
     http::StatusCode,
@@ -38,7 +40,10 @@ pub fn enter(app: &Inner, application: &Application, tenant_slug: &str, target: 
             }
             Redirect::to(url.as_str()).into_response()
         }
-        None => pages::html(StatusCode::OK, &pages::SignedInPage { application: &application.display_name }),
+        None => {
+            let brand = Brand::of(application, &Settings::of(application).unwrap_or_default());
+            pages::html(StatusCode::OK, &pages::SignedInPage { words: Words::here(), brand: &brand })
+        }
     }
 }
 
@@ -48,7 +53,7 @@ pub fn answered(answer: &Answer) -> Response {
         ResponseMode::Query => Redirect::to(&answer.url()).into_response(),
         ResponseMode::FormPost => {
             let fields = answer.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            pages::posting(&PostPage { action: &answer.redirect_uri, fields, to_identity_provider: false }, None)
+            pages::posting(&PostPage { words: Words::here(), action: &answer.redirect_uri, fields, to_identity_provider: false }, None)
         }
     }
 }

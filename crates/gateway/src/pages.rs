@@ -1,4 +1,9 @@
-//! Pages for people: small, without scripts, safe to show anywhere.
+//! Pages for people: small, without scripts but for one that sends a form on its way, safe to show anywhere.
+
+mod brand;
+pub mod words;
+
+pub use self::{brand::Brand, words::Words};
 
 use crate::entropy;
 use askama::Template;
@@ -17,12 +22,23 @@ pub const STYLE: &str = include_str!("../templates/style.css");
 /// The one script, which sends a form on its way.
 pub const SUBMIT: &str = "document.forms[0].submit()";
 
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy("", "'none'"));
+/// A page, and whose it is.
+pub trait Page: Template {
+    /// The application whose looks it has.
+    fn brand(&self) -> Option<&Brand> {
+        None
+    }
+}
 
 /// What a page may do, and who may frame it; `more` ends with a semicolon.
-fn policy(more: &str, framed_by: &str) -> HeaderValue {
-    let style = source(STYLE);
-    let policy = format!("default-src 'none'; {more}style-src {style}; base-uri 'none'; frame-ancestors {framed_by}");
+fn policy(brand: Option<&Brand>, more: &str, framed_by: &str) -> HeaderValue {
+    static STYLE_SOURCE: LazyLock<String> = LazyLock::new(|| source(STYLE));
+    let own = brand.and_then(|brand| brand.style.as_deref()).map(|style| format!(" {}", source(style)));
+    let (style, own) = (STYLE_SOURCE.as_str(), own.unwrap_or_default());
+    let images = if brand.is_some_and(|brand| brand.logo.is_some()) { "img-src 'self'; " } else { "" };
+    let policy = format!(
+        "default-src 'none'; {more}{images}style-src {style}{own}; base-uri 'none'; frame-ancestors {framed_by}"
+    );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
@@ -31,13 +47,35 @@ fn source(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes())))
 }
 
+macro_rules! page {
+    ($page:ident) => {
+        impl Page for $page<'_> {}
+    };
+    ($page:ident of brand) => {
+        impl Page for $page<'_> {
+            fn brand(&self) -> Option<&Brand> {
+                Some(self.brand)
+            }
+        }
+    };
+}
+
 /// The start page.
 #[derive(Template)]
 #[template(path = "start.html")]
 pub struct StartPage<'a> {
+    pub words: Words,
     pub issuer: &'a str,
     /// The operator's words.
     pub notice: Vec<Word<'a>>,
+}
+
+page!(StartPage);
+
+impl StartPage<'_> {
+    fn link(&self) -> String {
+        format!("{}/t/your-company", self.issuer)
+    }
 }
 
 /// A piece of the operator's words.
@@ -47,7 +85,7 @@ pub enum Word<'a> {
 }
 
 /// Finds the links in a text.
-pub fn words(text: &str) -> Vec<Word<'_>> {
+pub fn words_of(text: &str) -> Vec<Word<'_>> {
     let is_link = |word: &str| word.starts_with("http") && word.is_ascii() && word.contains("://");
     text.split_inclusive(char::is_whitespace)
         .flat_map(|piece| {
@@ -57,41 +95,139 @@ pub fn words(text: &str) -> Vec<Word<'_>> {
         .collect()
 }
 
-/// Asks which organization somebody belongs to; everything asked so far goes along.
+/// Asks for the address, or for the organization; everything asked so far goes along.
 #[derive(Template)]
-#[template(path = "organization.html")]
-pub struct OrganizationPage {
-    pub asked: Vec<(String, String)>,
-    /// A name that leads nowhere, as it was typed.
-    pub unknown: Option<String>,
+#[template(path = "login.html")]
+pub struct LoginPage<'a> {
+    pub words: Words,
+    /// The application, if it is known which one.
+    pub brand: Option<&'a Brand>,
+    /// The request that is answered in the end, as a query.
+    pub asked: &'a str,
+    /// The mail domain with which somebody signed in here last.
+    pub remembered: Option<&'a str>,
+    /// What leads nowhere.
+    pub unknown: Option<Unknown<'a>>,
+}
+
+/// What leads nowhere, as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub enum Unknown<'a> {
+    Address(&'a str),
+    Organization(&'a str),
+}
+
+impl<'a> LoginPage<'a> {
+    fn typed_address(&self) -> Option<&'a str> {
+        match self.unknown {
+            Some(Unknown::Address(typed)) => Some(typed),
+            _ => None,
+        }
+    }
+
+    fn typed_organization(&self) -> Option<&'a str> {
+        match self.unknown {
+            Some(Unknown::Organization(typed)) => Some(typed),
+            _ => None,
+        }
+    }
+
+    fn title(&self) -> String {
+        match self.brand {
+            Some(brand) => self.words.with("login-title-to", "application", &brand.name),
+            None => self.words.say("login-title"),
+        }
+    }
+}
+
+impl Page for LoginPage<'_> {
+    fn brand(&self) -> Option<&Brand> {
+        self.brand
+    }
+}
+
+/// Asks for a password.
+#[derive(Template)]
+#[template(path = "password.html")]
+pub struct PasswordPage<'a> {
+    pub words: Words,
+    pub brand: &'a Brand,
+    /// The sign-in that it is for.
+    pub request: &'a str,
+    pub email: &'a str,
+    /// Why the last one did not do, as a message.
+    pub problem: Option<&'static str>,
+}
+
+page!(PasswordPage of brand);
+
+/// Shows an invitation.
+#[derive(Template)]
+#[template(path = "invitation.html")]
+pub struct InvitationPage<'a> {
+    pub words: Words,
+    pub brand: &'a Brand,
+    pub tenant: &'a str,
+    pub email: &'a str,
+}
+
+page!(InvitationPage of brand);
+
+impl InvitationPage<'_> {
+    fn text(&self) -> String {
+        self.words.all("invitation-text", &[("tenant", self.tenant), ("email", self.email)])
+    }
 }
 
 /// The end of a sign-in for an application that has no page to begin at.
 #[derive(Template)]
 #[template(path = "signed_in.html")]
 pub struct SignedInPage<'a> {
-    pub application: &'a str,
+    pub words: Words,
+    pub brand: &'a Brand,
 }
+
+page!(SignedInPage of brand);
 
 /// Carries a message in a form: to the identity provider (SAML bindings 3.5), or to the application (OAuth 2.0 Form Post
 /// Response Mode).
 #[derive(Template)]
 #[template(path = "post.html")]
 pub struct PostPage<'a> {
+    pub words: Words,
     pub action: &'a str,
     pub fields: Vec<(&'a str, &'a str)>,
     pub to_identity_provider: bool,
 }
 
+page!(PostPage);
+
 /// Asks whether somebody means to sign out, and tells that it is done.
 #[derive(Template)]
 #[template(path = "sign_out.html")]
 pub struct SignOutPage<'a> {
-    pub application: &'a str,
+    pub words: Words,
+    /// The application; all of them where none is known.
+    pub brand: Option<&'a Brand>,
     pub state: SignOut,
     /// Where the answer is posted, and what goes along; nowhere else than here if it is empty.
     pub action: &'a str,
     pub asked: Vec<(&'static str, String)>,
+}
+
+impl SignOutPage<'_> {
+    fn question(&self) -> String {
+        match self.brand {
+            Some(brand) => self.words.with("sign-out-asked", "application", &brand.name),
+            None => self.words.say("sign-out-asked-all"),
+        }
+    }
+}
+
+impl Page for SignOutPage<'_> {
+    fn brand(&self) -> Option<&Brand> {
+        self.brand
+    }
 }
 
 /// How far somebody is out.
@@ -111,6 +247,7 @@ pub enum SignOut {
 #[derive(Template)]
 #[template(path = "error.html")]
 pub struct ErrorPage {
+    words: Words,
     title: String,
     next: String,
     code: String,
@@ -118,7 +255,11 @@ pub struct ErrorPage {
     admin: Option<Diagnosis>,
 }
 
+impl Page for ErrorPage {}
+
 struct Diagnosis {
+    /// What happened, where the page itself does not say it in English.
+    what: Option<String>,
     fix: String,
     expected: Option<String>,
     received: Option<String>,
@@ -131,9 +272,8 @@ pub fn reference() -> String {
 
 impl ErrorPage {
     /// What happened, what to do next, and the code.
-    pub fn new(title: &str, next: &str, code: &str) -> Self {
-        let reference = String::new();
-        Self { title: title.to_owned(), next: next.to_owned(), code: code.to_owned(), reference, admin: None }
+    pub fn new(words: Words, title: String, next: String, code: &str) -> Self {
+        Self { words, title, next, code: code.to_owned(), reference: String::new(), admin: None }
     }
 
     /// Adds what ties the page to the logs.
@@ -143,23 +283,24 @@ impl ErrorPage {
         Self { reference, ..self }
     }
 
-    /// Adds what the IT admin needs to mend it.
+    /// Adds what the IT admin needs to mend it, in English as all of the documentation.
     #[must_use]
-    pub fn for_admin(self, fix: &str, expected: Option<String>, received: Option<String>) -> Self {
-        Self { admin: Some(Diagnosis { fix: fix.to_owned(), expected, received }), ..self }
+    pub fn for_admin(self, what: &str, fix: &str, expected: Option<String>, received: Option<String>) -> Self {
+        let what = (self.title != what && self.next != what && !what.is_empty()).then(|| what.to_owned());
+        Self { admin: Some(Diagnosis { what, fix: fix.to_owned(), expected, received }), ..self }
     }
 }
 
 /// A page as an answer, with the headers that every page has.
-pub fn html(status: StatusCode, page: &impl Template) -> Response {
-    under(&POLICY, status, page)
+pub fn html(status: StatusCode, page: &impl Page) -> Response {
+    under(&policy(page.brand(), "", "'none'"), status, page)
 }
 
 /// The page that sends itself on. An identity provider that ends everybody's sessions does so in hidden frames, so its
 /// origin may be given.
 pub fn posting(page: &PostPage<'_>, framed_by: Option<&str>) -> Response {
     let script = format!("script-src {}; ", source(SUBMIT));
-    under(&policy(&script, framed_by.unwrap_or("'none'")), StatusCode::OK, page)
+    under(&policy(None, &script, framed_by.unwrap_or("'none'")), StatusCode::OK, page)
 }
 
 fn under(policy: &HeaderValue, status: StatusCode, page: &impl Template) -> Response {

@@ -4,8 +4,10 @@
 use crate::{
     app::App,
     error::{Error, PageFailure, SCIM_JSON, ScimFailure},
-    oauth::{authorize, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
-    pages::{self, StartPage},
+    oauth::{authorize, brand, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
+    invite, login as front,
+    pages::{self, StartPage, Words, words},
+    password,
     saml::{acs, finish, login, logout, metadata},
     scim::{self, bulk, call::retried, discovery, groups, roles, root, users},
     telemetry, universal_logout,
@@ -74,7 +76,14 @@ macro_rules! route {
 fn table() -> Vec<Entry> {
     let mut table = vec![
         route!(get "/" Public => start),
+        route!(get "/login" Public => front::get),
+        route!(post "/login" Public => front::post),
+        route!(get "/invite/{code}" Public => invite::get),
+        route!(post "/invite/{code}" Public => invite::accept),
+        route!(get "/brand/{client_id}/logo" Public => brand::logo),
         route!(get "/t/{slug}" Public => login::tenant),
+        route!(get "/c/{cid}/password" Browser => password::get),
+        route!(post "/c/{cid}/password" Browser => password::post),
         route!(get "/c/{cid}" Public => metadata::get),
         route!(get "/c/{cid}/saml/metadata" Public => metadata::get),
         route!(get "/c/{cid}/saml/certificate" Public => metadata::certificate),
@@ -161,6 +170,7 @@ pub fn router(app: App) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(middleware::from_fn(telemetry::observe))
+                .layer(middleware::from_fn(words::heed))
                 .layer(set(header::X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
                 .layer(set(header::REFERRER_POLICY, Some("no-referrer")))
                 .layer(set(header::STRICT_TRANSPORT_SECURITY, hsts))
@@ -176,8 +186,8 @@ pub fn router(app: App) -> Router {
 }
 
 async fn start(State(app): State<App>) -> Response {
-    let notice = app.config.server.notice.as_deref().map(pages::words).unwrap_or_default();
-    pages::html(StatusCode::OK, &StartPage { issuer: app.issuer(), notice })
+    let notice = app.config.server.notice.as_deref().map(pages::words_of).unwrap_or_default();
+    pages::html(StatusCode::OK, &StartPage { words: Words::here(), issuer: app.issuer(), notice })
 }
 
 /// Identity providers join base URL and path carelessly: `//Users`, `/Users/`.

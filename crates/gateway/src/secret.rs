@@ -18,6 +18,8 @@ pub enum Kind {
     Code,
     /// Refresh token.
     Refresh,
+    /// Code of an invitation.
+    Invitation,
 }
 
 impl Kind {
@@ -27,12 +29,13 @@ impl Kind {
             Self::Client => "ghsec_",
             Self::Code => "ghcode_",
             Self::Refresh => "ghref_",
+            Self::Invitation => "ghinv_",
         }
     }
 }
 
 /// What our secrets begin with, the root key's too.
-const PREFIXES: [&str; 5] = ["ghscim_", "ghsec_", "ghcode_", "ghref_", "ghroot_"];
+const PREFIXES: [&str; 6] = ["ghscim_", "ghsec_", "ghcode_", "ghref_", "ghinv_", "ghroot_"];
 
 /// A secret in the clear, on its way to its owner. Its Debug form hides it.
 #[derive(Clone, PartialEq, Eq)]

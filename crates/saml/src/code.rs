@@ -49,6 +49,11 @@ macro_rules! codes {
                 match self { $(Code::$name => $title,)+ }
             }
 
+            /// The name under which that sentence is translated.
+            pub const fn topic(self) -> &'static str {
+                match self { $(Code::$name => concat!("saml-", stringify!($title)),)+ }
+            }
+
             /// What the IT admin does next.
             pub const fn fix(self) -> &'static str {
                 match self { $(Code::$name => $fix,)+ }

@@ -43,17 +43,23 @@ impl TryFrom<Row> for Invited {
 }
 
 /// Stores an invitation; the one before, for the same address, has to be over.
-pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, email: &Email) -> Result<InvitationId> {
+pub async fn insert(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    email: &Email,
+    code_hash: &[u8],
+) -> Result<InvitationId> {
     let (id, now) = (tx.new_id(), tx.now());
     sqlx::query!(
         "-- invitations::insert
-         INSERT INTO invitations (id, connection_id, email, email_key, step, step_at, created_at)
-         VALUES ($1, $2, $3, $4, 'created', $5, $5)",
+         INSERT INTO invitations (id, connection_id, email, email_key, step, step_at, created_at, code_hash)
+         VALUES ($1, $2, $3, $4, 'created', $5, $5, $6)",
         id,
         connection.0,
         email.as_str(),
         email.key(),
-        now
+        now,
+        code_hash
     )
     .execute(tx.conn().await?)
     .await?;
@@ -102,6 +108,22 @@ pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: Invitat
     .fetch_optional(tx.conn().await?)
     .await?;
     row.map(|row| Ok(Invited::try_from(row)?.invitation)).transpose()
+}
+
+/// The invitation of a code, and the connection that it is into.
+pub async fn by_code(tx: &mut TenantTx, code_hash: &[u8]) -> Result<Option<(ConnectionId, Invited)>> {
+    let row = sqlx::query!(
+        r#"-- invitations::by_code
+        SELECT connection_id, id, email, step, step_at AS "step_at: Moment", created_at AS "created_at: Moment"
+        FROM invitations WHERE code_hash = $1"#,
+        code_hash
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let connection = ConnectionId(row.connection_id);
+    let row = Row { id: row.id, email: row.email, step: row.step, step_at: row.step_at, created_at: row.created_at };
+    Ok(Some((connection, row.try_into()?)))
 }
 
 /// The connection's invitations, newest first, `limit` at most.

@@ -17,6 +17,7 @@ pub mod grants;
 pub mod groups;
 pub mod invitations;
 pub mod journal;
+pub mod logos;
 pub mod logout_deliveries;
 pub mod logouts;
 pub mod members;

@@ -19,6 +19,18 @@ pub async fn set(tx: &mut TenantTx, account: AccountId, hash: &str) -> Result<()
     Ok(())
 }
 
+/// The hash of an account's password, if it has one.
+pub async fn of(tx: &mut TenantTx, account: AccountId) -> Result<Option<String>> {
+    let hash = sqlx::query_scalar!(
+        "-- passwords::of
+         SELECT hash FROM account_passwords WHERE account_id = $1",
+        account.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(hash)
+}
+
 /// Deletes the passwords of every account of the connection, and says how many there were.
 pub async fn delete_all(tx: &mut TenantTx, connection: ConnectionId) -> Result<u64> {
     let done = sqlx::query!(

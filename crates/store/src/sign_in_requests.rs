@@ -113,6 +113,60 @@ pub async fn collect(
     }))
 }
 
+/// A request that waits for a password.
+#[derive(Debug)]
+pub struct WaitingRequest {
+    pub authorize: Option<Value>,
+    pub target: Option<String>,
+}
+
+/// The request of that browser which is not answered and not over.
+pub async fn waiting(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    id: &str,
+    browser_hash: &[u8],
+) -> Result<Option<WaitingRequest>> {
+    let now = tx.now();
+    let waiting = sqlx::query_as!(
+        WaitingRequest,
+        "-- sign_in_requests::waiting
+         SELECT authorize, target FROM sign_in_requests
+         WHERE id = $1 AND connection_id = $2 AND browser_hash = $3 AND answered_at IS NULL AND expires_at > $4",
+        id,
+        connection.0,
+        browser_hash,
+        now
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(waiting)
+}
+
+/// The same, answered from now on: it works once.
+pub async fn answer_waiting(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    id: &str,
+    browser_hash: &[u8],
+) -> Result<Option<WaitingRequest>> {
+    let now = tx.now();
+    let answered = sqlx::query_as!(
+        WaitingRequest,
+        "-- sign_in_requests::answer_waiting
+         UPDATE sign_in_requests SET answered_at = $4
+         WHERE id = $1 AND connection_id = $2 AND browser_hash = $3 AND answered_at IS NULL AND expires_at > $4
+         RETURNING authorize, target",
+        id,
+        connection.0,
+        browser_hash,
+        now
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(answered)
+}
+
 /// Remembers an assertion until it is too old; the second time is a [`Conflict`](crate::error::Error::Conflict).
 pub async fn remember_assertion(
     tx: &mut TenantTx,

@@ -126,6 +126,9 @@ struct Wishes {
     /// The colour of its pages, such as #0b5cad.
     #[arg(long, value_name = "#RRGGBB")]
     colour: Option<String>,
+    /// A file with the logo of its pages: PNG, JPEG, WebP or SVG, 64 KB at most; empty for none.
+    #[arg(long, value_name = "FILE")]
+    logo: Option<PathBuf>,
 }
 
 impl Wishes {
@@ -166,6 +169,15 @@ impl Wishes {
         }
     }
 
+    /// The image of the file; nothing for an empty name.
+    fn image(&self) -> anyhow::Result<Option<Option<Vec<u8>>>> {
+        let Some(file) = &self.logo else { return Ok(None) };
+        if file.as_os_str().is_empty() {
+            return Ok(Some(None));
+        }
+        Ok(Some(Some(fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?)))
+    }
+
     /// The key set of the file; nothing for an empty name.
     fn keys(&self) -> anyhow::Result<Option<Option<Value>>> {
         let Some(file) = &self.jwks else { return Ok(None) };
@@ -185,11 +197,14 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
     match command {
         Command::Create(create) => register(create, desk, output).await,
         Command::Set(Set { name, wishes }) => {
-            let jwks = wishes.keys()?;
+            let (jwks, image) = (wishes.keys()?, wishes.image()?);
             let changed = setup::change(store, now, &name, |application, settings| {
                 wishes.heed(application, settings, jwks);
             });
             known(changed.await, &name)?;
+            if let Some(image) = image {
+                setup::set_logo(store, now, &name, image).await?;
+            }
             show(desk, &name, output).await
         }
         Command::RotateSecret { name } => {
@@ -233,7 +248,7 @@ pub async fn find(desk: &Desk, name: &str) -> anyhow::Result<Application> {
 async fn register(create: Create, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     let Create { name, roles, public, wishes } = create;
     let slug = Slug::parse(&name)?;
-    let jwks = wishes.keys()?;
+    let (jwks, image) = (wishes.keys()?, wishes.image()?);
     // The rules for what may be changed are those for what may be given.
     let mut draft = draft(&name, roles.clone())?;
     let mut settings = Settings::default();
@@ -250,6 +265,9 @@ async fn register(create: Create, desk: &Desk, output: &Output) -> anyhow::Resul
         settings,
     };
     let (_, secret) = setup::create(&desk.store, desk.now(), spec).await?;
+    if let Some(image) = image {
+        setup::set_logo(&desk.store, desk.now(), &name, image).await?;
+    }
     let mut shown = fields(desk, &find(desk, &name).await?).await?;
     if let Some(secret) = &secret {
         shown.push(("client_secret", json!(secret.reveal())));
@@ -310,6 +328,7 @@ async fn fields(desk: &Desk, application: &Application) -> anyhow::Result<Vec<(&
         ("require_par", json!(settings.require_par)),
         ("resources", json!(settings.resources)),
         ("colour", json!(settings.colour)),
+        ("has_logo", json!(settings.logo.is_some())),
     ]);
     Ok(fields)
 }

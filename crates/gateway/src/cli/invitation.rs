@@ -21,7 +21,7 @@ const PAGE: i64 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Invite an address into a connection for 14 days; whatever stood for it before is superseded. No mail is sent.
+    /// Invite an address into a connection for 14 days; whatever stood for it before is superseded. No mail is sent: the link is shown once.
     Create {
         /// The connection's id.
         connection: ConnectionId,
@@ -48,10 +48,14 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         Command::Create { connection, email } => {
             desk.tenant_of(connection).await?;
             let email = Email::parse(&email)?;
-            let id = setup::invite(store, now, connection, &email).await?;
+            let (id, code) = setup::invite(store, now, connection, &email).await?;
             let all = list(desk, connection).await?;
             let made = all.iter().find(|invited| invited.invitation.id == id);
-            output.record(&made.map(|invited| fields(invited, now)).unwrap_or_default())
+            let mut shown = made.map(|invited| fields(invited, now)).unwrap_or_default();
+            let link = format!("{}/invite/{}", desk.config.server.public_url, code.reveal());
+            shown.push(("link", json!(link)));
+            output.line("Send the link to the person now; it is not shown again.");
+            output.record(&shown)
         }
         Command::List { connection } => {
             let all = list(desk, connection).await?;

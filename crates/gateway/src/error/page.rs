@@ -1,7 +1,7 @@
 //! Errors as pages: what happened, what to do, and a code that the IT admin can look up.
 
 use super::{Error, log};
-use crate::pages::{self, ErrorPage};
+use crate::pages::{self, ErrorPage, Words};
 use ::saml::code::Code;
 use axum::{
     http::StatusCode,
@@ -41,8 +41,11 @@ impl IntoResponse for PageFailure {
     }
 }
 
+/// A page whose sentences are messages.
 fn page(title: &str, next: &str, code: &str) -> ErrorPage {
-    ErrorPage::new(title, next, code)
+    let words = Words::here();
+    let (title, next) = (words.say(title), words.say(next));
+    ErrorPage::new(words, title, next, code)
 }
 
 fn dressed(error: &Error, is_in_full: bool) -> (StatusCode, ErrorPage) {
@@ -50,71 +53,53 @@ fn dressed(error: &Error, is_in_full: bool) -> (StatusCode, ErrorPage) {
         Error::Saml(rejection) => {
             let code = rejection.code;
             let again = !matches!(code, Code::UserUnknown | Code::UserDeactivated);
-            let next = if again {
-                "Try again from your application. If it happens again, send this page to your IT admin."
-            } else {
-                "Ask your IT admin; this page says what they can do."
-            };
-            let shown = page(code.title(), next, code.id());
+            let shown = page(code.topic(), if again { "next-again" } else { "next-admin" }, code.id());
             let story = |text: &Option<String>| text.clone().filter(|_| is_in_full);
             (
                 if code == Code::RateLimited { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::FORBIDDEN },
-                shown.for_admin(code.fix(), story(&rejection.expected), story(&rejection.received)),
+                shown.for_admin(code.title(), code.fix(), story(&rejection.expected), story(&rejection.received)),
             )
         }
         Error::Refusal(refusal) => (StatusCode::FORBIDDEN, refused(refusal)),
         Error::OAuth(error) => (
             StatusCode::BAD_REQUEST,
-            page(
-                "The application sent a sign-in request that cannot be used.",
-                "Go back and try again. If it happens again, send this page to the people who run the application.",
-                "GH-OIDC-001",
-            )
-            .for_admin(&error.description, None, Some(error.code.as_str().to_owned())),
-        ),
-        Error::NotSetUp => (
-            StatusCode::NOT_FOUND,
-            page(
-                "There is no single sign-on at this address yet.",
-                "Check the address. If it is right, ask your IT admin to finish the set-up: the identity provider's metadata is still missing here.",
-                "GH-CON-001",
+            page("error-request", "next-back", "GH-OIDC-001").for_admin(
+                "",
+                &error.description,
+                None,
+                Some(error.code.as_str().to_owned()),
             ),
         ),
-        Error::Suspended => (
-            StatusCode::FORBIDDEN,
-            page(
-                "Sign-in is paused for your organization.",
-                "Ask your IT admin; only the people who run the application can let your organization in again.",
-                "GH-CON-002",
-            ),
-        ),
-        Error::Unavailable(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            page("Sign-in is not available right now.", "Wait a few seconds and try again.", "GH-SYS-001"),
-        ),
-        Error::Internal(_) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            page(
-                "Something went wrong on our side.",
-                "Try again. If it happens again, send this page to the people who run the application.",
-                "GH-SYS-002",
-            ),
-        ),
-        _ => (
-            StatusCode::NOT_FOUND,
-            page(
-                "There is nothing at this address.",
-                "Check the address, or start from your application.",
-                "GH-SYS-003",
-            ),
-        ),
+        Error::NotSetUp => {
+            (StatusCode::NOT_FOUND, page("error-not-set-up", "error-not-set-up-next", "GH-CON-001"))
+        }
+        Error::Suspended => (StatusCode::FORBIDDEN, page("error-suspended", "error-suspended-next", "GH-CON-002")),
+        Error::Unavailable(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, page("error-unavailable", "next-seconds", "GH-SYS-001"))
+        }
+        Error::Internal(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, page("error-internal", "next-vendor", "GH-SYS-002"))
+        }
+        _ => (StatusCode::NOT_FOUND, page("error-nothing", "next-address", "GH-SYS-003")),
     }
 }
 
+/// A business "no". Sentences with something of the user's in them are in English only, for the IT admin.
 fn refused(refusal: &Refusal) -> ErrorPage {
-    let mut sentence = refusal.to_string();
+    let mut sentence = format!("{refusal}.");
     if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    page("You cannot be signed in.", &format!("{sentence}."), refusal.code())
+    let words = Words::here();
+    let title = match refusal {
+        Refusal::InvitationExpired | Refusal::InvitationUsed | Refusal::InvitationWithdrawn => "invitation-over-title",
+        _ => "error-refused",
+    };
+    let title = words.say(title);
+    let own = words.find(&format!("refusal-{}", refusal.code()));
+    if own.is_none() && words == Words::default() {
+        return ErrorPage::new(words, title, sentence, refusal.code());
+    }
+    let next = own.unwrap_or_else(|| words.say("refusal-other"));
+    ErrorPage::new(words, title, next, refusal.code()).for_admin("", &sentence, None, None)
 }

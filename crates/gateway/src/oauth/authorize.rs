@@ -10,7 +10,7 @@ use crate::{
     browser,
     error::{Error, PageFailure},
     extract,
-    pages::{self, OrganizationPage},
+    pages::{Brand, Unknown, words},
     saml::login,
     secret::{self, Kind, Secret},
     session,
@@ -97,10 +97,11 @@ async fn answer(app: &Inner, encoded: &str, visitor: &extract::Client, headers: 
     };
     let jar = browser::jar(headers);
     let asked = Asked { app, visitor, jar, now, application, settings, parameters, encoded };
-    if asked.parameters.is_entry_link() {
-        return asked.enter().await;
-    }
-    asked.answer(ahead.is_some()).await
+    let wish = asked.parameters.ui_locales.clone();
+    let answer = async {
+        if asked.parameters.is_entry_link() { asked.enter().await } else { asked.answer(ahead.is_some()).await }
+    };
+    words::within(wish.as_deref(), answer).await
 }
 
 fn unknown_client() -> Error {
@@ -142,7 +143,8 @@ impl Asked<'_> {
         let Some((tenant, connection)) = self.way().await? else {
             return Ok(self.ask_for_organization(None));
         };
-        login::bookmark(self.app, tenant, connection, self.visitor, self.jar, self.now).await
+        let hint = self.parameters.login_hint.as_deref();
+        login::bookmark(self.app, tenant, connection, self.visitor, self.jar, hint).await
     }
 
     async fn way(&self) -> Result<Option<(TenantId, ConnectionId)>, Error> {
@@ -159,13 +161,18 @@ impl Asked<'_> {
             let sentence = "The user has to say which organization.";
             return super::answered(&request.error(ErrorCode::LoginRequired, sentence, self.app.issuer()));
         }
-        let asked = form_urlencoded::parse(self.encoded.as_bytes())
-            .filter(|(name, _)| !WAYS.contains(&name.as_ref()))
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        let unknown = self.parameters.tenant.clone().or_else(|| self.parameters.connection.clone());
-        let status = if unknown.is_some() { StatusCode::NOT_FOUND } else { StatusCode::OK };
-        pages::html(status, &OrganizationPage { asked, unknown })
+        let parameters = &self.parameters;
+        let kept = form_urlencoded::parse(self.encoded.as_bytes()).filter(|(name, _)| !WAYS.contains(&name.as_ref()));
+        let asked = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+        let unknown = match (parameters.tenant.as_deref().or(parameters.connection.as_deref()), &parameters.login_hint) {
+            (Some(name), _) => Some(Unknown::Organization(name)),
+            (None, Some(address)) => Some(Unknown::Address(address)),
+            (None, None) => None,
+        };
+        let status = if Named::by(parameters).insists() { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        let brand = Brand::of(&self.application, &self.settings);
+        let remembered = browser::domain(self.app, &self.jar).filter(|_| unknown.is_none());
+        crate::login::page(status, Some(&brand), &asked, remembered.as_deref(), unknown)
     }
 
     /// The browser's session in that connection, unless the request wants a newer proof.
@@ -186,7 +193,7 @@ impl Asked<'_> {
 }
 
 /// The parameters that say by which way somebody comes.
-const WAYS: [&str; 8] = [
+pub const WAYS: [&str; 8] = [
     "tenant",
     "organization",
     "connection",

@@ -1,6 +1,6 @@
 //! What a client library reads first (OpenID Connect Discovery 1.0, RFC 8414, RFC 7517).
 
-use crate::app::App;
+use crate::{app::App, pages::words::LOCALES};
 use ::oidc::{
     discovery,
     keys::{self, Algorithm},
@@ -14,9 +14,6 @@ use axum::{
 
 /// How long a client may keep the documents.
 const CACHE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
-
-/// The languages of pages.
-const LOCALES: [&str; 1] = ["en"];
 
 /// `GET /.well-known/openid-configuration` and `GET /.well-known/oauth-authorization-server`
 pub async fn configuration(State(app): State<App>) -> Response {

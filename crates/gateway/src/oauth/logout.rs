@@ -6,7 +6,7 @@ use crate::{
     app::{App, Inner},
     browser,
     error::{Error, PageFailure},
-    pages::{self, SignOut, SignOutPage},
+    pages::{self, Brand, SignOut, SignOutPage, Words},
     saml::logout as single,
     secret,
 };
@@ -199,7 +199,9 @@ impl<'a> Leaving<'a> {
     }
 
     fn page(&self, state: SignOut, asked: Vec<(&'static str, String)>) -> Response {
-        let application = self.application.as_ref().map_or("all applications", |found| found.display_name.as_str());
-        pages::html(StatusCode::OK, &SignOutPage { application, state, action: "/oauth2/logout/confirm", asked })
+        let looks = |found| Brand::of(found, &Settings::of(found).unwrap_or_default());
+        let brand = self.application.as_ref().map(looks);
+        let (words, action) = (Words::here(), "/oauth2/logout/confirm");
+        pages::html(StatusCode::OK, &SignOutPage { words, brand: brand.as_ref(), state, action, asked })
     }
 }

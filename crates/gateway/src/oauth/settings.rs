@@ -29,6 +29,8 @@ pub struct Settings {
     pub resources: Vec<String>,
     /// The colour of its pages, as `#rrggbb`.
     pub colour: Option<String>,
+    /// Which logo it has, if it has one; the image itself is stored apart.
+    pub logo: Option<String>,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             require_par: false,
             resources: Vec::new(),
             colour: None,
+            logo: None,
         }
     }
 }

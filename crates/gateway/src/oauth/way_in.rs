@@ -108,6 +108,14 @@ async fn place(app: &Inner, name: &str, now: OffsetDateTime) -> Result<Option<Pl
     Ok(found)
 }
 
+/// The tenant of that name.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn tenant(app: &Inner, name: &str, now: OffsetDateTime) -> Result<Option<TenantId>, Error> {
+    Ok(place(app, name, now).await?.map(|place| place.tenant))
+}
+
 async fn by_name(tx: &mut ControlTx, name: &str) -> Result<Option<Place>, Error> {
     if let Some(place) = aliases::find(tx, name).await? {
         return Ok(Some(place));

@@ -18,7 +18,7 @@ use anyhow::Context;
 use axum::{
     extract::{Path, RawQuery, State},
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::CookieJar;
 use domain::{
@@ -33,7 +33,7 @@ use store::{
     tenant::TenantTx,
     tenants,
 };
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 /// How long a person may take at the identity provider.
 const PATIENCE: Duration = Duration::minutes(15);
@@ -42,12 +42,14 @@ const PATIENCE: Duration = Duration::minutes(15);
 pub async fn get(
     State(app): State<App>,
     ConnectionPath(connection): ConnectionPath,
+    RawQuery(query): RawQuery,
     client: Client,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    let now = app.clock.now();
-    let tenant = app.tenant_of(connection, now).await?;
-    Ok(bookmark(&app, tenant, connection, &client, browser::jar(&headers), now).await?)
+    let tenant = app.tenant_of(connection, app.clock.now()).await?;
+    let query = query.unwrap_or_default();
+    let hint = parameter(&query, "login_hint");
+    Ok(bookmark(&app, tenant, connection, &client, browser::jar(&headers), hint.as_deref()).await?)
 }
 
 /// `GET /t/{slug}`: the bookmark of a tenant. An unknown name answers as one that is not set up.
@@ -67,7 +69,7 @@ pub async fn tenant(
     let connections = connections::list(&mut tx).await?;
     tx.rollback().await?;
     let ready = connections.into_iter().find(way_in::is_open).ok_or(Error::NotSetUp)?;
-    Ok(bookmark(&app, tenant.id, ready.id, &client, browser::jar(&headers), now).await?)
+    Ok(bookmark(&app, tenant.id, ready.id, &client, browser::jar(&headers), None).await?)
 }
 
 /// Brings whoever follows a bookmark into the application of the connection.
@@ -77,8 +79,9 @@ pub(crate) async fn bookmark(
     connection: ConnectionId,
     client: &Client,
     jar: CookieJar,
-    now: OffsetDateTime,
+    hint: Option<&str>,
 ) -> Result<Response, Error> {
+    let now = app.clock.now();
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     if let Some(session) = browser::session(app, &jar, connection)
         && let Some(live) = sessions::by_token(&mut tx, connection, &secret::hash(&session)).await?
@@ -88,7 +91,7 @@ pub(crate) async fn bookmark(
         tx.rollback().await?;
         return Ok(oauth::enter(app, &application, &tenant.slug, None));
     }
-    start(app, tx, connection, client, jar, Purpose::Enter { target: None }).await
+    start(app, tx, connection, client, jar, Purpose::Enter { target: None, hint }).await
 }
 
 /// `GET /c/{cid}/saml/restart`: the identity provider began, so the browser is sent back to it with a request of ours.
@@ -120,7 +123,7 @@ pub async fn restart(
     let settings = Settings::of(&stored)?;
     let target = settings.target(asked.as_deref());
     let jar = browser::note_restart(&app, jar, connection);
-    Ok(start(&app, tx, connection, &client, jar, Purpose::Enter { target }).await?)
+    Ok(start(&app, tx, connection, &client, jar, Purpose::Enter { target, hint: None }).await?)
 }
 
 /// What a sign-in is for.
@@ -128,8 +131,8 @@ pub async fn restart(
 pub enum Purpose<'a> {
     /// An application asked, and is answered when the browser comes back.
     Authorize(&'a AuthorizeRequest),
-    /// The user enters the application, at that place if one is given.
-    Enter { target: Option<&'a str> },
+    /// The user enters the application, at that place if one is given; perhaps it is said who that is.
+    Enter { target: Option<&'a str>, hint: Option<&'a str> },
 }
 
 /// Sends the browser to the connection's identity provider.
@@ -145,11 +148,9 @@ pub async fn start(
     if connection.suspended_at.is_some() {
         return Err(Error::Suspended);
     }
-    let (idp, settings) = (idp::of(&connection)?, Settings::of(&connection)?);
-    let key = Keys::of(&mut tx, connection.id).await?.signer(app)?;
-    let (authorize, target) = match purpose {
-        Purpose::Authorize(request) => (Some(request), None),
-        Purpose::Enter { target } => (None, target),
+    let (authorize, target, hint) = match purpose {
+        Purpose::Authorize(request) => (Some(request), None, request.login_hint.as_deref()),
+        Purpose::Enter { target, hint } => (None, target, hint),
     };
     let (jar, browser_secret) = browser::bind(app, jar);
     let id = request::request_id(entropy::bytes());
@@ -163,6 +164,14 @@ pub async fn start(
         expires_at: now + PATIENCE,
     };
     sign_in_requests::insert(&mut tx, &new).await?;
+    if connection.idp.is_none() && connection.provisioning.password_sync {
+        tx.commit().await?;
+        let mut url = url::form_urlencoded::Serializer::new(format!("{}/password?", app.connection_url(connection.id)));
+        url.append_pair("request", &id).extend_pairs(hint.map(|hint| ("email", hint)));
+        return Ok((jar, Redirect::to(&url.finish())).into_response());
+    }
+    let (idp, settings) = (idp::of(&connection)?, Settings::of(&connection)?);
+    let key = Keys::of(&mut tx, connection.id).await?.signer(app)?;
     tx.commit().await?;
     let sp = service_provider(app, connection.id);
     let force = authorize.is_some_and(|request| request.prompt == Prompt::Login || request.max_age.is_some());

@@ -14,7 +14,8 @@ use crate::{
     browser, entropy,
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath},
-    pages::{self, SignOut, SignOutPage},
+    oauth::settings as app_settings,
+    pages::{self, Brand, SignOut, SignOutPage, Words},
     revocation, secret,
 };
 use ::saml::{
@@ -317,10 +318,8 @@ pub(crate) async fn ask_the_identity_provider(
 }
 
 async fn page(tx: &mut TenantTx, connection: ConnectionId, state: SignOut) -> Result<Response, Error> {
-    let connection = connections::by_id(tx, connection).await?.ok_or(Error::NotFound)?;
-    let application = applications::by_id(tx, connection.application_id).await?.ok_or(Error::NotFound)?;
-    Ok(pages::html(
-        StatusCode::OK,
-        &SignOutPage { application: &application.display_name, state, action: "", asked: Vec::new() },
-    ))
+    let application = applications::of_connection(tx, connection).await?.ok_or(Error::NotFound)?;
+    let brand = Brand::of(&application, &app_settings::Settings::of(&application)?);
+    let page = SignOutPage { words: Words::here(), brand: Some(&brand), state, action: "", asked: Vec::new() };
+    Ok(pages::html(StatusCode::OK, &page))
 }

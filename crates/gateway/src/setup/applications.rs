@@ -12,6 +12,7 @@ use domain::{ids::ApplicationId, names::Slug, refusal::Refusal, role::RoleCatalo
 use store::{
     aliases,
     applications::{self, Application, NewApplication},
+    logos::{self, Logo},
     store::Store,
 };
 use time::OffsetDateTime;
@@ -120,6 +121,53 @@ pub async fn rotate_secret(store: &Store, now: OffsetDateTime, name: &str) -> Re
     applications::set_secret(&mut tx, application.id, &secret.hash()).await?;
     tx.commit().await?;
     Ok(secret)
+}
+
+/// Bytes of a logo.
+const LARGEST_LOGO: usize = 65_536;
+
+/// Gives an application a logo, or takes it away.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] for what is no image for a page.
+pub async fn set_logo(store: &Store, now: OffsetDateTime, name: &str, image: Option<Vec<u8>>) -> Result<(), Error> {
+    let logo = match image {
+        Some(image) if image.len() > LARGEST_LOGO => {
+            let problem = "the logo is larger than 64 KB; make it smaller, 40 pixels high are shown".to_owned();
+            return Err(Refusal::ChangeImpossible { problem }.into());
+        }
+        Some(image) => {
+            let kind = media_type(&image).ok_or_else(|| Refusal::ChangeImpossible {
+                problem: "the logo is no PNG, JPEG, WebP or SVG image".to_owned(),
+            })?;
+            Some(Logo { media_type: kind.to_owned(), image })
+        }
+        None => None,
+    };
+    let mut tx = store.control(now).await?;
+    let mut application = applications::for_update(&mut tx, name).await?.ok_or(Error::NotFound)?;
+    let mut settings = Settings::of(&application)?;
+    settings.logo = logo.as_ref().map(|_| tx.new_id().simple().to_string());
+    application.settings = serde_json::to_value(&settings).context("settings serialize")?;
+    applications::update(&mut tx, &application).await?;
+    match &logo {
+        Some(logo) => logos::set(&mut tx, application.id, logo).await?,
+        None => logos::remove(&mut tx, application.id).await?,
+    }
+    Ok(tx.commit().await?)
+}
+
+/// By its first bytes, whatever the file is called.
+fn media_type(image: &[u8]) -> Option<&'static str> {
+    match image {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => {
+            let text = std::str::from_utf8(image).ok()?.trim_start();
+            (text.starts_with("<svg") || (text.starts_with("<?xml") && text.contains("<svg"))).then_some("image/svg+xml")
+        }
+    }
 }
 
 /// Gives an application another client_id, from a system before this one, or takes it away.

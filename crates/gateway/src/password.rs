@@ -1,0 +1,233 @@
+//! Signing in by a password that the directory synchronizes: for connections that have no identity provider to ask.
+//! Whether somebody is unknown, has no password, is deactivated or mistyped is answered alike, and takes as long.
+
+use crate::{
+    app::{App, Inner},
+    browser, entropy,
+    error::{Error, PageFailure},
+    extract::{Client, ConnectionPath, parameter},
+    oauth::settings::Settings,
+    pages::{self, Brand, PasswordPage, Words},
+    secret::{self, Secret},
+    session::{self, Came, Proven},
+};
+use ::oidc::form::Form;
+use anyhow::Context;
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
+use axum::{
+    body::Bytes,
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::CookieJar;
+use domain::{
+    account::Account,
+    email::Email,
+    event::{Event, EventKind, Subject},
+    ids::{ConnectionId, TenantId},
+    matching,
+    names::fold,
+};
+use metrics::counter;
+use serde_json::json;
+use std::sync::LazyLock;
+use store::{
+    accounts, applications, connections, events, passwords,
+    scope::Actor,
+    sessions::{Name, Proof},
+    sign_in_requests::{self, WaitingRequest},
+    tenant::TenantTx,
+};
+use time::OffsetDateTime;
+
+/// Bytes of a password that are hashed.
+const LONGEST: usize = 1_024;
+
+/// What somebody who is not there is compared with, so that it takes as long.
+static NOBODY: LazyLock<String> = LazyLock::new(|| {
+    let salt = SaltString::encode_b64(&entropy::bytes::<16>());
+    let hash = salt.and_then(|salt| Ok(Argon2::default().hash_password(&entropy::bytes::<32>(), &salt)?.to_string()));
+    hash.unwrap_or_default()
+});
+
+/// `GET /c/{cid}/password`: the form, for a browser with a sign-in on its way.
+pub async fn get(
+    State(app): State<App>,
+    ConnectionPath(connection): ConnectionPath,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, PageFailure> {
+    let query = query.unwrap_or_default();
+    let request = parameter(&query, "request").unwrap_or_default();
+    let email = parameter(&query, "email").unwrap_or_default();
+    let attempt = Attempt::of(&app, connection, &browser::jar(&headers), app.clock.now()).await?;
+    let (tx, waiting) = attempt.waiting(&request).await?;
+    tx.rollback().await?;
+    let problem = if waiting.is_some() { None } else { Some("password-over") };
+    Ok(attempt.page(&request, &email, problem).await?)
+}
+
+/// `POST /c/{cid}/password`
+pub async fn post(
+    State(app): State<App>,
+    ConnectionPath(connection): ConnectionPath,
+    client: Client,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageFailure> {
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    let form = Form::parse(text)?;
+    let (request, name) = (form.get("request")?.unwrap_or_default(), form.get("email")?.unwrap_or_default());
+    let password = form.get("password")?.unwrap_or_default();
+    let attempt = Attempt::of(&app, connection, &browser::jar(&headers), app.clock.now()).await?;
+    // Before anything is looked up, so that no attempt costs much.
+    if !app.limits.admits_password(connection, &fold(name), &client.address) {
+        return Ok(attempt.page(request, name, Some("password-busy")).await?);
+    }
+    let (mut tx, waiting) = attempt.waiting(request).await?;
+    if waiting.is_none() {
+        tx.rollback().await?;
+        return Ok(attempt.page(request, name, Some("password-over")).await?);
+    }
+    let found = attempt.account(&mut tx, name).await?;
+    tx.rollback().await?;
+    let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
+    let matches = is_right(&app, attempt.tenant, password, hash.clone()).await?;
+    let Some((account, hash)) = account.zip(hash).filter(|_| matches) else {
+        return Ok(attempt.refuse(request, name).await?);
+    };
+    match attempt.enter(request, &account, &hash).await? {
+        Some(response) => Ok(response),
+        None => Ok(attempt.refuse(request, name).await?),
+    }
+}
+
+/// Whether the password belongs to the hash; without one it is compared with nobody's. Hashing has threads of its own and so
+/// many places.
+async fn is_right(app: &Inner, tenant: TenantId, password: &str, hash: Option<String>) -> Result<bool, Error> {
+    let permit = app.limits.hash(tenant).await;
+    let password = password.as_bytes().get(..LONGEST).unwrap_or(password.as_bytes()).to_vec();
+    let checked = tokio::task::spawn_blocking(move || {
+        let is_known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| NOBODY.clone());
+        let parsed = PasswordHash::new(&hash);
+        let matches = parsed.is_ok_and(|hash| Argon2::default().verify_password(&password, &hash).is_ok());
+        matches && is_known
+    });
+    let matches = checked.await.context("a password is checked")?;
+    drop(permit);
+    Ok(matches)
+}
+
+/// One try of one browser.
+struct Attempt<'a> {
+    app: &'a Inner,
+    tenant: TenantId,
+    connection: ConnectionId,
+    jar: CookieJar,
+    now: OffsetDateTime,
+}
+
+impl<'a> Attempt<'a> {
+    async fn of(app: &'a Inner, connection: ConnectionId, jar: &CookieJar, now: OffsetDateTime) -> Result<Self, Error> {
+        let tenant = app.tenant_of(connection, now).await?;
+        let attempt = Self { app, tenant, connection, jar: jar.clone(), now };
+        let mut tx = attempt.tx().await?;
+        let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+        tx.rollback().await?;
+        if stored.suspended_at.is_some() {
+            return Err(Error::Suspended);
+        }
+        // Where there is an identity provider, nobody gets past it.
+        if stored.idp.is_some() || !stored.provisioning.password_sync {
+            return Err(Error::NotFound);
+        }
+        Ok(attempt)
+    }
+
+    async fn tx(&self) -> Result<TenantTx, Error> {
+        self.app.tenant(self.tenant, Actor::Browser, self.now).await
+    }
+
+    /// The sign-in that this browser began and has not finished.
+    async fn waiting(&self, request: &str) -> Result<(TenantTx, Option<WaitingRequest>), Error> {
+        let mut tx = self.tx().await?;
+        let binding = browser::binding(self.app, &self.jar).map(|binding| secret::hash(&binding));
+        let waiting = match binding {
+            Some(hash) => sign_in_requests::waiting(&mut tx, self.connection, request, &hash).await?,
+            None => None,
+        };
+        Ok((tx, waiting))
+    }
+
+    /// Who is called that: by the user name, else by the address if only one has it.
+    async fn account(&self, tx: &mut TenantTx, name: &str) -> Result<Option<(Account, Option<String>)>, Error> {
+        let mut found = accounts::by_user_name(tx, self.connection, &fold(name)).await?;
+        if found.is_none()
+            && let Ok(email) = Email::parse(name)
+        {
+            let mut of = accounts::by_email(tx, self.connection, email.key(), 2).await?;
+            found = if of.len() == 1 { of.pop() } else { None };
+        }
+        match found {
+            Some(account) => {
+                let hash = passwords::of(tx, account.id).await?;
+                Ok(Some((account, hash)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Lets somebody in whose password was right, if nothing has changed since.
+    async fn enter(&self, request: &str, account: &Account, hash: &str) -> Result<Option<Response>, Error> {
+        let (mut tx, _) = self.waiting(request).await?;
+        let locked = accounts::for_update(&mut tx, self.connection, account.id).await?;
+        let is_same = passwords::of(&mut tx, account.id).await?.as_deref() == Some(hash);
+        let locked = locked.filter(|locked| is_same && matching::is_let_in(locked).is_ok());
+        let binding = browser::binding(self.app, &self.jar).map(|binding| secret::hash(&binding)).unwrap_or_default();
+        let taken = sign_in_requests::answer_waiting(&mut tx, self.connection, request, &binding).await?;
+        let Some((account, waiting)) = locked.zip(taken) else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
+        if let Some(old) = browser::session(self.app, &self.jar, self.connection) {
+            session::replace(&mut tx, self.connection, &old).await?;
+        }
+        let (secret, user_name) = (Secret::plain(), account.profile.user_name.to_string());
+        let proven = Proven {
+            name: Name { value: &user_name, format: None, qualifier: None, sp_qualifier: None },
+            session_index: None,
+            attributes: &json!({}),
+            auth_time: self.now,
+            not_on_or_after: None,
+            proof: Proof::Password,
+        };
+        let begun = session::begin(&mut tx, &account, &proven, &secret).await?;
+        let came = Came { authorize: waiting.authorize, target: waiting.target.as_deref() };
+        let response = session::answer(self.app, &mut tx, begun, came).await?;
+        tx.commit().await?;
+        counter!("gatehouse_sign_ins_total").increment(1);
+        let jar = browser::keep_session(self.app, self.jar.clone(), self.connection, &secret);
+        Ok(Some((jar, response).into_response()))
+    }
+
+    /// Says no, in the same way to everybody.
+    async fn refuse(&self, request: &str, name: &str) -> Result<Response, Error> {
+        let mut tx = self.tx().await?;
+        let data = json!({ "code": "GH-PWD-001" });
+        let event = Event::with(EventKind::LoginFailed, Subject::Connection(self.connection), data);
+        events::append(&mut tx, Some(self.connection), &[event]).await?;
+        tx.commit().await?;
+        self.page(request, name, Some("password-wrong")).await
+    }
+
+    async fn page(&self, request: &str, email: &str, problem: Option<&'static str>) -> Result<Response, Error> {
+        let mut tx = self.tx().await?;
+        let application = applications::of_connection(&mut tx, self.connection).await?.ok_or(Error::NotFound)?;
+        tx.rollback().await?;
+        let brand = Brand::of(&application, &Settings::of(&application)?);
+        let page = PasswordPage { words: Words::here(), brand: &brand, request, email, problem };
+        Ok(pages::html(StatusCode::OK, &page))
+    }
+}
