@@ -66,29 +66,54 @@ impl Customer {
         let domain = format!("{slug}.test");
         let name = Slug::parse(&slug).unwrap();
         let tenant = setup::create_tenant(&app.store, now, &name, "Acme", std::slice::from_ref(&domain)).await.unwrap();
-        Self::connected(gateway, application, tenant, slug, domain, "Okta").await
+        Self::connected(gateway, application, tenant, (slug, domain), "Okta", true).await
+    }
+
+    /// A new tenant whose only connection has no identity provider to ask: its directory synchronizes passwords.
+    pub async fn with_passwords(gateway: &Arc<Gateway>, application: Application) -> Self {
+        let (app, now) = (&gateway.app, gateway.clock.now());
+        let slug = unique("acme");
+        let domain = format!("{slug}.test");
+        let name = Slug::parse(&slug).unwrap();
+        let tenant = setup::create_tenant(&app.store, now, &name, "Acme", std::slice::from_ref(&domain)).await.unwrap();
+        let customer = Self::connected(gateway, application, tenant, (slug, domain), "Directory", false).await;
+        let on = |settings: &mut store::connections::Provisioning| settings.password_sync = true;
+        setup::directory::set_provisioning(&app.store, now, customer.connection, on).await.unwrap();
+        customer
+    }
+
+    /// Pushes a user with a password.
+    pub async fn assign_with_password(&self, user: &DirectoryUser, password: &str) -> String {
+        let name = serde_json::json!({ "givenName": user.first_name, "familyName": user.last_name });
+        let document = serde_json::json!({
+            "userName": user.user_name, "externalId": user.id, "active": true, "password": password, "name": name,
+            "emails": [{ "value": user.email, "primary": true }],
+        });
+        self.scim(Method::POST, "/Users", Some(document)).await.document(201)["id"].as_str().unwrap().to_owned()
     }
 
     /// One more connection of the same tenant, to that application.
     pub async fn sibling(&self, application: &Application) -> Self {
         let (tenant, slug, domain) = (self.tenant, self.slug.clone(), self.domain.clone());
-        Self::connected(&self.gateway, application.clone(), tenant, slug, domain, &unique("Okta")).await
+        Self::connected(&self.gateway, application.clone(), tenant, (slug, domain), &unique("Okta"), true).await
     }
 
     async fn connected(
         gateway: &Arc<Gateway>,
         application: Application,
         tenant: TenantId,
-        slug: String,
-        domain: String,
+        (slug, domain): (String, String),
         name: &str,
+        has_idp: bool,
     ) -> Self {
         let (app, now) = (&gateway.app, gateway.clock.now());
         let client = application.client_id.parse().unwrap();
         let connection = setup::create_connection(&app.store, now, &app.vault, tenant, client, name).await.unwrap();
         let idp = identity_provider(&gateway.clock).await;
         let provider = IdentityProvider::from_metadata(&idp.metadata()).unwrap();
-        setup::idp::set(&app.store, now, connection, &provider).await.unwrap();
+        if has_idp {
+            setup::idp::set(&app.store, now, connection, &provider).await.unwrap();
+        }
         let (token_id, token) =
             setup::directory::create_token(&app.store, now, connection, TokenSpec::default()).await.unwrap();
         let token = token.reveal().to_owned();

@@ -16,7 +16,7 @@ use harness::{
     browser::Browser,
     customer::{Customer, ScimAnswer, superuser},
     gateway_process::{Gateway, setting, unique},
-    sign_in::{CHALLENGE, TokenAnswer, VERIFIER, code_of},
+    sign_in::{CHALLENGE, TokenAnswer, VERIFIER, code_of, parameter},
     signer::OktaOrg,
 };
 use reqwest::{Client, RequestBuilder};
@@ -27,8 +27,14 @@ use std::{collections::BTreeSet, sync::Arc};
 use store::scim_tokens::TokenKind;
 
 /// What answers anybody. A route that is not here needs a credential.
-const PUBLIC: [(&str, &str, Access); 21] = [
+const PUBLIC: [(&str, &str, Access); 26] = [
     ("get", "/", Access::Public),
+    ("get", "/login", Access::Public),
+    ("post", "/login", Access::Public),
+    // The code in the address is the credential; it is looked up in the tenant that it names.
+    ("get", "/invite/{code}", Access::Public),
+    ("post", "/invite/{code}", Access::Public),
+    ("get", "/brand/{client_id}/logo", Access::Public),
     ("get", "/t/{slug}", Access::Public),
     ("get", "/c/{cid}", Access::Public),
     ("get", "/c/{cid}/saml/metadata", Access::Public),
@@ -98,6 +104,7 @@ enum Way {
     UserInfo { method: &'static str },
     Finish,
     Par,
+    Password { method: &'static str },
     UniversalLogout,
 }
 
@@ -117,6 +124,8 @@ fn way(method: &str, path: &str) -> Result<Way, String> {
         ("post", "/oauth2/userInfo") => Ok(Way::UserInfo { method: "post" }),
         ("get", "/c/{cid}/saml/finish") => Ok(Way::Finish),
         ("post", "/oauth2/par") => Ok(Way::Par),
+        ("get", "/c/{cid}/password") => Ok(Way::Password { method: "get" }),
+        ("post", "/c/{cid}/password") => Ok(Way::Password { method: "post" }),
         ("post", "/c/{cid}/global-token-revocation") => Ok(Way::UniversalLogout),
         _ => Err(unknown(method, path)),
     }
@@ -275,6 +284,7 @@ async fn tries(way: Way, a: &Party, b: &Party) -> usize {
         Way::UserInfo { method } => user_info(a, b, method).await,
         Way::Finish => finish(a, b).await,
         Way::Par => par(a, b).await,
+        Way::Password { method } => password(a, b, method).await,
         Way::UniversalLogout => universal_logout(a, b).await,
     }
 }
@@ -482,6 +492,39 @@ async fn universal_logout(a: &Party, b: &Party) -> usize {
     assert_eq!(done.status.as_u16(), 204, "{}", done.body);
     assert!(!b.customer.is_active(tokens.text("access_token")).await, "the owner's ends it");
     4
+}
+
+/// A sign-in by password belongs to the browser that began it, and to its connection.
+async fn password(a: &Party, b: &Party, method: &str) -> usize {
+    let gateway = &b.customer.gateway;
+    let [mine, theirs] = [a, b].map(|party| Customer::with_passwords(gateway, party.customer.application.clone()));
+    let (mine, theirs) = (mine.await, theirs.await);
+    let user = theirs.user(&format!("{}-{}", b.canary, unique("user")));
+    theirs.assign_with_password(&user, "correct horse").await;
+    let begin = async |customer: &Customer, browser: &Browser| {
+        let page = browser.get(&customer.url("/saml/login")).await;
+        parameter(page.redirect(), "request").unwrap()
+    };
+    let (stranger, owner) = (Browser::new(), Browser::new());
+    let (strange, own) = (begin(&mine, &stranger).await, begin(&theirs, &owner).await);
+    let call = async |browser: &Browser, request: &str| match method {
+        "get" => browser.get(&format!("{}?request={request}", theirs.url("/password"))).await,
+        _ => {
+            let form = [("request", request), ("email", user.email.as_str()), ("password", "correct horse")];
+            browser.post(&theirs.url("/password"), &form).await
+        }
+    };
+    for (browser, request) in [(&stranger, &own), (&stranger, &strange), (&owner, &strange)] {
+        let page = call(browser, request).await;
+        assert!(page.location.is_none() && page.text.contains("took too long"), "{}", page.shown());
+        assert!(!page.cookies().iter().any(|cookie| cookie.contains("session_")), "{:?}", page.cookies());
+    }
+    let page = call(&owner, &own).await;
+    match method {
+        "get" => assert!(page.text.contains(&own), "{}", page.shown()),
+        _ => assert!(page.cookies().iter().any(|cookie| cookie.contains("session_")), "{}", page.shown()),
+    }
+    3
 }
 
 /// An organization whose calls the party's connection heeds.

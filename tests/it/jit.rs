@@ -262,7 +262,7 @@ async fn only_who_is_invited_or_known_comes_where_the_connection_wants_that() {
     acme.gateway.clock.advance(Duration::days(14));
     stays_out(&acme, &ann, same, "GH-SAML-1004").await;
     let now = acme.gateway.clock.now();
-    let again = invited(store, now, acme.connection, &email).await.unwrap();
+    let (again, _) = invited(store, now, acme.connection, &email).await.unwrap();
     setup::invitations::revoke(store, now, acme.connection, again).await.unwrap();
     stays_out(&acme, &ann, same, "GH-SAML-1004").await;
     acme.gateway.clock.advance(Duration::seconds(1));

@@ -13,6 +13,7 @@ mod migrations;
 mod mutation;
 mod oidc;
 mod operations;
+mod pages;
 mod people;
 mod roles;
 mod saml;

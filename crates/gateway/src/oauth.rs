@@ -15,11 +15,11 @@ pub mod told;
 pub mod userinfo;
 pub mod way_in;
 
+use self::settings::Settings;
 use crate::{
     app::Inner,
     pages::{self, Brand, PostPage, Words},
 };
-use self::settings::Settings;
 use ::oidc::authorize::{Answer, ResponseMode};
 use axum::{
     http::StatusCode,
@@ -53,7 +53,10 @@ pub fn answered(answer: &Answer) -> Response {
         ResponseMode::Query => Redirect::to(&answer.url()).into_response(),
         ResponseMode::FormPost => {
             let fields = answer.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            pages::posting(&PostPage { words: Words::here(), action: &answer.redirect_uri, fields, to_identity_provider: false }, None)
+            pages::posting(
+                &PostPage { words: Words::here(), action: &answer.redirect_uri, fields, to_identity_provider: false },
+                None,
+            )
         }
     }
 }

@@ -4,8 +4,8 @@
 use crate::{
     app::App,
     error::{Error, PageFailure, SCIM_JSON, ScimFailure},
-    oauth::{authorize, brand, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
     invite, login as front,
+    oauth::{authorize, brand, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
     pages::{self, StartPage, Words, words},
     password,
     saml::{acs, finish, login, logout, metadata},

@@ -43,7 +43,8 @@ fn carried_in_frame_of(message: Outgoing, origin: Option<&str>) -> Response {
             if !form.relay_state.is_empty() {
                 fields.push(("RelayState", &form.relay_state));
             }
-            let page = PostPage { words: Words::here(), action: form.action.as_str(), fields, to_identity_provider: true };
+            let page =
+                PostPage { words: Words::here(), action: form.action.as_str(), fields, to_identity_provider: true };
             pages::posting(&page, origin)
         }
     }

@@ -70,16 +70,12 @@ fn dressed(error: &Error, is_in_full: bool) -> (StatusCode, ErrorPage) {
                 Some(error.code.as_str().to_owned()),
             ),
         ),
-        Error::NotSetUp => {
-            (StatusCode::NOT_FOUND, page("error-not-set-up", "error-not-set-up-next", "GH-CON-001"))
-        }
+        Error::NotSetUp => (StatusCode::NOT_FOUND, page("error-not-set-up", "error-not-set-up-next", "GH-CON-001")),
         Error::Suspended => (StatusCode::FORBIDDEN, page("error-suspended", "error-suspended-next", "GH-CON-002")),
         Error::Unavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, page("error-unavailable", "next-seconds", "GH-SYS-001"))
         }
-        Error::Internal(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, page("error-internal", "next-vendor", "GH-SYS-002"))
-        }
+        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, page("error-internal", "next-vendor", "GH-SYS-002")),
         _ => (StatusCode::NOT_FOUND, page("error-nothing", "next-address", "GH-SYS-003")),
     }
 }

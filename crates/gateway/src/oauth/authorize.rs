@@ -164,7 +164,8 @@ impl Asked<'_> {
         let parameters = &self.parameters;
         let kept = form_urlencoded::parse(self.encoded.as_bytes()).filter(|(name, _)| !WAYS.contains(&name.as_ref()));
         let asked = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
-        let unknown = match (parameters.tenant.as_deref().or(parameters.connection.as_deref()), &parameters.login_hint) {
+        let unknown = match (parameters.tenant.as_deref().or(parameters.connection.as_deref()), &parameters.login_hint)
+        {
             (Some(name), _) => Some(Unknown::Organization(name)),
             (None, Some(address)) => Some(Unknown::Address(address)),
             (None, None) => None,

@@ -58,6 +58,9 @@ mod tests {
         for wrong in ["red", "#12345", "#1234567", "#12345g", "} body { display: none"] {
             assert_eq!(style(wrong), None, "{wrong}");
         }
-        assert_eq!(style("#0B5CAD").as_deref(), Some(":root { --brand: #0b5cad; --on-brand: #fff; --brand-line: currentColor; }"));
+        assert_eq!(
+            style("#0B5CAD").as_deref(),
+            Some(":root { --brand: #0b5cad; --on-brand: #fff; --brand-line: currentColor; }")
+        );
     }
 }

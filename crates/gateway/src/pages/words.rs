@@ -149,7 +149,13 @@ mod tests {
         });
         let messages = |text: &str| -> BTreeSet<(String, BTreeSet<String>)> {
             let lines = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
-            let things = |line: &str| line.split("{ $").skip(1).filter_map(|rest| rest.split_once(' ')).map(|(name, _)| name.to_owned()).collect();
+            let things = |line: &str| {
+                line.split("{ $")
+                    .skip(1)
+                    .filter_map(|rest| rest.split_once(' '))
+                    .map(|(name, _)| name.to_owned())
+                    .collect()
+            };
             lines.map(|(id, line)| (id.to_owned(), things(line))).collect()
         };
         let english = messages(&files[0]);

@@ -165,7 +165,8 @@ fn media_type(image: &[u8]) -> Option<&'static str> {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
         _ => {
             let text = std::str::from_utf8(image).ok()?.trim_start();
-            (text.starts_with("<svg") || (text.starts_with("<?xml") && text.contains("<svg"))).then_some("image/svg+xml")
+            (text.starts_with("<svg") || (text.starts_with("<?xml") && text.contains("<svg")))
+                .then_some("image/svg+xml")
         }
     }
 }
