@@ -187,7 +187,6 @@ fn until_dead(http: &mut Http, question: &[u8], alive: &Sender<()>) -> Instant {
 }
 
 fn milliseconds(from: Instant, to: Instant) -> f64 {
-    // The session may be dead before the watcher is asked to look again, never before the PATCH was sent.
     to.duration_since(from).as_secs_f64() * 1e3
 }
 

@@ -82,7 +82,11 @@ pub async fn measure(state: &Path, postmaster: u32, place: &Place, our_usage: &d
         let name = &users[draw.number % users.len()].1;
         jackson.request(into, "GET", &format!("?filter=userName%20eq%20%22{name}%22&startIndex=1&count=100"), "");
     }));
-    Some(Beside { rows: vec![created, read, found], memory: jackson.program.memory(), version: jackson.version })
+    Some(Beside {
+        rows: vec![created, read, found],
+        memory: jackson.program.memory(),
+        version: jackson.version.clone(),
+    })
 }
 
 impl Jackson {

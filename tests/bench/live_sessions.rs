@@ -4,6 +4,7 @@
 
 use crate::{
     CLIENTS, MEASURED, WARM_UP,
+    http::Http,
     load::{Figures, Scenario, Step},
     places::{ACCOUNT, Place, USER, columns, digits, id_in_sql, rights},
     processes::Usage,
@@ -85,8 +86,7 @@ pub fn used(place: &Place, ours: &Provider, users: Range<u64>, usage: &dyn Fn() 
         let (target, value) = (&ours.authorize, value(user));
         write!(into, "GET {target} HTTP/1.1\r\nhost: localhost:{port}\r\ncookie: {cookie}={value}\r\n\r\n").unwrap();
     };
-    // To the application; a browser whose session does not live is sent to the identity provider by the same status, but
-    // that the sessions live is shown by `is_alive`.
+    // Whoever has no session is redirected as well, to the identity provider; `is_alive` tells them apart.
     let step =
         Step { label: "known browser", status: 303, request: Box::new(move |draw, into| request(draw.user, into)) };
     let scenario = Scenario { name: "known browser", steps: vec![step], users, supply: usize::MAX, clients: CLIENTS };
@@ -95,7 +95,7 @@ pub fn used(place: &Place, ours: &Provider, users: Range<u64>, usage: &dyn Fn() 
 
 /// Whether the browser of that copy is signed in.
 pub fn is_alive(place: &Place, ours: &Provider, user: u64) -> bool {
-    let mut http = crate::http::Http::connect(ours.port);
+    let mut http = Http::connect(ours.port);
     let (target, port) = (&ours.authorize, ours.port);
     let cookie = format!("gatehouse_session_{}={}", place.connection.simple(), value(user));
     let request = format!("GET {target} HTTP/1.1\r\nhost: localhost:{port}\r\ncookie: {cookie}\r\n\r\n");

@@ -112,18 +112,19 @@ pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
 impl Gatehouse {
     /// Starts it on these ports and waits until it is ready; it logs into the folder.
     pub fn start(ports: [u16; 2], state: &Path) -> Self {
-        Self::called(url(ports[0]), ports, &state.join("gateway.log"))
+        Self::called(url(ports[0]), ports, &state.join("gateway.log"), &[])
     }
 
-    /// One more of the same on the same database, under the same address, as behind a load balancer.
+    /// One more on the same database, called the same, as behind a load balancer, which says for whom it asks.
     pub fn beside(&self, state: &Path) -> Self {
-        Self::called(self.url.clone(), free_ports(), &state.join("gateway-beside.log"))
+        let proxies = [("GATEHOUSE__SERVER__TRUSTED_PROXIES", "1")];
+        Self::called(self.url.clone(), free_ports(), &state.join("gateway-beside.log"), &proxies)
     }
 
-    fn called(url: String, [port, operations]: [u16; 2], log: &Path) -> Self {
+    fn called(url: String, [port, operations]: [u16; 2], log: &Path, settings: &[(&str, &str)]) -> Self {
         let log = fs::File::create(log).unwrap();
         let mut command = Command::new(setting("GATEHOUSE_PROGRAM"));
-        command.arg("serve").envs(SETTINGS).stdout(log.try_clone().unwrap()).stderr(log);
+        command.arg("serve").envs(SETTINGS).envs(settings.iter().copied()).stdout(log.try_clone().unwrap()).stderr(log);
         command
             .env("GATEHOUSE__SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("GATEHOUSE__SERVER__PUBLIC_URL", &url);

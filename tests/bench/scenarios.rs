@@ -84,9 +84,8 @@ pub fn of(place: &Place) -> Vec<Scenario<'_>> {
             place,
             "active",
             ["PATCH active false", "PATCH active true"],
-            [false, true].map(|active| {
-                move |draw: &Draw, into: &mut Vec<u8>| set_active(place, draw.user, active, into)
-            }),
+            [false, true]
+                .map(|active| move |draw: &Draw, into: &mut Vec<u8>| set_active(place, draw.user, active, into)),
         ),
         members(place, "member of 10", ["add to 10", "remove from 10"], &place.small, 1),
     ];

@@ -4,7 +4,7 @@
 use crate::{CLIENTS, http::Http, load::Times, processes::Usage};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::read::DeflateDecoder;
-use harness::sign_in::{VERIFIER, code_of, parameter};
+use harness::sign_in::{CHALLENGE, VERIFIER, code_of, parameter};
 use serde_json::Value;
 use simulator::idp::{
     Idp,
@@ -239,6 +239,23 @@ impl Visit {
     fn took(&self) -> f64 {
         self.times.iter().sum()
     }
+}
+
+/// An application's authorize request, with more parameters.
+pub fn authorize(path: &str, client: (&str, &str), scope: &str, more: &[(&str, &str)]) -> String {
+    let (client_id, redirect_uri) = client;
+    let usual = [
+        ("response_type", "code"),
+        ("client_id", client_id),
+        ("redirect_uri", redirect_uri),
+        ("scope", scope),
+        ("state", "the-state"),
+        ("nonce", "the-nonce"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(usual).extend_pairs(more).finish();
+    format!("{path}?{query}")
 }
 
 /// The better of two rounds: others share the machine and only ever take away from it.

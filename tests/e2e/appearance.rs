@@ -21,10 +21,10 @@ async fn every_page_is_styled_under_its_policy_without_complaints_and_fits_a_pho
     show(&browser, "start").await;
     is_styled(&browser).await;
     browser.goto(&organization).await;
-    show(&browser, "organization").await;
+    show(&browser, "login").await;
     is_styled(&browser).await;
     browser.goto(&unknown).await;
-    show(&browser, "organization-unknown").await;
+    show(&browser, "login-unknown-organization").await;
     browser.goto(&format!("{gateway}/t/nobody")).await;
     show(&browser, "error-not-set-up").await;
     is_styled(&browser).await;
@@ -60,12 +60,13 @@ async fn somebody_who_names_the_organization_is_taken_to_its_identity_provider()
     let stage = Stage::new().await;
     let browser = Chromium::start().await;
     browser.goto(&stage.acme.authorize_url(&[("tenant", None)])).await;
+    browser.click("summary").await;
     browser.type_into("#tenant", "no-such-company").await;
-    browser.click("button").await;
+    browser.click("#by-name").await;
     browser.see("[role=alert]").await;
     browser.see("#tenant[value=no-such-company][aria-invalid=true]").await;
     browser.type_into("#tenant", &stage.acme.slug).await;
-    browser.click("button").await;
+    browser.click("#by-name").await;
     browser.see(".people").await;
     assert!(browser.url().await.starts_with(&stage.acme.idp.sso_url()), "{}", browser.url().await);
 }
@@ -91,7 +92,7 @@ async fn a_script_that_somebody_smuggles_into_a_page_does_not_run() {
     assert_eq!(browser.run(smuggled, &[]).await, false, "the control: a page without a policy");
 }
 
-async fn show(browser: &Chromium, name: &str) {
+pub async fn show(browser: &Chromium, name: &str) {
     for look in [Look::Light, Look::Dark, Look::Phone] {
         browser.look(look).await;
         browser.picture(&format!("{name}-{}", format!("{look:?}").to_lowercase())).await;

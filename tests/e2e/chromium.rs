@@ -15,6 +15,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 use tokio::time::sleep;
@@ -217,6 +218,31 @@ impl Chromium {
         }
     }
 
+    /// Switches the scripts of pages off, or on again.
+    pub async fn scripts(&self, on: bool) {
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;
+    }
+
+    /// Presses keys where the focus is.
+    pub async fn press(&self, keys: &str) {
+        let element = self.client.active_element().await.unwrap();
+        element.send_keys(keys).await.unwrap();
+    }
+
+    /// What axe finds that keeps somebody from using the page (WCAG 2.2 AA, and its best practice).
+    pub async fn violations(&self) -> Vec<String> {
+        let rules = "{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }";
+        let script = format!(
+            "{}; const found = await axe.run(document, {rules});
+             if (found.passes.length < 10) return ['axe has looked at nothing'];
+             return found.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.html).join(' '));",
+            axe()
+        );
+        let found = self.run_async(&script, &[]).await;
+        let found = found.as_array().unwrap_or_else(|| panic!("axe says {found}"));
+        found.iter().map(|violation| violation.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// Keeps a picture of the whole page under target/screenshots.
     pub async fn picture(&self, name: &str) {
         let picture = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
@@ -242,6 +268,18 @@ impl Chromium {
     async fn send(&self, path: &'static str, body: Value) -> Value {
         self.client.issue_cmd(Extension { path, body }).await.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
+}
+
+/// The source of axe, by whoever makes it.
+fn axe() -> &'static str {
+    static AXE: OnceLock<String> = OnceLock::new();
+    AXE.get_or_init(|| {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let script = repository.join("tests/e2e/clients/axe.mjs");
+        let printed = Command::new(repository.join("bin/modules")).arg(script).output().unwrap();
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        String::from_utf8(printed.stdout).unwrap()
+    })
 }
 
 fn capabilities(profile: &Path) -> Capabilities {

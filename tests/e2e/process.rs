@@ -1,7 +1,7 @@
 //! Programs that a test starts, and folders that it makes: both are gone when the test is over.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::mpsc::{Receiver, channel},
@@ -10,6 +10,9 @@ use std::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The first answer may have to wait until packages are installed.
+const LONG_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running program; it is killed when this is dropped.
 pub struct Program {
@@ -46,6 +49,14 @@ impl Program {
             said.push(line);
         }
         panic!("{} did not start listening. It said: {}", self.name, said.join("\n"));
+    }
+
+    /// Says a line to it, and waits for the line that it answers.
+    pub fn answer(&mut self, line: &str) -> String {
+        let ears = self.child.stdin.as_mut().expect("is piped");
+        writeln!(ears, "{line}").unwrap_or_else(|error| panic!("{} does not listen: {error}", self.name));
+        let answer = self.lines.recv_timeout(LONG_PATIENCE);
+        answer.unwrap_or_else(|error| panic!("{} does not answer {line}: {error}", self.name))
     }
 
     /// What it said since it was last asked.

@@ -6,10 +6,7 @@ use gateway::{
     clock::Clock,
     config::{Config, Hidden},
     router,
-    setup::{
-        self,
-        applications::{self, ApplicationSpec},
-    },
+    setup::applications::{self, ApplicationSpec},
     vault::Vault,
 };
 use oidc::keys::Algorithm;

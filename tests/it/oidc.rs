@@ -1,7 +1,9 @@
 //! The vendor's app as OpenID Connect client: what it is told, and what it is refused.
 
 mod authorize;
+mod claims;
 mod clients;
+mod keys;
 mod leaving;
 mod tokens;
 mod way_in;

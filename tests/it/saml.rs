@@ -5,7 +5,7 @@ mod cli;
 mod identity;
 mod keys;
 mod logout;
-mod modes;
+pub(crate) mod modes;
 pub mod trace;
 mod watch;
 

@@ -51,6 +51,11 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| {
     hash.unwrap_or_default()
 });
 
+/// Makes the hash of nobody, so that the first one who is unknown does not wait for it.
+pub fn prepare() {
+    LazyLock::force(&NOBODY);
+}
+
 /// `GET /c/{cid}/password`: the form, for a browser with a sign-in on its way.
 pub async fn get(
     State(app): State<App>,
@@ -108,16 +113,16 @@ pub async fn post(
 async fn is_right(app: &Inner, tenant: TenantId, password: &str, hash: Option<String>) -> Result<bool, Error> {
     let permit = app.limits.hash(tenant).await;
     let password = password.as_bytes().get(..LONGEST).unwrap_or(password.as_bytes()).to_vec();
+    // The place is given back when the hash is made, also if nobody waits for it any more.
     let checked = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         let is_known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.clone());
         let parsed = PasswordHash::new(&hash);
         let matches = parsed.is_ok_and(|hash| Argon2::default().verify_password(&password, &hash).is_ok());
         matches && is_known
     });
-    let matches = checked.await.context("a password is checked")?;
-    drop(permit);
-    Ok(matches)
+    Ok(checked.await.context("a password is checked")?)
 }
 
 /// One try of one browser.

@@ -3,7 +3,7 @@
 mod connections;
 
 use self::connections::BOUNDS;
-use crate::{app::App, backchannel, cleaner, clock::Clock, config::Config, keys, operations, router, telemetry, watch};
+use crate::{app::App, backchannel, cleaner, clock::Clock, config::Config, keys, operations, password, router, telemetry, watch};
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
@@ -37,6 +37,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let public = connections::serve(public, router::router(app.clone()), BOUNDS, stopped.clone());
     let operations = connections::serve(operations, operations::router(app.clone()), BOUNDS, stopped);
     let servers = tokio::spawn(async move { tokio::join!(public, operations) });
+    tokio::task::spawn_blocking(password::prepare).await.context("a password hash is made")?;
     let mut behind = JoinSet::new();
     behind.spawn(cleaner::run(app.clone()));
     behind.spawn(watch::run(app.clone()));

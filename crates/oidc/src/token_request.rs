@@ -15,6 +15,8 @@ pub enum TokenRequest {
         redirect_uri: String,
         /// Proves that the one who asks is the one who started.
         code_verifier: String,
+        /// Whom the access token is for (RFC 8707 2.2).
+        resource: Option<String>,
     },
     /// A refresh token is exchanged.
     RefreshToken {
@@ -22,6 +24,8 @@ pub enum TokenRequest {
         refresh_token: String,
         /// Fewer scopes than were granted, if the client wants fewer.
         scope: Option<Scopes>,
+        /// Whom the access token is for (RFC 8707 2.2).
+        resource: Option<String>,
     },
     /// The client acts for itself (RFC 6749 4.4.2).
     ClientCredentials {
@@ -31,6 +35,15 @@ pub enum TokenRequest {
 }
 
 impl TokenRequest {
+    /// The grant type, as metrics name it.
+    pub fn grant(&self) -> &'static str {
+        match self {
+            Self::AuthorizationCode { .. } => "authorization_code",
+            Self::RefreshToken { .. } => "refresh_token",
+            Self::ClientCredentials { .. } => "client_credentials",
+        }
+    }
+
     /// Reads the form of `POST /oauth2/token`.
     pub fn parse(form: &Form<'_>) -> Result<Self, OAuthError> {
         match form.require("grant_type")? {
@@ -38,14 +51,16 @@ impl TokenRequest {
                 code: form.require("code")?.to_owned(),
                 redirect_uri: form.require("redirect_uri")?.to_owned(),
                 code_verifier: form.require("code_verifier")?.to_owned(),
+                resource: form.owned("resource")?,
             }),
             "refresh_token" => Ok(Self::RefreshToken {
                 refresh_token: form.require("refresh_token")?.to_owned(),
                 scope: form.get("scope")?.map(Scopes::parse),
+                resource: form.owned("resource")?,
             }),
             "client_credentials" => match form.get("scope")?.map(Scopes::parse) {
                 // Every scope here is about a user.
-                Some(scope) if !scope.is_empty() => Err(OAuthError::new(
+                Some(scope) if !scope.is_none() => Err(OAuthError::new(
                     ErrorCode::InvalidScope,
                     "There is no user whose claims could be asked for. Leave the parameter scope out.",
                 )),
@@ -84,17 +99,23 @@ mod tests {
                 code: "c1".into(),
                 redirect_uri: "https://app/cb".into(),
                 code_verifier: "v1".into(),
+                resource: None,
             })
         );
         let refresh = parse("grant_type=refresh_token&refresh_token=r1&scope=openid+email");
         assert_eq!(
             refresh,
-            Ok(TokenRequest::RefreshToken { refresh_token: "r1".into(), scope: Some(Scopes::parse("openid email")) })
+            Ok(TokenRequest::RefreshToken {
+                refresh_token: "r1".into(),
+                scope: Some(Scopes::parse("openid email")),
+                resource: None
+            })
         );
         let own = parse("grant_type=client_credentials&resource=https%3A%2F%2Fapi.test&scope=api.read");
         assert_eq!(own, Ok(TokenRequest::ClientCredentials { resource: Some("https://api.test".into()) }));
-        let unscoped = parse("grant_type=refresh_token&refresh_token=r1&scope=");
-        assert_eq!(unscoped, Ok(TokenRequest::RefreshToken { refresh_token: "r1".into(), scope: None }));
+        let unscoped = parse("grant_type=refresh_token&refresh_token=r1&scope=&resource=x");
+        let resource = Some("x".into());
+        assert_eq!(unscoped, Ok(TokenRequest::RefreshToken { refresh_token: "r1".into(), scope: None, resource }));
     }
 
     #[test]

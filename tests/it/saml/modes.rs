@@ -29,7 +29,7 @@ async fn with_home() -> (Customer, DirectoryUser) {
     with_ann(Customer::entering(&gateway, application).await).await
 }
 
-pub(super) async fn set(acme: &Customer, change: impl FnOnce(&mut Settings)) {
+pub(crate) async fn set(acme: &Customer, change: impl FnOnce(&mut Settings)) {
     let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
     setup::sign_in::set(store, now, acme.connection, |settings, _| change(settings)).await.unwrap();
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use domain::{ids::ApplicationId, names::Slug, role::RoleCatalogue};
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf};
+use std::fs;
 use store::{
     aliases,
     applications::{self, Application},
@@ -113,7 +113,7 @@ struct Wishes {
     /// A file with the public keys (JWK Set) by which the application proves itself instead of a secret (private_key_jwt);
     /// empty goes back to the secret.
     #[arg(long, value_name = "FILE")]
-    jwks: Option<PathBuf>,
+    jwks: Option<String>,
     /// Whether it may have tokens of its own, without a user.
     #[arg(long, value_name = "YES|NO")]
     client_credentials: Option<YesNo>,
@@ -128,7 +128,7 @@ struct Wishes {
     colour: Option<String>,
     /// A file with the logo of its pages: PNG, JPEG, WebP or SVG, 64 KB at most; empty for none.
     #[arg(long, value_name = "FILE")]
-    logo: Option<PathBuf>,
+    logo: Option<String>,
 }
 
 impl Wishes {
@@ -172,20 +172,20 @@ impl Wishes {
     /// The image of the file; nothing for an empty name.
     fn image(&self) -> anyhow::Result<Option<Option<Vec<u8>>>> {
         let Some(file) = &self.logo else { return Ok(None) };
-        if file.as_os_str().is_empty() {
+        if file.is_empty() {
             return Ok(Some(None));
         }
-        Ok(Some(Some(fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?)))
+        Ok(Some(Some(fs::read(file).with_context(|| format!("{file} cannot be read"))?)))
     }
 
     /// The key set of the file; nothing for an empty name.
     fn keys(&self) -> anyhow::Result<Option<Option<Value>>> {
         let Some(file) = &self.jwks else { return Ok(None) };
-        if file.as_os_str().is_empty() {
+        if file.is_empty() {
             return Ok(Some(None));
         }
-        let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let set = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+        let text = fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))?;
+        let set = serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
         // Only the public members of keys that can be used are kept.
         let keys = KeySet::parse(&set).map_err(anyhow::Error::msg)?;
         Ok(Some(Some(keys.to_json())))

@@ -14,10 +14,10 @@ use crate::{
 };
 use ::oidc::{
     authorize::AuthorizeRequest,
-    claims::{self, Issue},
+    claims::{self, Granted, Issue},
     error::{ErrorCode, OAuthError},
     form::Form,
-    keys::{Algorithm, SigningKey},
+    keys::{Algorithm, KeyError, SigningKey},
     pkce,
     scope::{Scope, Scopes},
     token_request::TokenRequest,
@@ -47,37 +47,38 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     let form = read_form(&body)?;
     let form = Form::parse(form)?;
     let client = client::authenticate(&app, &headers, &form, "/oauth2/token", now).await?;
-    let answer = match TokenRequest::parse(&form)? {
-        TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
-            counter!("gatehouse_token_requests_total", "grant" => "authorization_code").increment(1);
-            by_code(&app, &client, &code, &redirect_uri, &code_verifier, now).await?
+    let request = TokenRequest::parse(&form)?;
+    counter!("gatehouse_token_requests_total", "grant" => request.grant()).increment(1);
+    let answer = match request {
+        TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier, resource } => {
+            let used = Code { code: &code, redirect_uri: &redirect_uri, verifier: &code_verifier };
+            by_code(&app, &client, used, resource, now).await?
         }
-        TokenRequest::RefreshToken { refresh_token, scope } => {
-            counter!("gatehouse_token_requests_total", "grant" => "refresh_token").increment(1);
-            by_refresh_token(&app, &client, &refresh_token, scope, now).await?
+        TokenRequest::RefreshToken { refresh_token, scope, resource } => {
+            by_refresh_token(&app, &client, &refresh_token, (scope, resource), now).await?
         }
-        TokenRequest::ClientCredentials { resource } => {
-            counter!("gatehouse_token_requests_total", "grant" => "client_credentials").increment(1);
-            by_itself(&app, &client, resource.as_deref(), now)?
-        }
+        TokenRequest::ClientCredentials { resource } => by_itself(&app, &client, resource.as_deref(), now).await?,
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
 /// A token for the application itself (RFC 6749 4.4); no refresh token, which would be one secret more.
-fn by_itself(app: &Inner, client: &Client, resource: Option<&str>, now: OffsetDateTime) -> Result<Value, Error> {
+async fn by_itself(app: &Inner, client: &Client, resource: Option<&str>, now: OffsetDateTime) -> Result<Value, Error> {
     if !client.is_confidential || !client.settings.client_credentials {
         let sentence = "This client may not use client_credentials. The people who run the gateway can allow it.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, sentence).into());
     }
     registered(&client.application, &client.settings, &client.id)?.check_resource(resource)?;
-    let key = signer(app, client, now)?;
-    let (issuer, client_id) = (app.issuer(), client.id.as_str());
-    let issue = Issue { key: &key, issuer, client_id, now, until: now + client.settings.token_lifetime() };
+    let (key, until) = (signer(app, client, now)?, now + client.settings.token_lifetime());
     // No transaction, so no id that sorts by its time; this one never meets another.
     let jti = Secret::plain();
-    let access = claims::client_token(issue, resource, jti.reveal()).context("an access token is signed")?;
-    Ok(json!({ "access_token": access, "token_type": "Bearer", "expires_in": (issue.until - now).whole_seconds() }))
+    let (issuer, id, resource) = (app.issuer().to_owned(), client.id.clone(), resource.map(str::to_owned));
+    let access = signed(move || {
+        let issue = Issue { key: &key, issuer: &issuer, client_id: &id, now, until };
+        claims::client_token(issue, resource.as_deref(), jti.reveal())
+    });
+    let (access, expires_in) = (access.await?, (until - now).whole_seconds());
+    Ok(json!({ "access_token": access, "token_type": "Bearer", "expires_in": expires_in }))
 }
 
 fn signer(app: &Inner, client: &Client, now: OffsetDateTime) -> Result<SigningKey, Error> {
@@ -85,12 +86,24 @@ fn signer(app: &Inner, client: &Client, now: OffsetDateTime) -> Result<SigningKe
     Ok(app.keys.signer(algorithm, now).context("there is a key of every algorithm")?)
 }
 
+/// Signs on a thread where nobody else waits: an RSA signature takes half a millisecond.
+async fn signed<T: Send + 'static>(work: impl FnOnce() -> Result<T, KeyError> + Send + 'static) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await.context("a token is signed")?;
+    Ok(done.context("a token is signed")?)
+}
+
+/// A code with what proves that it was this client's request.
+struct Code<'a> {
+    code: &'a str,
+    redirect_uri: &'a str,
+    verifier: &'a str,
+}
+
 async fn by_code(
     app: &Inner,
     client: &Client,
-    code: &str,
-    redirect_uri: &str,
-    verifier: &str,
+    Code { code, redirect_uri, verifier }: Code<'_>,
+    resource: Option<String>,
     now: OffsetDateTime,
 ) -> Result<Value, Error> {
     let tenant = secret::claimed_tenant(Kind::Code, code).ok_or_else(invalid_code)?;
@@ -111,16 +124,29 @@ async fn by_code(
         tx.commit().await?;
         return Err(invalid_code().into());
     };
-    let answer = tokens(app, &mut tx, client, grant.id, &session, &request, request.scope).await?;
+    let resource = audience(client, &request, resource)?;
+    let wanted = Wanted { grant: grant.id, request: &request, scope: request.scope, resource };
+    let answer = tokens(app, &mut tx, client, &session, wanted).await?;
     tx.commit().await?;
     Ok(answer)
+}
+
+/// Whom the access token is for: what the token request says, within what was granted (RFC 8707 2.2).
+fn audience(client: &Client, request: &AuthorizeRequest, asked: Option<String>) -> Result<Option<String>, Error> {
+    let Some(asked) = asked else { return Ok(request.resource.clone()) };
+    registered(&client.application, &client.settings, &client.id)?.check_resource(Some(&asked))?;
+    if request.resource.as_ref().is_some_and(|granted| *granted != asked) {
+        let sentence = "The resource is not the one that was granted. Start the sign-in again for another one.";
+        return Err(OAuthError::new(ErrorCode::InvalidTarget, sentence).into());
+    }
+    Ok(Some(asked))
 }
 
 async fn by_refresh_token(
     app: &Inner,
     client: &Client,
     token: &str,
-    scope: Option<Scopes>,
+    (scope, resource): (Option<Scopes>, Option<String>),
     now: OffsetDateTime,
 ) -> Result<Value, Error> {
     let tenant = secret::claimed_tenant(Kind::Refresh, token).ok_or_else(invalid_refresh_token)?;
@@ -141,7 +167,9 @@ async fn by_refresh_token(
         tx.commit().await?;
         return Err(invalid_refresh_token().into());
     };
-    let answer = tokens(app, &mut tx, client, grant.id, &session, &request, scope).await?;
+    let resource = audience(client, &request, resource)?;
+    let wanted = Wanted { grant: grant.id, request: &request, scope, resource };
+    let answer = tokens(app, &mut tx, client, &session, wanted).await?;
     tx.commit().await?;
     Ok(answer)
 }
@@ -159,14 +187,20 @@ async fn first_use(tx: &mut TenantTx, client: &Client, consumed: Option<Consumed
     }
 }
 
+/// What tokens are wanted for.
+struct Wanted<'a> {
+    grant: GrantId,
+    request: &'a AuthorizeRequest,
+    scope: Scopes,
+    resource: Option<String>,
+}
+
 async fn tokens(
     app: &Inner,
     tx: &mut TenantTx,
     client: &Client,
-    grant: GrantId,
     session: &LiveSession,
-    request: &AuthorizeRequest,
-    scope: Scopes,
+    Wanted { grant, request, scope, resource }: Wanted<'_>,
 ) -> Result<Value, Error> {
     session::used(tx, session, &client.settings).await?;
     let (key, now) = (signer(app, client, tx.now())?, tx.now());
@@ -174,17 +208,16 @@ async fn tokens(
     let until = (now + client.settings.token_lifetime()).min(session.expires_at);
     let issue = Issue { key: &key, issuer: app.issuer(), client_id: &request.client_id, now, until };
     let told = Told::of(tx, session, scope, GROUPS_IN_TOKEN).await?;
-    let subject = told.subject(tx, session);
     let (jti, grant_id) = (tx.new_id().to_string(), grant.to_string());
-    let access = claims::access_token(issue, &subject, scope, request.resource.as_deref(), &jti, &grant_id)
-        .context("an access token is signed")?;
-    let nonce = request.nonce.as_deref();
-    let id_token = claims::id_token(issue, &subject, scope, nonce, Some(&access)).context("an ID token is signed")?;
+    let (resource, nonce) = (resource.as_deref(), request.nonce.as_deref());
+    let granted = Granted { scope, resource, jti: &jti, grant_id: &grant_id, nonce };
+    let unsigned = claims::tokens(issue, &told.subject(tx, session), &granted).context("claims serialize")?;
+    let signed = signed(move || unsigned.sign()).await?;
     let mut answer = json!({
-        "access_token": access,
+        "access_token": signed.access_token,
         "token_type": "Bearer",
         "expires_in": (until - now).whole_seconds(),
-        "id_token": id_token,
+        "id_token": signed.id_token,
         "scope": scope.to_string(),
     });
     if request.scope.contains(Scope::OfflineAccess) {

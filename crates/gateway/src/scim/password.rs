@@ -33,12 +33,12 @@ pub async fn kept(directory: &Directory, password: Option<&Password>) -> Result<
 async fn hash(directory: &Directory, password: &Password) -> Result<String, Error> {
     let permit = directory.app.limits.hash(directory.tenant).await;
     let password = password.clone();
+    // The place is given back when the hash is made, also if nobody waits for it any more.
     let hashed = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         let salt = SaltString::encode_b64(&entropy::bytes::<16>()).map_err(|error| anyhow!("a salt: {error}"))?;
         let hash = Argon2::default().hash_password(password.reveal().as_bytes(), &salt);
         Ok::<_, anyhow::Error>(hash.map_err(|error| anyhow!("a password hash: {error}"))?.to_string())
     });
-    let hash = hashed.await.context("a password is hashed")??;
-    drop(permit);
-    Ok(hash)
+    Ok(hashed.await.context("a password is hashed")??)
 }

@@ -42,15 +42,20 @@ fn issue<'a>(key: &'a SigningKey, issuer: &'a str) -> Issue<'a> {
     Issue { key, issuer, client_id: "app", now: NOW, until: NOW + LIFETIME }
 }
 
+fn both(issue: Issue<'_>, subject: &Subject<'_>, scope: &str) -> Signed {
+    let scope = Scopes::parse(scope);
+    let granted = Granted { scope, resource: None, jti: "j1", grant_id: "g1", nonce: Some("n1") };
+    tokens(issue, subject, &granted).expect("JSON").sign().expect("signs")
+}
+
 fn access(key: &SigningKey, issuer: &str) -> String {
     let roles = ["ANALYST".to_owned()];
-    let scope = Scopes::parse("openid email");
-    access_token(issue(key, issuer), &subject(&roles), scope, None, "j1", "g1").expect("signs")
+    both(issue(key, issuer), &subject(&roles), "openid email").access_token
 }
 
 fn id(key: &SigningKey, scope: &str) -> String {
     let roles = ["ANALYST".to_owned()];
-    id_token(issue(key, ISSUER), &subject(&roles), Scopes::parse(scope), Some("n1"), Some("at")).expect("signs")
+    both(issue(key, ISSUER), &subject(&roles), scope).id_token
 }
 
 fn payload(token: &str) -> Value {
@@ -150,11 +155,13 @@ fn the_second_key_is_found_by_its_name() {
 #[test]
 fn an_id_token_says_who_signed_in() {
     let signer = key("k1", Algorithm::Es256);
-    let bare = payload(&id(&signer, "openid"));
+    let roles = ["ANALYST".to_owned()];
+    let signed = both(issue(&signer, ISSUER), &subject(&roles), "openid");
+    let bare = payload(&signed.id_token);
     let mut expected = json!({
         "iss": ISSUER, "sub": USER, "aud": "app", "iat": NOW.unix_timestamp(),
         "exp": NOW.unix_timestamp() + 300, "auth_time": NOW.unix_timestamp() - 60,
-        "nonce": "n1", "at_hash": at_hash("at"), "sid": Uuid::from_u128(4),
+        "nonce": "n1", "at_hash": at_hash(&signed.access_token), "sid": Uuid::from_u128(4),
         "tenant_id": TENANT, "connection_id": Uuid::from_u128(3), "roles": ["ANALYST"],
         "idp": "https://idp.test", "acr": "urn:x", "amr": ["mfa"], "session_expiry": NOW.unix_timestamp() + 3_600,
     });
@@ -165,7 +172,10 @@ fn an_id_token_says_who_signed_in() {
         "attrs": { "CostCenter": "blue" },
     });
     expected.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    assert_eq!(payload(&id(&signer, "openid profile email groups")), expected);
+    let mut full = payload(&id(&signer, "openid profile email groups"));
+    // Another access token has another hash.
+    full["at_hash"] = expected["at_hash"].clone();
+    assert_eq!(full, expected);
 }
 
 #[test]
@@ -208,6 +218,7 @@ fn a_client_has_tokens_of_its_own_and_names_its_audience() {
     let claims = read_access_token(&token, &[key], ISSUER, NOW).expect("its own");
     assert_eq!((claims.sub.as_str(), claims.client_id.as_str()), ("app", "app"));
     assert_eq!((claims.person, claims.scope), (None, Scopes::default()));
+    assert!(payload(&token)["scope"].is_null());
     assert_eq!(payload(&token)["aud"], json!(["https://api.test", ISSUER]));
 }
 

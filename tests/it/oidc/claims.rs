@@ -1,0 +1,115 @@
+//! What an application is told of a person, and how somebody proved who it is.
+
+use super::SignedIn;
+use crate::saml::modes::set;
+use gateway::saml::settings::Settings;
+use harness::{
+    browser::Browser,
+    customer::Customer,
+    sign_in::{TokenAnswer, claims, code_of, parameter},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use time::Duration;
+
+/// Signs in with what the answer says beside; answers the tokens for that scope.
+async fn sign_in(
+    story: &SignedIn,
+    scope: &str,
+    say: impl FnOnce(simulator::idp::response::ResponseBuilder) -> simulator::idp::response::ResponseBuilder,
+) -> TokenAnswer {
+    let acme = &story.acme;
+    acme.gateway.clock.advance(Duration::SECOND);
+    let waiting = acme.waiting(&story.ann).await;
+    waiting.gets_in(&waiting.signed(&say(waiting.honest()))).await;
+    let page = waiting.browser.get(&acme.authorize_url(&[("scope", Some(scope))])).await;
+    acme.redeem(&code_of(page.redirect())).await
+}
+
+async fn group(acme: &Customer, name: &str, members: Value) -> String {
+    let body = json!({ "displayName": name, "members": members });
+    acme.scim(Method::POST, "/Groups", Some(body)).await.document(201)["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn groups_are_told_also_those_in_which_groups_are_and_never_more_than_fit() {
+    let story = SignedIn::new().await;
+    let acme = &story.acme;
+    let path = format!("/Users?filter=userName%20eq%20%22{}%22", story.ann.user_name);
+    let found = acme.scim(Method::GET, &path, None).await.document(200);
+    let ann = found["Resources"][0]["id"].as_str().unwrap().to_owned();
+    let inner = group(acme, "Engineers <b>", json!([{ "value": ann }])).await;
+    group(acme, "Staff", json!([{ "value": inner, "type": "Group" }])).await;
+    group(acme, "Others", json!([])).await;
+    let tokens = sign_in(&story, "openid groups", |response| response).await;
+    let mut said = tokens.id_claims()["groups"].clone();
+    said.as_array_mut().unwrap().sort_by_key(ToString::to_string);
+    assert_eq!(said, json!(["Engineers <b>", "Staff"]));
+    assert!(tokens.id_claims()["groups_overage"].is_null());
+    assert!(claims(tokens.text("access_token"))["groups"].is_null(), "an access token says no more than it must");
+    let without = sign_in(&story, "openid", |response| response).await;
+    assert!(without.id_claims()["groups"].is_null());
+    for number in 0..100 {
+        group(acme, &format!("Team {number}"), json!([{ "value": ann }])).await;
+    }
+    let tokens = sign_in(&story, "openid groups", |response| response).await;
+    let said = tokens.id_claims();
+    assert_eq!((said["groups"].as_array().unwrap().len(), &said["groups_overage"]), (100, &json!(true)));
+    let userinfo = acme.userinfo(tokens.text("access_token")).await.body;
+    assert_eq!((userinfo["groups"].as_array().unwrap().len(), &userinfo["groups_overage"]), (102, &Value::Null));
+}
+
+#[tokio::test]
+async fn attributes_for_access_control_are_told_from_the_assertion_and_from_scim() {
+    let story = SignedIn::new().await;
+    let aws = "https://aws.amazon.com/SAML/Attributes/AccessControl:";
+    set(&story.acme, |settings: &mut Settings| {
+        settings.access_control.scim = [("Title".to_owned(), "title".to_owned())].into();
+    })
+    .await;
+    let path = format!("/Users?filter=userName%20eq%20%22{}%22", story.ann.user_name);
+    let found = story.acme.scim(Method::GET, &path, None).await.document(200);
+    let change = json!({ "Operations": [{ "op": "replace", "path": "title", "value": "Baker" }] });
+    let user = format!("/Users/{}", found["Resources"][0]["id"].as_str().unwrap());
+    story.acme.scim(Method::PATCH, &user, Some(change)).await.document(200);
+    let say = |response: simulator::idp::response::ResponseBuilder| {
+        response.attribute_values(&format!("{aws}CostCenter"), &["blue", "red"]).attribute(&format!("{aws}Level"), "7")
+    };
+    let tokens = sign_in(&story, "openid profile", say).await;
+    let expected = json!({ "CostCenter": ["blue", "red"], "Level": "7", "Title": "Baker" });
+    assert_eq!(tokens.id_claims()["attrs"], expected);
+    assert_eq!(story.acme.userinfo(tokens.text("access_token")).await.body["attrs"], expected);
+    let without = sign_in(&story, "openid email", say).await;
+    assert!(without.id_claims()["attrs"].is_null() && without.id_claims()["name"].is_null());
+}
+
+#[tokio::test]
+async fn how_somebody_signed_in_is_told_in_the_words_of_both_standards() {
+    let story = SignedIn::new().await;
+    let class = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+    let said = sign_in(&story, "openid profile", |response| response).await.id_claims();
+    assert_eq!((&said["acr"], &said["amr"]), (&json!(class), &json!(["pwd"])), "{said}");
+    assert_eq!(said["idp"], json!(story.acme.idp.entity_id()));
+    assert_eq!((&said["given_name"], &said["family_name"]), (&json!("ann"), &json!("Tester")));
+    let strong = "https://refeds.org/profile/mfa";
+    let said = sign_in(&story, "openid", |response| response.edit(class, strong)).await.id_claims();
+    assert_eq!((&said["acr"], &said["amr"]), (&json!(strong), &json!(["mfa"])));
+    let soon = story.acme.gateway.clock.now() + Duration::minutes(20);
+    let until = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let limited = sign_in(&story, "openid", |response| {
+        response.edit("<saml2:AuthnStatement ", &format!("<saml2:AuthnStatement SessionNotOnOrAfter=\"{until}\" "))
+    })
+    .await;
+    assert_eq!(limited.id_claims()["session_expiry"], json!(soon.unix_timestamp()));
+}
+
+#[tokio::test]
+async fn an_answer_has_a_state_only_where_the_application_sent_one() {
+    let story = SignedIn::new().await;
+    let page = story.browser.get(&story.acme.authorize_url(&[("state", None), ("nonce", None)])).await;
+    assert_eq!(parameter(page.redirect(), "state"), None, "{}", page.redirect());
+    assert!(parameter(page.redirect(), "iss").is_some());
+    let tokens = story.acme.redeem(&code_of(page.redirect())).await;
+    assert!(tokens.id_claims()["nonce"].is_null());
+    assert_eq!(Browser::new().get(&story.acme.authorize_url(&[("state", None)])).await.status.as_u16(), 303);
+}
