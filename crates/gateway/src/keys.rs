@@ -314,9 +314,9 @@ mod tests {
     fn a_key_is_published_a_day_before_it_signs_and_a_day_after_it_signed() {
         let first = key(1, NOW);
         let at = |keys: &[SealedSigningKey], now| due(keys, Algorithm::Rs256, PERIOD, now);
-        assert!(at(&[first.clone()], NOW + Duration::days(88)).is_nothing());
+        assert!(at(std::slice::from_ref(&first), NOW + Duration::days(88)).is_nothing());
         let made = NOW + Duration::days(89);
-        assert_eq!(at(&[first.clone()], made), Due { next: true, gone: vec![] });
+        assert_eq!(at(std::slice::from_ref(&first), made), Due { next: true, gone: vec![] });
         let both = [first, key(2, made + PUBLISHED_BEFORE)];
         assert!(at(&both, made).is_nothing(), "one is enough");
         assert!(at(&both, NOW + Duration::days(91) - Duration::SECOND).is_nothing());

@@ -3,7 +3,9 @@
 mod connections;
 
 use self::connections::BOUNDS;
-use crate::{app::App, backchannel, cleaner, clock::Clock, config::Config, keys, operations, password, router, telemetry, watch};
+use crate::{
+    app::App, backchannel, cleaner, clock::Clock, config::Config, keys, operations, password, router, telemetry, watch,
+};
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
