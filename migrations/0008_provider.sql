@@ -64,6 +64,8 @@ CREATE TABLE logout_deliveries (
     tenant_id      uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
     id             uuid NOT NULL,
     application_id uuid NOT NULL REFERENCES applications (id) ON DELETE CASCADE,
+    -- As the application calls itself: the audience of what it is told.
+    client_id      text NOT NULL,
     -- Neither has to be there any more.
     session_id     uuid NOT NULL,
     user_id        uuid NOT NULL,
@@ -77,6 +79,7 @@ CREATE TABLE logout_deliveries (
 );
 CREATE INDEX logout_deliveries_due ON logout_deliveries (application_id, due_at) WHERE given_up_at IS NULL;
 CREATE INDEX logout_deliveries_end ON logout_deliveries (given_up_at) WHERE given_up_at IS NOT NULL;
+CREATE INDEX logout_deliveries_lost ON logout_deliveries (application_id, given_up_at) WHERE given_up_at IS NOT NULL;
 ALTER TABLE logout_deliveries ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON logout_deliveries TO gate_tenant USING (tenant_id = current_setting('app.tenant_id')::uuid);
 GRANT SELECT, INSERT ON logout_deliveries TO gate_tenant;

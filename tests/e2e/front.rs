@@ -160,7 +160,7 @@ async fn somebody_without_scripts_signs_in_all_the_same() {
     browser.click("button").await;
     stage.pick(&browser, &cara).await;
     // The identity provider's page posts its form by a script, which does not run: the person presses its button.
-    if browser.url().await.starts_with(&stage.acme.idp.base_url()) {
+    if browser.url().await.starts_with(stage.acme.idp.base_url()) {
         browser.click("button").await;
     }
     browser.see("body").await;

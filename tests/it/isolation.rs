@@ -27,7 +27,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use store::scim_tokens::TokenKind;
 
 /// What answers anybody. A route that is not here needs a credential.
-const PUBLIC: [(&str, &str, Access); 26] = [
+const PUBLIC: [(&str, &str, Access); 27] = [
     ("get", "/", Access::Public),
     ("get", "/login", Access::Public),
     ("post", "/login", Access::Public),
@@ -42,6 +42,7 @@ const PUBLIC: [(&str, &str, Access); 26] = [
     ("get", "/c/{cid}/saml/login", Access::Public),
     ("get", "/c/{cid}/saml/restart", Access::Public),
     ("post", "/c/{cid}/saml/acs", Access::PublicCrossSite),
+    ("post", "/saml2/idpresponse", Access::PublicCrossSite),
     ("get", "/c/{cid}/saml/slo", Access::Public),
     ("post", "/c/{cid}/saml/slo", Access::PublicCrossSite),
     ("get", "/c/{cid}/saml/logout", Access::Public),

@@ -59,11 +59,6 @@ impl EndReason {
         }
     }
 
-    /// Whether somebody is out whom the application may still have in. Whoever signs in again in the same browser is not.
-    pub fn concerns_application(self) -> bool {
-        self != Self::Replaced
-    }
-
     /// Whether somebody else than the user wanted it.
     pub fn is_taken_away(self) -> bool {
         !matches!(self, Self::Replaced | Self::SignedOut)

@@ -1,12 +1,12 @@
 //! Tells applications that sessions have ended (OpenID Connect Back-Channel Logout 1.0), until they have heard it.
 //!
 //! What is to be told stands in the database. Whoever tells it keeps it from others for a while first, so that of several
-//! processes one does it; if that one dies, it is due again soon. An application may hear the same twice, with the same
-//! `jti`.
+//! processes one does it; if that one dies, it is due again soon. An application may hear of the same session twice.
 
 use crate::{
     app::App,
     error::{Error, chain},
+    oauth::token,
     revocation,
 };
 use ::oidc::{keys::Algorithm, logout};
@@ -15,7 +15,7 @@ use domain::ids::ApplicationId;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use metrics::{counter, histogram};
 use reqwest::{Client, StatusCode, redirect::Policy};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use store::{
     applications::{self, Application},
     logout_deliveries::{self, Delivery},
@@ -49,11 +49,7 @@ pub fn wake() {
 }
 
 /// Runs until dropped.
-pub async fn run(app: App) {
-    let client = match client() {
-        Ok(client) => client,
-        Err(error) => return error!(error = %error, "Applications cannot be told of logouts"),
-    };
+pub async fn run(app: App, client: Client) {
     let mut at_work: HashMap<ApplicationId, JoinHandle<()>> = HashMap::new();
     loop {
         // An error is the time that has passed.
@@ -83,7 +79,12 @@ pub async fn round(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn client() -> anyhow::Result<Client> {
+/// What asks applications: straight, where they say, and nowhere else. Their addresses are the operator's own, so private
+/// networks are as good as others.
+///
+/// # Errors
+/// When the machine has no certificates to trust, or the like.
+pub fn client() -> anyhow::Result<Client> {
     let builder = Client::builder()
         .redirect(Policy::none())
         .no_proxy()
@@ -100,37 +101,46 @@ async fn due(app: &App) -> Result<Vec<ApplicationId>, Error> {
     Ok(due)
 }
 
-/// Tells one application all that is due; a slow one keeps no other waiting.
+/// Tells one application all that is due; a slow one keeps no other waiting, and a slow answer not the next one.
 async fn tell(app: App, client: Client, application: ApplicationId) {
+    let mut under_way = FuturesUnordered::new();
+    let mut found = None;
     loop {
-        match batch(&app, &client, application).await {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) => {
-                warn!(application = %application, error = %error, "An application could not be told of logouts");
-                return;
+        let free = AT_ONCE - i64::try_from(under_way.len()).unwrap_or(AT_ONCE);
+        match take(&app, application, free).await {
+            Ok((known, taken)) => {
+                let known = Arc::new(known);
+                found = Some(Arc::clone(&known));
+                for delivery in taken {
+                    under_way.push(deliver(app.clone(), client.clone(), Arc::clone(&known), delivery));
+                }
             }
+            Err(error) => {
+                warn!(application = %application, error = %error, "It could not be asked what to tell an application")
+            }
+        }
+        match under_way.next().await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                let application = found.as_ref().map_or("", |found: &Arc<Application>| found.slug.as_str());
+                warn!(application, error = %error, "A logout could not be noted as told; it is told again");
+            }
+            None => return,
         }
     }
 }
 
-async fn batch(app: &App, client: &Client, application: ApplicationId) -> anyhow::Result<usize> {
+async fn take(app: &App, application: ApplicationId, most: i64) -> anyhow::Result<(Application, Vec<Delivery>)> {
     let mut tx = app.control(app.clock.now()).await?;
     let found = applications::find(&mut tx, application).await?.context("an application with deliveries is there")?;
-    let taken = logout_deliveries::take(&mut tx, application, AT_ONCE, LEASE).await?;
+    let taken = logout_deliveries::take(&mut tx, application, most, LEASE).await?;
     tx.commit().await?;
-    let count = taken.len();
-    let mut all: FuturesUnordered<_> =
-        taken.into_iter().map(|delivery| deliver(app, client, &found, delivery)).collect();
-    while let Some(outcome) = all.next().await {
-        outcome?;
-    }
-    Ok(count)
+    Ok((found, taken))
 }
 
-async fn deliver(app: &App, client: &Client, application: &Application, delivery: Delivery) -> anyhow::Result<()> {
+async fn deliver(app: App, client: Client, application: Arc<Application>, delivery: Delivery) -> anyhow::Result<()> {
     let heard = match &application.backchannel_logout_uri {
-        Some(uri) => post(app, client, application, uri, &delivery).await?,
+        Some(uri) => post(&app, &client, &application, uri, &delivery).await?,
         None => Err("the application has no address for it any more".to_owned()),
     };
     let now = app.clock.now();
@@ -153,7 +163,7 @@ async fn deliver(app: &App, client: &Client, application: &Application, delivery
                 "failed"
             } else {
                 error!(application = application.slug, %session, attempts, problem, "An application was never told of a logout");
-                "given up"
+                "given_up"
             }
         }
     };
@@ -173,8 +183,11 @@ async fn post(
     let now = app.clock.now();
     let algorithm: Algorithm = application.id_token_alg.parse().ok().context("a stored algorithm is known")?;
     let key = app.keys.signer(algorithm, now).context("there is a key of every algorithm")?;
-    let (client_id, jti) = (application.id.to_string(), delivery.id.to_string());
-    let token = logout::logout_token(&key, app.issuer(), &client_id, delivery.user.0, delivery.session.0, &jti, now)?;
+    // A name of its own each time: whoever remembers names would refuse an attempt whose first answer was lost.
+    let (client_id, jti) = (delivery.client_id.clone(), format!("{}-{}", delivery.id, delivery.attempts));
+    let (issuer, user, session) = (app.issuer().to_owned(), delivery.user.0, delivery.session.0);
+    let sign = move || logout::logout_token(&key, &issuer, &client_id, user, session, &jti, now);
+    let token = token::signed(sign).await?;
     Ok(match client.post(uri).form(&[("logout_token", token)]).send().await {
         Ok(response) if response.status().is_success() => Ok(()),
         Ok(response) => Err(refused(response.status())),

@@ -11,7 +11,7 @@ const RESTART_MEMORY: time::Duration = time::Duration::minutes(10);
 /// How long the domain is remembered.
 const DOMAIN_MEMORY: time::Duration = time::Duration::days(365);
 
-/// Sessions of one browser that are looked at.
+/// Sessions that one browser has.
 const MOST_SESSIONS: usize = 20;
 
 /// The browser's own secret, if it has one.
@@ -34,15 +34,16 @@ pub fn session(app: &Inner, jar: &CookieJar, connection: ConnectionId) -> Option
     jar.get(&session_name(app, connection)).map(|cookie| cookie.value().to_owned())
 }
 
-/// The connections in which the browser may have sessions, as many as anybody has.
+/// The connections in which the browser may have sessions.
 pub fn sessions(app: &Inner, jar: &CookieJar) -> Vec<ConnectionId> {
     let prefix = name(app, "session_");
-    let ids = jar.iter().filter_map(|cookie| cookie.name().strip_prefix(&prefix)?.parse().ok());
-    ids.take(MOST_SESSIONS).collect()
+    jar.iter().filter_map(|cookie| cookie.name().strip_prefix(&prefix)?.parse().ok()).collect()
 }
 
-/// Gives the browser its session.
+/// Gives the browser its session; one too many goes, so that its cookies still fit into a request.
 pub fn keep_session(app: &Inner, jar: CookieJar, connection: ConnectionId, secret: &Secret) -> CookieJar {
+    let others: Vec<_> = sessions(app, &jar).into_iter().filter(|other| *other != connection).collect();
+    let jar = others.iter().skip(MOST_SESSIONS - 1).fold(jar, |jar, other| forget_session(app, jar, *other));
     jar.add(cookie(app, session_name(app, connection), secret.reveal().to_owned()))
 }
 

@@ -5,7 +5,6 @@ use crate::{
     config::Dns,
     dns,
     error::{Error, chain},
-    oauth::way_in,
     saml::settings::Settings,
 };
 use domain::{
@@ -210,24 +209,25 @@ pub async fn route(
     let mut tx = store.tenant(Scope { tenant, actor: Actor::Gateway, now }).await?;
     let all = connections::list(&mut tx).await?;
     tx.rollback().await?;
-    Ok(match mail_domain::way(domain, &ways(&all, application)?) {
+    Ok(match mail_domain::way(domain, &ways(&all, Some(application))?) {
         Ok((connection, why)) => Route { to: Some((tenant, connection)), why },
         Err(why) => Route { to: None, why },
     })
 }
 
-/// A tenant's connections to an application, as ways for somebody with an address.
+/// A tenant's connections to an application, or to any, as ways for somebody with an address.
 ///
 /// # Errors
 /// When what is stored does not read.
-pub fn ways(all: &[Connection], application: ApplicationId) -> Result<Vec<Way>, Error> {
+pub fn ways(all: &[Connection], application: Option<ApplicationId>) -> Result<Vec<Way>, Error> {
     let way = |connection: &Connection| {
         Ok(Way {
             connection: connection.id,
             name: connection.display_name.clone(),
-            is_set_up: way_in::is_open(connection),
+            is_set_up: connection.is_open(),
             domains: Settings::of(connection)?.email_domains,
         })
     };
-    all.iter().filter(|connection| connection.application_id == application).map(way).collect()
+    let wanted = |connection: &&Connection| application.is_none_or(|wanted| connection.application_id == wanted);
+    all.iter().filter(wanted).map(way).collect()
 }

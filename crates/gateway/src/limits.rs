@@ -1,13 +1,13 @@
 //! What one process lets its clients do at a time and per second. Each process counts for itself.
 
 use crate::{config, error::Error};
-use domain::ids::{ConnectionId, TenantId};
+use domain::ids::{ApplicationId, ConnectionId, TenantId};
 use governor::{
     DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
     clock::{Clock, DefaultClock, QuantaInstant},
 };
-use moka::future::Cache;
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use moka::{future::Cache, sync::Cache as SyncCache};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Large request bodies that one process holds in memory at once, and of one tenant.
@@ -32,11 +32,20 @@ const STRANGERS: NonZeroU32 = NonZeroU32::MIN;
 const STEPS: NonZeroU32 = NonZeroU32::MIN;
 const STEPS_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
-/// Passwords that are tried for one name in a connection, and from one address: so many at once, then one each so many seconds.
-const TRIES_FOR_NAME: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-const TRIES_FROM_ADDRESS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
-const PAUSE_FOR_NAME: Duration = Duration::from_secs(60);
-const PAUSE_FROM_ADDRESS: Duration = Duration::from_secs(6);
+/// Wrong passwords within five minutes: for one name of a connection from one network, for the name from anywhere, and from the
+/// network for all names of the connection.
+const MISSES: [u32; 3] = [5, 50, 100];
+const MISSES_COUNT: Duration = Duration::from_secs(300);
+
+/// Names and networks whose wrong passwords are counted.
+const REMEMBERED_MISSES: u64 = 100_000;
+
+/// Requests that a public client may send ahead per second, and at once: whoever knows its name can.
+const PUSHED: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+const PUSHED_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
+/// Calls for Universal Logout per second and connection, before anything of them is proven.
+const UNIVERSAL_LOGOUTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
 
 /// Untrusted certificates that are noted per connection and minute.
 const CERTIFICATES: NonZeroU32 = NonZeroU32::MIN;
@@ -55,8 +64,9 @@ pub struct Limits {
     asked: DefaultKeyedRateLimiter<ConnectionId>,
     refusals: DefaultKeyedRateLimiter<ConnectionId>,
     certificates: DefaultKeyedRateLimiter<ConnectionId>,
-    names: DefaultKeyedRateLimiter<(ConnectionId, String)>,
-    addresses: DefaultKeyedRateLimiter<String>,
+    misses: SyncCache<Miss, u32>,
+    pushed: DefaultKeyedRateLimiter<ApplicationId>,
+    universal_logouts: DefaultKeyedRateLimiter<ConnectionId>,
     shares: Cache<TenantId, Share>,
     places_each: usize,
     patience: Duration,
@@ -82,9 +92,6 @@ impl Limits {
     pub fn new(limits: &config::Limits, database: &config::Database) -> Self {
         let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let scim_burst = at_least_one(limits.scim_requests_burst);
-        let slow = |pause: Duration, burst| {
-            Quota::with_period(pause).map_or(Quota::per_minute(burst), |quota| quota.allow_burst(burst))
-        };
         let scim = Quota::per_second(at_least_one(limits.scim_requests)).allow_burst(scim_burst);
         Self {
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
@@ -96,8 +103,9 @@ impl Limits {
             asked: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             refusals: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             certificates: RateLimiter::keyed(Quota::per_minute(CERTIFICATES)),
-            names: RateLimiter::keyed(slow(PAUSE_FOR_NAME, TRIES_FOR_NAME)),
-            addresses: RateLimiter::keyed(slow(PAUSE_FROM_ADDRESS, TRIES_FROM_ADDRESS)),
+            misses: SyncCache::builder().max_capacity(REMEMBERED_MISSES).time_to_live(MISSES_COUNT).build(),
+            pushed: RateLimiter::keyed(Quota::per_second(PUSHED).allow_burst(PUSHED_BURST)),
+            universal_logouts: RateLimiter::keyed(Quota::per_second(UNIVERSAL_LOGOUTS)),
             shares: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
             places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
             patience: database.acquire_timeout,
@@ -179,8 +187,27 @@ impl Limits {
 
     /// Whether one more password may be tried for that name, whether or not there is somebody of that name, from that address.
     pub fn admits_password(&self, connection: ConnectionId, name: &str, address: &str) -> bool {
-        let name = name.chars().take(LONGEST_NAME).collect();
-        self.addresses.check_key(&address.to_owned()).is_ok() && self.names.check_key(&(connection, name)).is_ok()
+        let counted = misses(connection, name, address).into_iter().zip(MISSES);
+        counted.into_iter().all(|(miss, most)| self.misses.get(&miss).unwrap_or(0) < most)
+    }
+
+    /// Counts a wrong password.
+    pub fn note_miss(&self, connection: ConnectionId, name: &str, address: &str) {
+        for miss in misses(connection, name, address) {
+            // What was counted first says when it is forgotten.
+            let count = self.misses.entry(miss.clone()).or_insert(0).into_value();
+            self.misses.entry(miss).and_upsert_with(|entry| entry.map_or(1, |entry| entry.into_value().max(count) + 1));
+        }
+    }
+
+    /// Whether a public client may send one more request ahead.
+    pub fn admits_pushed_request(&self, application: ApplicationId) -> bool {
+        self.pushed.check_key(&application).is_ok()
+    }
+
+    /// Whether one more call for Universal Logout is heard now.
+    pub fn admits_universal_logout(&self, connection: ConnectionId) -> bool {
+        self.universal_logouts.check_key(&connection).is_ok()
     }
 
     /// Whether one more request without a valid token is written into the connection's log.
@@ -211,8 +238,37 @@ impl Limits {
         self.asked.retain_recent();
         self.refusals.retain_recent();
         self.certificates.retain_recent();
-        self.names.retain_recent();
-        self.addresses.retain_recent();
+        self.pushed.retain_recent();
+        self.universal_logouts.retain_recent();
+    }
+}
+
+/// What a wrong password counts for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Miss {
+    connection: ConnectionId,
+    name: Option<String>,
+    network: Option<String>,
+}
+
+fn misses(connection: ConnectionId, name: &str, address: &str) -> [Miss; 3] {
+    let name: Option<String> = Some(name.chars().take(LONGEST_NAME).collect());
+    let network = Some(network(address));
+    [
+        Miss { connection, name: name.clone(), network: network.clone() },
+        Miss { connection, name, network: None },
+        Miss { connection, name: None, network },
+    ]
+}
+
+/// An IPv6 address counts as its /64: one person has all of those.
+fn network(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        _ => address.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ pub mod authorize;
 pub mod brand;
 pub mod client;
 pub mod discovery;
-mod form;
+pub(crate) mod form;
 pub mod introspect;
 pub mod logout;
 pub mod par;

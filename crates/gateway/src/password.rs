@@ -41,9 +41,6 @@ use store::{
 };
 use time::OffsetDateTime;
 
-/// Bytes of a password that are hashed.
-const LONGEST: usize = 1_024;
-
 /// What somebody who is not there is compared with, so that it takes as long.
 static NOBODY: LazyLock<String> = LazyLock::new(|| {
     let salt = SaltString::encode_b64(&entropy::bytes::<16>());
@@ -86,25 +83,25 @@ pub async fn post(
     let (request, name) = (form.get("request")?.unwrap_or_default(), form.get("email")?.unwrap_or_default());
     let password = form.get("password")?.unwrap_or_default();
     let attempt = Attempt::of(&app, connection, &browser::jar(&headers), app.clock.now()).await?;
-    // Before anything is looked up, so that no attempt costs much.
-    if !app.limits.admits_password(connection, &fold(name), &client.address) {
-        return Ok(attempt.page(request, name, Some("password-busy")).await?);
-    }
     let (mut tx, waiting) = attempt.waiting(request).await?;
     if waiting.is_none() {
         tx.rollback().await?;
         return Ok(attempt.page(request, name, Some("password-over")).await?);
+    }
+    if !app.limits.admits_password(connection, &fold(name), &client.address) {
+        tx.rollback().await?;
+        return Ok(attempt.page(request, name, Some("password-busy")).await?);
     }
     let found = attempt.account(&mut tx, name).await?;
     tx.rollback().await?;
     let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
     let matches = is_right(&app, attempt.tenant, password, hash.clone()).await?;
     let Some((account, hash)) = account.zip(hash).filter(|_| matches) else {
-        return Ok(attempt.refuse(request, name).await?);
+        return Ok(attempt.refuse(request, name, &client).await?);
     };
     match attempt.enter(request, &account, &hash).await? {
         Some(response) => Ok(response),
-        None => Ok(attempt.refuse(request, name).await?),
+        None => Ok(attempt.refuse(request, name, &client).await?),
     }
 }
 
@@ -112,7 +109,7 @@ pub async fn post(
 /// many places.
 async fn is_right(app: &Inner, tenant: TenantId, password: &str, hash: Option<String>) -> Result<bool, Error> {
     let permit = app.limits.hash(tenant).await;
-    let password = password.as_bytes().get(..LONGEST).unwrap_or(password.as_bytes()).to_vec();
+    let password = password.as_bytes().to_vec();
     // The place is given back when the hash is made, also if nobody waits for it any more.
     let checked = tokio::task::spawn_blocking(move || {
         let _permit = permit;
@@ -197,7 +194,7 @@ impl<'a> Attempt<'a> {
             return Ok(None);
         };
         if let Some(old) = browser::session(self.app, &self.jar, self.connection) {
-            session::replace(&mut tx, self.connection, &old).await?;
+            session::end_before(&mut tx, self.connection, &old).await?;
         }
         let (secret, user_name) = (Secret::plain(), account.profile.user_name.to_string());
         let proven = Proven {
@@ -218,7 +215,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// Says no, in the same way to everybody.
-    async fn refuse(&self, request: &str, name: &str) -> Result<Response, Error> {
+    async fn refuse(&self, request: &str, name: &str, client: &Client) -> Result<Response, Error> {
+        self.app.limits.note_miss(self.connection, &fold(name), &client.address);
         let mut tx = self.tx().await?;
         let data = json!({ "code": "GH-PWD-001" });
         let event = Event::with(EventKind::LoginFailed, Subject::Connection(self.connection), data);

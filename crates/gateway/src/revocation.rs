@@ -2,8 +2,8 @@
 //! suspension, the identity provider's call to end everything of a user.
 //!
 //! With the commit they are dead on every gateway, because each use of a session or of anything that grew out of it looks
-//! at the session's row. In the same transaction it is noted which applications are to be told; [`crate::backchannel`]
-//! tells them.
+//! at the session's row. In the same transaction it is noted which applications are to be told, also of a session that another one
+//! of the same browser replaced: a later departure would name only that one. [`crate::backchannel`] tells them.
 
 use crate::{backchannel, error::Error};
 use domain::{
@@ -56,7 +56,7 @@ pub async fn some(
     }
     tell(tx, &ended, reason, by).await?;
     let ids: Vec<SessionId> = ended.iter().map(|session| session.id).collect();
-    let noted = if reason.concerns_application() { logout_deliveries::note(tx, &ids).await? } else { 0 };
+    let noted = logout_deliveries::note(tx, &ids).await?;
     let (count, opened) = (u64::try_from(ids.len()).unwrap_or(0), tx.opened());
     tx.after_commit(move || {
         counter!("gatehouse_sessions_ended_total", "reason" => reason.as_str()).increment(count);

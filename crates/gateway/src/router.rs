@@ -8,7 +8,7 @@ use crate::{
     oauth::{authorize, brand, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
     pages::{self, StartPage, Words, words},
     password,
-    saml::{acs, finish, login, logout, metadata},
+    saml::{acs, finish, former, login, logout, metadata},
     scim::{self, bulk, call::retried, discovery, groups, roles, root, users},
     telemetry, universal_logout,
 };
@@ -90,6 +90,7 @@ fn table() -> Vec<Entry> {
         route!(get "/c/{cid}/saml/login" Public => login::get),
         route!(get "/c/{cid}/saml/restart" Public => login::restart),
         route!(post "/c/{cid}/saml/acs" PublicCrossSite => acs::post),
+        route!(post "/saml2/idpresponse" PublicCrossSite => former::post),
         route!(get "/c/{cid}/saml/finish" Browser => finish::get),
         route!(get "/c/{cid}/saml/slo" Public => logout::by_query),
         route!(post "/c/{cid}/saml/slo" PublicCrossSite => logout::by_form),

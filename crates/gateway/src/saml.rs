@@ -3,6 +3,7 @@
 pub mod acs;
 mod checked;
 pub mod finish;
+pub mod former;
 pub mod identity;
 pub mod idp;
 mod jit;
@@ -15,6 +16,7 @@ pub mod settings;
 pub mod trace;
 mod who;
 
+use self::settings::Settings;
 use crate::{
     app::Inner,
     pages::{self, PostPage, Words},
@@ -23,11 +25,21 @@ use ::saml::{outgoing::Outgoing, sp::ServiceProvider};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::ids::ConnectionId;
 
-/// The gateway as the identity provider of that connection knows it.
-pub fn service_provider(app: &Inner, connection: ConnectionId) -> ServiceProvider {
-    let entity_id = app.connection_url(connection);
-    ServiceProvider { acs_url: format!("{entity_id}/saml/acs"), slo_url: format!("{entity_id}/saml/slo"), entity_id }
+/// The gateway as the identity provider of that connection knows it: by the connection's own names, or by those of a system
+/// before this one.
+pub fn service_provider(app: &Inner, connection: ConnectionId, settings: &Settings) -> ServiceProvider {
+    let own = app.connection_url(connection);
+    let slo_url = format!("{own}/saml/slo");
+    match &settings.former_entity_id {
+        Some(former) => {
+            ServiceProvider { entity_id: former.clone(), acs_url: format!("{}{FORMER_ACS}", app.issuer()), slo_url }
+        }
+        None => ServiceProvider { acs_url: format!("{own}/saml/acs"), slo_url, entity_id: own },
+    }
 }
+
+/// Where identity providers post to Cognito, whatever connection that is for.
+pub const FORMER_ACS: &str = "/saml2/idpresponse";
 
 /// Makes the browser carry a message.
 fn carried(message: Outgoing) -> Response {

@@ -44,7 +44,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     behind.spawn(cleaner::run(app.clone()));
     behind.spawn(watch::run(app.clone()));
     behind.spawn(keys::run(app.clone()));
-    behind.spawn(backchannel::run(app.clone()));
+    behind.spawn(backchannel::run(app.clone(), backchannel::client()?));
     info!(listen = %listen, operations = %operations_listen, public_url = app.issuer(), "Gatehouse serves");
 
     wait_for_signal().await?;

@@ -82,7 +82,7 @@ pub async fn begin(
 }
 
 /// Ends the session that a browser had before it began another.
-pub async fn replace(tx: &mut TenantTx, connection: ConnectionId, old: &str) -> Result<(), Error> {
+pub async fn end_before(tx: &mut TenantTx, connection: ConnectionId, old: &str) -> Result<(), Error> {
     let which = Which::Browser { connection, hash: &secret::hash(old) };
     revocation::end(tx, which, EndReason::Replaced, None).await?;
     Ok(())
@@ -108,7 +108,14 @@ pub async fn answer(
         return Ok(oauth::enter(app, &application, &tenant.slug, came.target));
     };
     let request: AuthorizeRequest = serde_json::from_value(request).context("a kept authorize request reads")?;
-    let answer = if is_proof_old(&request, &session, app.config.saml.clock_skew, tx.now()) {
+    let is_other = request.hinted_user.is_some_and(|hinted| hinted != session.user.0);
+    let answer = if is_other {
+        request.error(
+            ErrorCode::LoginRequired,
+            "Another user has signed in than the id_token_hint names.",
+            app.issuer(),
+        )
+    } else if is_proof_old(&request, &session, app.config.saml.clock_skew, tx.now()) {
         request.error(ErrorCode::LoginRequired, "The identity provider did not ask anew.", app.issuer())
     } else {
         oauth::authorize::grant(app, tx, session, &request).await?

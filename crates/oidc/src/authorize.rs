@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
+use uuid::Uuid;
 
-use crate::client::Client;
+use crate::client::{self, Client};
 use crate::error::{ErrorCode, OAuthError, invalid_request};
 use crate::form::Form;
 use crate::pkce;
@@ -40,6 +41,8 @@ pub struct Parameters {
     pub login_hint: Option<String>,
     /// A domain that tells the tenant.
     pub domain_hint: Option<String>,
+    /// An ID token of ours: whom the client expects, and nobody else (OpenID Connect Core 3.1.2.1).
+    pub id_token_hint: Option<String>,
     /// The languages of pages, best first.
     pub ui_locales: Option<String>,
     /// Whom the access token is for.
@@ -52,15 +55,13 @@ pub struct Parameters {
     pub request: Option<String>,
     /// A request that was sent ahead (RFC 9126 4); others are not supported.
     pub request_uri: Option<String>,
-    /// Whether the connection is named as Cognito's bookmarks do.
-    pub names_provider: bool,
 }
 
 /// Names of the tenant: ours; Auth0's and `WorkOS`'s.
-const TENANT: [&str; 2] = ["tenant", "organization"];
+pub const TENANT: [&str; 2] = ["tenant", "organization"];
 
 /// Names of the connection: ours, `WorkOS`'s and Auth0's; Cognito's two; Keycloak's.
-const CONNECTION: [&str; 4] = ["connection", "identity_provider", "idp_identifier", "kc_idp_hint"];
+pub const CONNECTION: [&str; 4] = ["connection", "identity_provider", "idp_identifier", "kc_idp_hint"];
 
 /// Names of the languages: the standard's; Cognito's.
 const LOCALES: [&str; 2] = ["ui_locales", "lang"];
@@ -69,9 +70,8 @@ impl Parameters {
     /// Reads a query string or form body; a parameter sent twice is an error, unknown ones are ignored (RFC 6749 3.1).
     pub fn parse(encoded: &str) -> Result<Self, OAuthError> {
         let form = Form::parse(encoded)?;
-        let polis = form.owned("client_id")?.filter(|id| id.contains("tenant=") && id.contains("product="));
-        let polis = polis.as_deref().map(Form::parse).transpose()?;
-        let mut parameters = Self {
+        let packed = form.get("client_id")?.map(client::unpacked).transpose()?.flatten();
+        Ok(Self {
             client_id: form.owned("client_id")?,
             redirect_uri: form.owned("redirect_uri")?,
             response_type: form.owned("response_type")?,
@@ -85,27 +85,35 @@ impl Parameters {
             max_age: form.owned("max_age")?,
             login_hint: form.owned("login_hint")?,
             domain_hint: form.owned("domain_hint")?,
+            id_token_hint: form.token("id_token_hint")?.map(str::to_owned),
             ui_locales: one_of(&form, LOCALES)?,
             resource: form.owned("resource")?,
-            tenant: one_of(&form, TENANT)?,
+            tenant: packed.map(|packed| packed.tenant).or(one_of(&form, TENANT)?),
             connection: one_of(&form, CONNECTION)?,
             request: form.owned("request")?,
             request_uri: form.owned("request_uri")?,
-            names_provider: form.get("identity_provider")?.or(form.get("idp_identifier")?).is_some(),
-        };
-        // Polis packs tenant and product into the client's id.
-        if let Some(packed) = polis {
-            parameters.client_id = packed.owned("product")?;
-            parameters.tenant = packed.owned("tenant")?;
-        }
-        Ok(parameters)
+        })
     }
 
     /// Whether this is a bookmark that asks for a token by redirect, as Cognito's customers have them. Such a request is never
     /// answered as it asks; but the user who follows it can be signed in and brought to the application.
     pub fn is_entry_link(&self) -> bool {
         let asks_for_token = self.response_type.as_deref() == Some("token");
-        asks_for_token && self.names_provider && self.code_challenge.is_none()
+        asks_for_token && self.connection.is_some() && self.code_challenge.is_none()
+    }
+
+    /// What was sent ahead, by the way that the browser adds where it says none (RFC 9126 4): the login page may have been asked.
+    #[must_use]
+    pub fn by_way_of(self, browser: Self) -> Self {
+        let names_way = self.tenant.is_some() || self.connection.is_some();
+        let Self { tenant, connection, login_hint, domain_hint, .. } = if names_way { self.clone() } else { browser };
+        Self {
+            tenant,
+            connection,
+            login_hint: self.login_hint.clone().or(login_hint),
+            domain_hint: self.domain_hint.clone().or(domain_hint),
+            ..self
+        }
     }
 }
 
@@ -169,12 +177,9 @@ pub struct AuthorizeRequest {
     pub max_age: Option<u32>,
     /// Whom the client expects.
     pub login_hint: Option<String>,
-    /// A domain that tells the tenant.
-    pub domain_hint: Option<String>,
-    /// The tenant's slug or id.
-    pub tenant: Option<String>,
-    /// The connection's id.
-    pub connection: Option<String>,
+    /// The only user for whom there may be an answer.
+    #[serde(default)]
+    pub hinted_user: Option<Uuid>,
     /// How the answer travels.
     #[serde(default)]
     pub response_mode: ResponseMode,
@@ -215,8 +220,13 @@ impl Answer {
 pub enum AuthorizeFailure {
     /// Client or redirect address is wrong: tell the user, never redirect.
     ShowToUser(OAuthError),
-    /// Tell the client: `error`, `error_description`, `state` and `iss`.
-    Tell(Answer),
+    /// Tell the client.
+    Tell {
+        /// `error`, `error_description`, `state` and `iss`, for the browser to carry.
+        answer: Answer,
+        /// The same for whoever asks directly (RFC 9126 2.3).
+        error: OAuthError,
+    },
 }
 
 /// Judges a request: first whether an answer may be sent at all, then everything else (RFC 9700 2.1).
@@ -226,7 +236,7 @@ pub fn validate(parameters: &Parameters, client: &Client, issuer: &str) -> Resul
     let judged = mode.clone().and_then(|mode| check(parameters, client, redirect_uri, mode));
     judged.map_err(|error| {
         let asked = Asked { redirect_uri, state, mode: mode.unwrap_or_default() };
-        AuthorizeFailure::Tell(asked.error(error.code, &error.description, issuer))
+        AuthorizeFailure::Tell { answer: asked.error(error.code, &error.description, issuer), error }
     })
 }
 
@@ -272,9 +282,7 @@ fn check(
         prompt: prompt(parameters.prompt.as_deref())?,
         max_age: max_age(parameters.max_age.as_deref())?,
         login_hint: parameters.login_hint.clone(),
-        domain_hint: parameters.domain_hint.clone(),
-        tenant: parameters.tenant.clone(),
-        connection: parameters.connection.clone(),
+        hinted_user: None,
         response_mode,
         resource: parameters.resource.clone(),
     })

@@ -265,7 +265,7 @@ pub struct AccessClaims {
     /// The client that holds it, as it names itself.
     pub client_id: String,
     /// What it may do. Nothing is not written: there are no empty lists of scopes (RFC 6749 3.3).
-    #[serde(default, skip_serializing_if = "Scopes::is_none")]
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
     pub scope: Scopes,
     /// This token's own name.
     pub jti: String,

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use url::{Host, Url};
 
 use crate::error::{ErrorCode, OAuthError, invalid_request};
-use crate::keys::Algorithm;
+use crate::form::Form;
 
 const LOOPBACK_ADDRESSES: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
@@ -18,10 +18,6 @@ pub struct Client {
     pub id: String,
     /// Where answers may go, as they passed [`check_redirect_uris`].
     pub redirect_uris: Vec<String>,
-    /// Whether it has a secret and must use it (RFC 6749 2.1).
-    pub confidential: bool,
-    /// What its ID tokens are signed with.
-    pub id_token_alg: Algorithm,
     /// The audiences that it may ask for (RFC 8707 2).
     pub resources: Vec<String>,
 }
@@ -56,6 +52,25 @@ fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     let digits = after_colon.bytes().take_while(u8::is_ascii_digit).count();
     let (port, rest) = after_colon.split_at(digits);
     port.parse::<u16>().ok().map(|_| (address, rest))
+}
+
+/// What Polis packs into a client's id: `tenant=acme&product=crm`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Whose user it is.
+    pub tenant: String,
+    /// The client itself.
+    pub product: String,
+}
+
+/// What is packed into a client's id, if it is of that form.
+pub fn unpacked(id: &str) -> Result<Option<Packed>, OAuthError> {
+    if !(id.contains("tenant=") && id.contains("product=")) {
+        return Ok(None);
+    }
+    let form = Form::parse(id)?;
+    let (tenant, product) = (form.require("tenant")?.to_owned(), form.require("product")?.to_owned());
+    Ok(Some(Packed { tenant, product }))
 }
 
 /// What a client presented about itself; `Debug` does not print the secret.
@@ -182,8 +197,6 @@ mod tests {
         Client {
             id: "app".into(),
             redirect_uris: redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
-            confidential: true,
-            id_token_alg: Algorithm::Rs256,
             resources: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use crate::scope::Scope;
 /// The document of both well-known addresses (OpenID Connect Discovery 3, RFC 8414 2, RFC 9207 3).
 pub fn document(issuer: &str, algorithms: &[Algorithm], locales: &[&str]) -> Value {
     let client_authentication = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
-    // Introspection and pushed requests are for clients that can keep a secret.
+    // Introspection is for clients that can keep a secret.
     let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     let assertions = ["RS256", "PS256", "ES256"];
     json!({
@@ -36,7 +36,7 @@ pub fn document(issuer: &str, algorithms: &[Algorithm], locales: &[&str]) -> Val
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", "sid",
-            "email", "email_verified", "name", "given_name", "family_name", "locale", "attrs", "groups",
+            "email", "email_verified", "name", "given_name", "family_name", "locale", "attrs", "groups", "groups_overage",
             "tenant_id", "connection_id", "idp", "roles", "session_expiry",
         ],
         "ui_locales_supported": locales,

@@ -21,8 +21,8 @@ pub enum ErrorCode {
     InvalidScope,
     /// The resource is not one of the client's (RFC 8707 2).
     InvalidTarget,
-    /// The user or a policy said no.
-    AccessDenied,
+    /// There is nothing to revoke about a token of that kind (RFC 7009 2.2.1).
+    UnsupportedTokenType,
     /// `prompt=none`, but the user has to sign in (OpenID Connect Core 3.1.2.6).
     LoginRequired,
     /// A `request` object was sent (OpenID Connect Core 3.1.2.6).
@@ -40,30 +40,6 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    const ALL: [Self; 16] = [
-        Self::InvalidRequest,
-        Self::InvalidClient,
-        Self::InvalidGrant,
-        Self::UnauthorizedClient,
-        Self::UnsupportedGrantType,
-        Self::UnsupportedResponseType,
-        Self::InvalidScope,
-        Self::InvalidTarget,
-        Self::AccessDenied,
-        Self::LoginRequired,
-        Self::RequestNotSupported,
-        Self::RequestUriNotSupported,
-        Self::ServerError,
-        Self::TemporarilyUnavailable,
-        Self::InvalidToken,
-        Self::InsufficientScope,
-    ];
-
-    /// The code of that name.
-    pub fn read(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == name)
-    }
-
     /// The value of `error` on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,7 +51,7 @@ impl ErrorCode {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
-            Self::AccessDenied => "access_denied",
+            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::LoginRequired => "login_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",

@@ -9,6 +9,8 @@ use crate::error::{OAuthError, invalid_request};
 
 /// The longest value that a parameter may have.
 pub const MAX_VALUE: usize = 2048;
+/// The longest that a signed token may have.
+pub const MAX_TOKEN: usize = 8192;
 const MAX_PAIRS: usize = 64;
 
 /// The parameters of one request, from a query string or a form body (RFC 6749 3.1 and 3.2).
@@ -26,13 +28,22 @@ impl<'a> Form<'a> {
 
     /// The one value of a parameter; sent twice is an error, sent empty is absent (RFC 6749 3.1).
     pub fn get(&self, name: &'static str) -> Result<Option<&str>, OAuthError> {
+        self.get_within(name, MAX_VALUE)
+    }
+
+    /// The same of a signed token, which may be longer.
+    pub fn token(&self, name: &'static str) -> Result<Option<&str>, OAuthError> {
+        self.get_within(name, MAX_TOKEN)
+    }
+
+    fn get_within(&self, name: &'static str, most: usize) -> Result<Option<&str>, OAuthError> {
         let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_ref());
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
             return Err(invalid_request(format!("The parameter {name} is sent more than once.")));
         }
-        if value.len() > MAX_VALUE {
-            return Err(invalid_request(format!("The parameter {name} is longer than {MAX_VALUE} bytes.")));
+        if value.len() > most {
+            return Err(invalid_request(format!("The parameter {name} is longer than {most} bytes.")));
         }
         if value.chars().any(char::is_control) {
             return Err(invalid_request(format!("The parameter {name} contains a control character.")));

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use crate::jwk::{self, Audience, JwtProblem, KeySet, Parts, Seconds};
+use crate::jwk::{self, Audience, JwtProblem, KeySet, Seconds};
 
 const TYPE: &str = "global-token-revocation+jwt";
 const MAX_LIFETIME: Duration = Duration::minutes(5);
@@ -142,11 +142,6 @@ impl From<JwtProblem> for Refused {
             JwtProblem::Signature => Self::Signature,
         }
     }
-}
-
-/// The name of the key that a token says it is signed with; nothing of it is proved.
-pub fn key_id(token: &str) -> Option<String> {
-    Parts::read(token).ok()?.header.kid
 }
 
 /// Whose sessions end (RFC 9493 3.2).

@@ -61,7 +61,7 @@ impl Scopes {
     }
 
     /// Whether it asks for nothing at all.
-    pub fn is_none(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0 == 0
     }
 

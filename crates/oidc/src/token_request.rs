@@ -60,7 +60,7 @@ impl TokenRequest {
             }),
             "client_credentials" => match form.get("scope")?.map(Scopes::parse) {
                 // Every scope here is about a user.
-                Some(scope) if !scope.is_none() => Err(OAuthError::new(
+                Some(scope) if !scope.is_empty() => Err(OAuthError::new(
                     ErrorCode::InvalidScope,
                     "There is no user whose claims could be asked for. Leave the parameter scope out.",
                 )),
@@ -79,7 +79,7 @@ impl TokenRequest {
 /// `token_type_hint` is not read: the two kinds of token cannot be mistaken for each other.
 pub fn named_token<'a>(form: &'a Form<'_>) -> Result<&'a str, OAuthError> {
     // Its own error, because a missing token is the mistake that everybody makes first.
-    form.get("token")?.ok_or_else(|| invalid_request("Send the token in the form parameter token."))
+    form.token("token")?.ok_or_else(|| invalid_request("Send the token in the form parameter token."))
 }
 
 #[cfg(test)]

@@ -23,6 +23,13 @@ pub struct Connection {
     pub suspended_at: Option<OffsetDateTime>,
 }
 
+impl Connection {
+    /// Whether somebody can sign in through it: by an identity provider, or by a password that one synchronizes.
+    pub fn is_open(&self) -> bool {
+        self.idp.is_some() || self.provisioning.password_sync
+    }
+}
+
 /// How the connection's SCIM side behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provisioning {

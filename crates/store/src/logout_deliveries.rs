@@ -14,6 +14,8 @@ const RETENTION: Duration = Duration::days(7);
 pub struct Delivery {
     pub tenant: TenantId,
     pub id: Uuid,
+    /// As the application calls itself.
+    pub client_id: String,
     pub session: SessionId,
     pub user: UserId,
     pub ended_at: OffsetDateTime,
@@ -21,20 +23,22 @@ pub struct Delivery {
     pub attempts: i32,
 }
 
-/// Notes that the applications of these sessions are to be told: those that want that and know of the session.
+/// Notes that the application of these sessions is to be told, if it wants that and knows of them: by a code that it traded, or
+/// can still trade, for whoever trades one at this moment is not seen here.
 pub async fn note(tx: &mut TenantTx, ended: &[SessionId]) -> Result<u64> {
-    let (now, ids) = (tx.now(), tx.new_ids(ended.len()));
+    let now = tx.now();
     let sessions: Vec<Uuid> = ended.iter().map(|session| session.0).collect();
     let done = sqlx::query!(
         "-- logout_deliveries::note
-         INSERT INTO logout_deliveries (id, application_id, session_id, user_id, ended_at, due_at)
-         SELECT e.id, c.application_id, e.session_id, s.user_id, $3, $3
-         FROM unnest($1::uuid[], $2::uuid[]) AS e (id, session_id)
-         CROSS JOIN LATERAL (SELECT user_id, connection_id FROM sessions WHERE id = e.session_id) AS s
-         CROSS JOIN LATERAL (SELECT application_id FROM connections WHERE id = s.connection_id) AS c
-         WHERE EXISTS (SELECT FROM applications a WHERE a.id = c.application_id AND a.backchannel_logout_uri IS NOT NULL)
-           AND EXISTS (SELECT FROM grants g WHERE g.session_id = e.session_id AND g.code_used_at IS NOT NULL)",
-        &ids,
+         INSERT INTO logout_deliveries (id, application_id, client_id, session_id, user_id, ended_at, due_at)
+         SELECT gen_random_uuid(), g.application_id, g.client_id, e.session_id, s.user_id, $2, $2
+         FROM unnest($1::uuid[]) AS e (session_id)
+         CROSS JOIN LATERAL (SELECT user_id FROM sessions WHERE id = e.session_id) AS s
+         CROSS JOIN LATERAL (
+             SELECT DISTINCT application_id, request->>'client_id' AS client_id FROM grants
+             WHERE session_id = e.session_id AND (code_used_at IS NOT NULL OR code_expires_at > $2)
+         ) AS g
+         WHERE EXISTS (SELECT FROM applications a WHERE a.id = g.application_id AND a.backchannel_logout_uri IS NOT NULL)",
         &sessions,
         now
     )
@@ -68,7 +72,7 @@ pub async fn take(tx: &mut ControlTx, application: ApplicationId, most: i64, lea
                WHERE application_id = $1 AND due_at <= $2 AND given_up_at IS NULL
                ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS due
          WHERE d.tenant_id = due.tenant_id AND d.id = due.id
-         RETURNING d.tenant_id, d.id, d.session_id, d.user_id, d.ended_at, d.attempts",
+         RETURNING d.tenant_id, d.id, d.client_id, d.session_id, d.user_id, d.ended_at, d.attempts",
         application.0,
         now,
         most,
@@ -79,6 +83,7 @@ pub async fn take(tx: &mut ControlTx, application: ApplicationId, most: i64, lea
     let delivery = rows.into_iter().map(|row| Delivery {
         tenant: TenantId(row.tenant_id),
         id: row.id,
+        client_id: row.client_id,
         session: SessionId(row.session_id),
         user: UserId(row.user_id),
         ended_at: row.ended_at,

@@ -267,15 +267,15 @@ impl From<EndedRow> for EndedSession {
     }
 }
 
-/// Ends the sessions that meet a condition and have not ended.
+/// Ends the sessions that meet a condition and have not ended, a batch of them. The condition says in which order, where that is not
+/// dear: two who end the same sessions must not wait for each other.
 macro_rules! end {
     ($name:literal, $condition:literal, $now:expr, $reason:expr $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             EndedRow,
             "-- sessions::end_" + $name + "
              UPDATE sessions s SET ended_at = $1, end_reason = $2
-             FROM (SELECT ctid FROM sessions WHERE ended_at IS NULL AND " + $condition + "
-                   ORDER BY created_at, id LIMIT 1000 FOR UPDATE) AS due
+             FROM (SELECT ctid FROM sessions WHERE ended_at IS NULL AND " + $condition + " LIMIT 1000 FOR UPDATE) AS due
              WHERE s.ctid = due.ctid
              RETURNING s.id, s.connection_id, s.name_id, s.name_id_format, s.name_qualifier, s.sp_name_qualifier,
                        s.session_index",
@@ -299,7 +299,8 @@ pub async fn end(tx: &mut TenantTx, which: Which<'_>, reason: EndReason) -> Resu
         Which::Name { connection, name_id, session_indexes } => {
             let query = end!(
                 "name",
-                "connection_id = $3 AND name_id = $4 AND (cardinality($5::text[]) = 0 OR session_index = ANY($5))",
+                "connection_id = $3 AND name_id = $4 AND (cardinality($5::text[]) = 0 OR session_index = ANY($5))
+                 ORDER BY created_at, id",
                 now,
                 reason,
                 connection.0,
@@ -308,8 +309,12 @@ pub async fn end(tx: &mut TenantTx, which: Which<'_>, reason: EndReason) -> Resu
             );
             query.fetch_all(conn).await?
         }
-        Which::Account(account) => end!("account", "account_id = $3", now, reason, account.0).fetch_all(conn).await?,
-        Which::User(user) => end!("user", "user_id = $3", now, reason, user.0).fetch_all(conn).await?,
+        Which::Account(account) => {
+            end!("account", "account_id = $3 ORDER BY created_at, id", now, reason, account.0).fetch_all(conn).await?
+        }
+        Which::User(user) => {
+            end!("user", "user_id = $3 ORDER BY created_at, id", now, reason, user.0).fetch_all(conn).await?
+        }
         Which::Connection(connection) => {
             end!("connection", "connection_id = $3", now, reason, connection.0).fetch_all(conn).await?
         }
@@ -331,7 +336,7 @@ pub struct Listed {
     pub idle_until: OffsetDateTime,
 }
 
-/// Live sessions of the tenant, the oldest first, from behind `after`; of one user if one is named.
+/// Sessions of the tenant that have not ended and are not over, the oldest first, from behind `after`; of one user if one is named.
 pub async fn list(
     tx: &mut TenantTx,
     user: Option<UserId>,

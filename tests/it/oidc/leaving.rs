@@ -482,10 +482,10 @@ async fn sessions_are_listed_for_a_user_and_for_the_organization() {
     let mut all = list(None).await;
     all.sort();
     assert_eq!(all, [story.ann.user_name.clone(), bob.user_name.clone()]);
-    assert_eq!(list(Some(user)).await, [story.ann.user_name.clone()]);
+    assert_eq!(list(Some(user)).await.join(" "), story.ann.user_name);
     let ended = sessions::revoke(&app.store, now, story.acme.tenant, Which::User(user), EndReason::Revoked).await;
     assert_eq!(ended.unwrap(), 1);
-    assert_eq!(list(None).await, [bob.user_name.clone()]);
+    assert_eq!(list(None).await.join(" "), bob.user_name);
 }
 
 async fn tx(app: &App, story: &SignedIn) -> store::tenant::TenantTx {

@@ -121,3 +121,58 @@ async fn the_bookmark_of_the_courier_guide_ends_in_the_application_without_a_tok
     let page = browser.get(&unknown).await;
     assert_eq!(page.status, StatusCode::NOT_FOUND, "{}", page.shown());
 }
+
+#[tokio::test]
+async fn an_identity_provider_that_was_set_up_for_cognito_changes_nothing() {
+    let gateway = Gateway::start().await;
+    let entry = |spec: &mut ApplicationSpec| spec.initiate_login_uri = Some("https://app.test/start".to_owned());
+    let application = gateway.application("https://app.test/callback", entry).await;
+    let acme = Customer::entering(&gateway, application).await;
+    let ann = acme.user("ann");
+    acme.assign(&ann).await;
+    let (store, now) = (&gateway.app.store, gateway.clock.now());
+    let (pool, provider, client) = ("urn:amazon:cognito:sp:us-east-1_abc", unique("Acme"), unique("5f4fmec2"));
+    crate::saml::modes::set(&acme, |settings| settings.former_entity_id = Some(pool.to_owned())).await;
+    aliases::add(store, now, acme.tenant, Some(acme.connection), &provider).await.unwrap();
+    gateway::setup::applications::alias(store, now, &acme.application.slug, &client, false).await.unwrap();
+    let acs = format!("{}/saml2/idpresponse", gateway.url);
+    let metadata = Browser::new().get(&acme.url("/saml/metadata")).await.text;
+    assert!(metadata.contains(&format!("entityID=\"{pool}\"")) && metadata.contains(&acs), "{metadata}");
+
+    // The simulated identity provider knows the old names only, as Okta's app integration does.
+    acme.idp.trust(&metadata).unwrap();
+    let browser = Browser::new();
+    let page = browser.get(&acme.authorize_url(&[])).await;
+    let posted = acme.idp.sign_in(page.redirect(), &ann.email).await.unwrap();
+    assert_eq!(posted.acs_url, acs);
+    let form =
+        |relay_state: &str| [("SAMLResponse", posted.saml_response.clone()), ("RelayState", relay_state.to_owned())];
+    let other = Customer::of(&gateway).await;
+    for (relay_state, code) in [("", "GH-SAML-907"), ("nobody", "GH-SAML-907"), ("a=b&client_id=x", "GH-SAML-907")] {
+        let fields = form(relay_state);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = browser.post(&acs, &fields).await;
+        assert_eq!((page.status, page.code()), (StatusCode::FORBIDDEN, Some(code)), "{relay_state}");
+    }
+    // Whoever names another connection gets nowhere: its identity provider has another key.
+    let fields = form(&other.connection.to_string());
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(browser.post(&acs, &fields).await.status, StatusCode::FORBIDDEN);
+    let fields = form(posted.relay_state.as_deref().unwrap());
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let page = browser.post(&acs, &fields).await;
+    let page = browser.get(page.redirect()).await;
+    assert!(parameter(page.redirect(), "code").is_some(), "{}", page.redirect());
+
+    // A tile that Cognito's documentation describes: what nobody asked for starts a sign-in of ours.
+    let now = gateway.clock.now();
+    let unasked =
+        simulator::idp::response::ResponseBuilder::new(&acme.idp.entity_id(), pool, &acs, &ann.user_name, now)
+            .attribute("email", &ann.email);
+    let unasked = unasked.encode(acme.idp.key()).unwrap();
+    let state = format!(
+        "identity_provider={provider}&client_id={client}&redirect_uri=https%3A%2F%2Fapp.test&response_type=code&scope=openid"
+    );
+    let page = Browser::new().post(&acs, &[("SAMLResponse", &unasked), ("RelayState", &state)]).await;
+    assert!(page.redirect().starts_with(&acme.url("/saml/restart")), "{}", page.redirect());
+}

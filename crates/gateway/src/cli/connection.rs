@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     keys,
-    saml::settings::Settings,
+    saml::{FORMER_ACS, settings::Settings},
     setup::{
         self,
         sessions::{self, Entry},
@@ -215,15 +215,20 @@ fn labelled(fields: Vec<Field>, output: &Output) -> Vec<(&'static str, Value)> {
 }
 
 fn fields(desk: &Desk, connection: &Connection) -> anyhow::Result<Vec<Field>> {
-    let base = format!("{}/c/{}", desk.config.server.public_url, connection.id);
+    let (public_url, settings) = (&desk.config.server.public_url, Settings::of(connection)?);
+    let base = format!("{public_url}/c/{}", connection.id);
+    let (entity_id, acs_url) = match &settings.former_entity_id {
+        Some(former) => (former.clone(), format!("{public_url}{FORMER_ACS}")),
+        None => (base.clone(), format!("{base}/saml/acs")),
+    };
     let idp = connection.idp.as_ref();
     let certificates: Vec<String> = idp.iter().flat_map(|idp| &idp.certificates).map(|der| describe(der)).collect();
     let mut fields = vec![
         ("id", "Connection", json!(connection.id)),
         ("name", "Name", json!(connection.display_name)),
-        ("acs_url", "Single sign-on URL", json!(format!("{base}/saml/acs"))),
+        ("acs_url", "Single sign-on URL", json!(acs_url)),
         ("slo_url", "Single Logout URL", json!(format!("{base}/saml/slo"))),
-        ("entity_id", "Audience URI (SP Entity ID)", json!(base)),
+        ("entity_id", "Audience URI (SP Entity ID)", json!(entity_id)),
         ("name_id_format", "Name ID format", json!("EmailAddress")),
         ("application_username", "Application username", json!("Email")),
         ("metadata_url", "Service provider metadata", json!(format!("{base}/saml/metadata"))),
@@ -244,7 +249,7 @@ fn fields(desk: &Desk, connection: &Connection) -> anyhow::Result<Vec<Field>> {
             json!(idp.and_then(|idp| idp.slo.as_ref()).map(|slo| &slo.url)),
         ),
     ];
-    fields.extend(sign_in::fields(&Settings::of(connection)?, connection.allow_sha1));
+    fields.extend(sign_in::fields(&settings, connection.allow_sha1));
     Ok(fields)
 }
 

@@ -49,7 +49,7 @@ impl IntoResponse for OAuthFailure {
             ),
             Error::TooManyRequests { .. } => OAuthError::new(
                 ErrorCode::TemporarilyUnavailable,
-                "Too many requests of this organization at once. Try again in a few seconds.",
+                "Too many requests at once. Try again in a few seconds.",
             ),
             Error::Unavailable(_) => {
                 OAuthError::new(ErrorCode::TemporarilyUnavailable, "The gateway is not available right now. Try again.")

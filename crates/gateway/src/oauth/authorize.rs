@@ -1,7 +1,9 @@
 //! The authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2): finds the way in, and answers with a code.
 
 use super::{
-    client, par,
+    client,
+    form::by_get,
+    par,
     settings::Settings,
     way_in::{self, Named},
 };
@@ -18,14 +20,15 @@ use crate::{
 use ::oidc::{
     authorize::{self, Answer, AuthorizeFailure, AuthorizeRequest, Parameters, Prompt},
     client::Client,
-    error::{ErrorCode, OAuthError},
+    error::ErrorCode,
+    logout,
 };
 use anyhow::Context;
 use axum::{
     body::Bytes,
     extract::{RawQuery, State},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Redirect, Response},
+    response::Response,
 };
 use axum_extra::extract::CookieJar;
 use domain::ids::{ConnectionId, TenantId};
@@ -38,6 +41,7 @@ use store::{
 };
 use time::{Duration, OffsetDateTime};
 use url::form_urlencoded;
+use uuid::Uuid;
 
 /// How long a code may be traded for tokens (RFC 6749 4.1.2 allows ten minutes; a redirect needs seconds).
 const CODE_LIFETIME: Duration = Duration::seconds(60);
@@ -52,21 +56,9 @@ pub async fn get(
     Ok(answer(&app, &query.unwrap_or_default(), &visitor, &headers).await?)
 }
 
-/// The longest form that becomes a query.
-const MAX_FORM: usize = 16_384;
-
-/// `POST /oauth2/authorize` (OpenID Connect Core 3.1.2.1). Other sites post here, and a browser shows no cookie of ours
-/// to that; so it comes again by GET, where its session counts.
+/// `POST /oauth2/authorize` (OpenID Connect Core 3.1.2.1)
 pub async fn post(State(app): State<App>, body: Bytes) -> Result<Response, PageFailure> {
-    let form = std::str::from_utf8(&body).ok().filter(|form| form.len() <= MAX_FORM);
-    let form = form.ok_or_else(|| bad_request("The form is too long or not UTF-8."))?;
-    let again: String =
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(form_urlencoded::parse(form.as_bytes())).finish();
-    Ok(Redirect::to(&format!("{}/oauth2/authorize?{again}", app.issuer())).into_response())
-}
-
-fn bad_request(sentence: &str) -> Error {
-    OAuthError::new(ErrorCode::InvalidRequest, sentence).into()
+    Ok(by_get(&app, "/oauth2/authorize", &body)?)
 }
 
 /// What one request is answered with.
@@ -78,7 +70,7 @@ struct Asked<'a> {
     application: Application,
     settings: Settings,
     parameters: Parameters,
-    /// The query, with what was sent ahead in it.
+    /// The query as it came; what was sent ahead is behind its reference.
     encoded: &'a str,
 }
 
@@ -86,13 +78,13 @@ async fn answer(app: &Inner, encoded: &str, visitor: &extract::Client, headers: 
     let now = app.clock.now();
     let sent = Parameters::parse(encoded)?;
     let mut tx = app.control(now).await?;
-    let id = sent.client_id.as_deref().ok_or_else(unknown_client)?;
-    let (application, _) = client::named(&mut tx, id).await?.ok_or_else(unknown_client)?;
+    let id = sent.client_id.as_deref().ok_or_else(client::unknown)?;
+    let (application, _) = client::named(&mut tx, id).await?.ok_or_else(client::unknown)?;
     let ahead = par::sent_ahead(&mut tx, &application, &sent).await?;
     tx.rollback().await?;
     let settings = Settings::of(&application)?;
     let parameters = match &ahead {
-        Some(parameters) => Parameters::parse(parameters)?,
+        Some(parameters) => Parameters::parse(parameters)?.by_way_of(sent),
         None => sent,
     };
     let jar = browser::jar(headers);
@@ -104,16 +96,12 @@ async fn answer(app: &Inner, encoded: &str, visitor: &extract::Client, headers: 
     words::within(wish.as_deref(), answer).await
 }
 
-fn unknown_client() -> Error {
-    bad_request("The parameter client_id names no application here.")
-}
-
 impl Asked<'_> {
     async fn answer(self, was_sent_ahead: bool) -> Result<Response, Error> {
         let app = self.app;
-        let request = match authorize::validate(&self.parameters, &self.registered()?, app.issuer()) {
-            Ok(request) => request,
-            Err(AuthorizeFailure::Tell(answer)) => return Ok(super::answered(&answer)),
+        let request = match authorize::validate(&self.parameters, &self.registered(), app.issuer()) {
+            Ok(request) => AuthorizeRequest { hinted_user: self.hinted_user(), ..request },
+            Err(AuthorizeFailure::Tell { answer, .. }) => return Ok(super::answered(&answer)),
             Err(AuthorizeFailure::ShowToUser(error)) => return Err(error.into()),
         };
         if self.settings.require_par && !was_sent_ahead {
@@ -147,12 +135,26 @@ impl Asked<'_> {
         login::bookmark(self.app, tenant, connection, self.visitor, self.jar, hint).await
     }
 
+    /// The user of an ID token of ours. What is none of ours names nobody, and so does one whose key is gone.
+    fn hinted_user(&self) -> Option<Uuid> {
+        let hint = self.parameters.id_token_hint.as_ref()?;
+        logout::read_hint(hint, &self.app.keys.all(), self.app.issuer()).map(|hint| hint.user_id)
+    }
+
     async fn way(&self) -> Result<Option<(TenantId, ConnectionId)>, Error> {
-        way_in::find(self.app, self.application.id, Named::by(&self.parameters), self.now).await
+        // Who is signed in through one of several connections goes on there.
+        let known = browser::sessions(self.app, &self.jar);
+        way_in::find(
+            self.app,
+            Some(self.application.id),
+            Named { known: &known, ..Named::by(&self.parameters) },
+            self.now,
+        )
+        .await
     }
 
     /// The application as the protocol sees it, under the name by which it calls itself.
-    fn registered(&self) -> Result<Client, Error> {
+    fn registered(&self) -> Client {
         registered(&self.application, &self.settings, self.parameters.client_id.as_deref().unwrap_or_default())
     }
 
@@ -162,7 +164,7 @@ impl Asked<'_> {
             return super::answered(&request.error(ErrorCode::LoginRequired, sentence, self.app.issuer()));
         }
         let parameters = &self.parameters;
-        let kept = form_urlencoded::parse(self.encoded.as_bytes()).filter(|(name, _)| !WAYS.contains(&name.as_ref()));
+        let kept = form_urlencoded::parse(self.encoded.as_bytes()).filter(|(name, _)| !is_way(name));
         let asked = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
         let unknown = match (parameters.tenant.as_deref().or(parameters.connection.as_deref()), &parameters.login_hint)
         {
@@ -189,32 +191,26 @@ impl Asked<'_> {
         }
         let live = sessions::by_token(tx, connection, &secret::hash(&cookie)).await?;
         let oldest = request.max_age.map(|seconds| tx.now() - Duration::seconds(i64::from(seconds)));
-        Ok(live.filter(|session| oldest.is_none_or(|oldest| session.auth_time >= oldest)))
+        let is_young = |session: &LiveSession| oldest.is_none_or(|oldest| session.auth_time >= oldest);
+        let is_meant = |session: &LiveSession| request.hinted_user.is_none_or(|user| session.user.0 == user);
+        Ok(live.filter(|session| is_young(session) && is_meant(session)))
     }
 }
 
-/// The parameters that say by which way somebody comes.
-pub const WAYS: [&str; 8] = [
-    "tenant",
-    "organization",
-    "connection",
-    "identity_provider",
-    "idp_identifier",
-    "kc_idp_hint",
-    "domain_hint",
-    "login_hint",
-];
+/// Whether a parameter says by which way somebody comes.
+pub fn is_way(name: &str) -> bool {
+    authorize::TENANT.contains(&name)
+        || authorize::CONNECTION.contains(&name)
+        || matches!(name, "domain_hint" | "login_hint")
+}
 
 /// An application as the protocol sees it.
-pub(super) fn registered(application: &Application, settings: &Settings, id: &str) -> Result<Client, Error> {
-    Ok(Client {
+pub(super) fn registered(application: &Application, settings: &Settings, id: &str) -> Client {
+    Client {
         id: id.to_owned(),
         redirect_uris: application.redirect_uris.clone(),
-        // The authorization endpoint treats both kinds alike: PKCE is for all.
-        confidential: true,
-        id_token_alg: application.id_token_alg.parse().ok().context("a stored algorithm is known")?,
         resources: settings.resources.clone(),
-    })
+    }
 }
 
 /// Answers an authorize request with a code for this session.

@@ -36,7 +36,7 @@ pub async fn authenticate(
     path: &str,
     now: OffsetDateTime,
 ) -> Result<Client, Error> {
-    if let Some(assertion) = form.get("client_assertion")? {
+    if let Some(assertion) = form.token("client_assertion")? {
         return by_assertion(app, headers, form, path, assertion, now).await;
     }
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
@@ -57,16 +57,41 @@ pub async fn authenticate(
     Ok(Client { application, settings, id: presented.id, is_confidential })
 }
 
-/// The application of that client_id, or of that other name, and its secret's hash.
+/// The application of that client_id, or of that other name, and its secret's hash. Where Polis packs a product into it, that may be
+/// the short name.
 pub async fn named(tx: &mut ControlTx, id: &str) -> Result<Option<(Application, Option<Vec<u8>>)>, Error> {
-    let id = match id.parse() {
+    let packed = client::unpacked(id).ok().flatten();
+    let id = packed.as_ref().map_or(id, |packed| packed.product.as_str());
+    let mut id = match id.parse() {
         Ok(id) => Some(ApplicationId(id)),
         Err(_) => aliases::application(tx, id).await?,
     };
+    if let (None, Some(packed)) = (id, &packed) {
+        id = applications::by_slug(tx, &packed.product).await?.map(|application| application.id);
+    }
     match id {
         Some(id) => Ok(applications::client(tx, id).await?),
         None => Ok(None),
     }
+}
+
+/// The application of a client_id that came by a browser.
+///
+/// # Errors
+/// That there is none.
+pub async fn of_browser(app: &Inner, id: &str, now: OffsetDateTime) -> Result<Application, Error> {
+    let mut tx = app.control(now).await?;
+    let found = named(&mut tx, id).await?;
+    tx.rollback().await?;
+    match found {
+        Some((application, _)) => Ok(application),
+        None => Err(unknown()),
+    }
+}
+
+/// What a browser is told that names no application.
+pub fn unknown() -> Error {
+    OAuthError::new(ErrorCode::InvalidRequest, "The parameter client_id names no application here.").into()
 }
 
 /// RFC 7523 2.2: each assertion works once.

@@ -45,9 +45,6 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
 
 async fn access_token(app: &Inner, client: &Client, token: &str, now: OffsetDateTime) -> Result<Option<Value>, Error> {
     let Ok(claims) = claims::read_access_token(token, &app.keys.all(), app.issuer(), now) else { return Ok(None) };
-    if claims.client_id != client.id {
-        return Ok(None);
-    }
     let mut answer = serde_json::to_value(&claims).context("claims serialize")?;
     answer["active"] = json!(true);
     answer["token_type"] = json!("Bearer");
@@ -59,8 +56,14 @@ async fn access_token(app: &Inner, client: &Client, token: &str, now: OffsetDate
         }
         // The role of this moment, not of the moment the token was made.
         answer["roles"] = json!([live.session.role]);
-    } else if !client.settings.client_credentials {
-        return Ok(None);
+    } else {
+        let mut tx = app.control(now).await?;
+        let of = client::named(&mut tx, &claims.client_id).await?;
+        tx.rollback().await?;
+        let is_own = of.is_some_and(|(application, _)| application.id == client.application.id);
+        if !is_own || !client.settings.client_credentials {
+            return Ok(None);
+        }
     }
     Ok(Some(answer))
 }

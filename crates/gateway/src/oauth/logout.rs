@@ -33,6 +33,9 @@ use url::form_urlencoded;
 /// The longest form that becomes a query.
 const MAX_FORM: usize = 16_384;
 
+/// Sessions of one browser that are looked at: more than any has.
+const MOST_LOOKED_AT: usize = 40;
+
 /// `GET /oauth2/logout`
 pub async fn get(
     State(app): State<App>,
@@ -139,7 +142,7 @@ impl<'a> Leaving<'a> {
     /// The browser's live sessions in the application.
     async fn sessions(&self) -> Result<Vec<Here>, Error> {
         let mut found = Vec::new();
-        for connection in browser::sessions(self.app, &self.jar) {
+        for connection in browser::sessions(self.app, &self.jar).into_iter().take(MOST_LOOKED_AT) {
             let Some(cookie) = browser::session(self.app, &self.jar, connection) else { continue };
             let tenant = match self.app.tenant_of(connection, self.now).await {
                 Ok(tenant) => tenant,

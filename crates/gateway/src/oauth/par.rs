@@ -1,6 +1,10 @@
 //! Authorization requests that applications send ahead, where no browser can change or see them (RFC 9126).
 
-use super::{authorize::registered, client, form::read_form};
+use super::{
+    authorize::registered,
+    client,
+    form::{read_form, wrong},
+};
 use crate::{
     app::App,
     error::{Error, OAuthFailure},
@@ -8,7 +12,6 @@ use crate::{
 };
 use ::oidc::{
     authorize::{self, AuthorizeFailure, Parameters},
-    error::{ErrorCode, OAuthError},
     form::Form,
 };
 use axum::{
@@ -31,7 +34,7 @@ const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 const LIFETIME: Duration = Duration::minutes(10);
 
 /// The longest request that is kept.
-const LONGEST: usize = 16_384;
+const LONGEST: usize = 8_192;
 
 /// `POST /oauth2/par`
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, OAuthFailure> {
@@ -39,20 +42,23 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     let text = read_form(&body)?;
     let form = Form::parse(text)?;
     let client = client::authenticate(&app, &headers, &form, "/oauth2/par", now).await?;
+    // Anybody can name a public client.
+    if !client.is_confidential && !app.limits.admits_pushed_request(client.application.id) {
+        return Err(Error::TooManyRequests { seconds: 1 }.into());
+    }
     if text.len() > LONGEST {
-        return Err(refused(ErrorCode::InvalidRequest, "The request is longer than 16 KB.").into());
+        return Err(wrong("The request is longer than 8 KB.").into());
     }
     let parameters: String = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(form_urlencoded::parse(text.as_bytes()).filter(|(name, _)| !is_proof(name)))
         .append_pair("client_id", &client.id)
         .finish();
     let read = Parameters::parse(&parameters)?;
-    let registered = registered(&client.application, &client.settings, read.client_id.as_deref().unwrap_or_default())?;
+    let registered = registered(&client.application, &client.settings, read.client_id.as_deref().unwrap_or_default());
     // What is wrong is told here, and not to the browser.
     match authorize::validate(&read, &registered, app.issuer()) {
         Ok(_) => {}
-        Err(AuthorizeFailure::ShowToUser(error)) => return Err(error.into()),
-        Err(AuthorizeFailure::Tell(answer)) => return Err(told(&answer).into()),
+        Err(AuthorizeFailure::ShowToUser(error) | AuthorizeFailure::Tell { error, .. }) => return Err(error.into()),
     }
     let reference = Secret::plain();
     let mut tx = app.control(now).await.map_err(OAuthFailure::from)?;
@@ -70,13 +76,6 @@ fn is_proof(name: &str) -> bool {
     matches!(name, "client_id" | "client_secret" | "client_assertion" | "client_assertion_type")
 }
 
-/// What the browser would have been told.
-fn told(answer: &authorize::Answer) -> OAuthError {
-    let of = |wanted: &str| answer.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
-    let code = of("error").and_then(ErrorCode::read).unwrap_or(ErrorCode::InvalidRequest);
-    OAuthError::new(code, of("error_description").unwrap_or_default())
-}
-
 /// The request that was sent ahead under the reference of this one, if it has one of ours.
 ///
 /// # Errors
@@ -91,11 +90,7 @@ pub async fn sent_ahead(
         Some(parameters) => Ok(Some(parameters)),
         None => {
             let sentence = "The request_uri is unknown, older than ten minutes, or another client's.";
-            Err(refused(ErrorCode::InvalidRequest, sentence).into())
+            Err(wrong(sentence))
         }
     }
-}
-
-fn refused(code: ErrorCode, sentence: &str) -> OAuthError {
-    OAuthError::new(code, sentence)
 }

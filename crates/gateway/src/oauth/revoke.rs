@@ -6,7 +6,12 @@ use crate::{
     error::OAuthFailure,
     secret::{self, Kind},
 };
-use ::oidc::{claims, form::Form, token_request};
+use ::oidc::{
+    claims,
+    error::{ErrorCode, OAuthError},
+    form::Form,
+    token_request,
+};
 use axum::{
     body::Bytes,
     extract::State,
@@ -32,10 +37,16 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
             grants::revoke(&mut tx, grant.id, application).await?;
         }
         tx.commit().await?;
-    } else if let Ok(claims) = claims::read_access_token(token, &app.keys.all(), app.issuer(), now)
-        && let Some(person) = claims.person
-        && let Ok(grant) = person.grant_id.parse::<GrantId>()
-    {
+        return Ok(StatusCode::OK);
+    }
+    let Ok(claims) = claims::read_access_token(token, &app.keys.all(), app.issuer(), now) else {
+        return Ok(StatusCode::OK);
+    };
+    let Some(person) = claims.person else {
+        let sentence = "A token of the client's own cannot be revoked. It ends by itself, soon.";
+        return Err(OAuthError::new(ErrorCode::UnsupportedTokenType, sentence).into());
+    };
+    if let Ok(grant) = person.grant_id.parse::<GrantId>() {
         let mut tx = app.tenant(TenantId(person.tenant_id), Actor::Application(application), now).await?;
         grants::revoke(&mut tx, grant, application).await?;
         tx.commit().await?;

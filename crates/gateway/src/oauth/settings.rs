@@ -84,7 +84,7 @@ impl Settings {
     /// Refuses what cannot be meant.
     ///
     /// # Errors
-    /// [`Refusal::SettingInvalid`] with what may be given.
+    /// [`Refusal::ChangeImpossible`] with what may be given.
     pub fn check(&self) -> Result<(), Refusal> {
         let invalid = |problem: String| Err(Refusal::ChangeImpossible { problem });
         if !(60..=3_600).contains(&self.access_token_seconds) {

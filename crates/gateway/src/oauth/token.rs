@@ -30,7 +30,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use domain::ids::GrantId;
+use domain::ids::{GrantId, TenantId};
 use metrics::counter;
 use serde_json::{Value, json};
 use store::{
@@ -68,7 +68,7 @@ async fn by_itself(app: &Inner, client: &Client, resource: Option<&str>, now: Of
         let sentence = "This client may not use client_credentials. The people who run the gateway can allow it.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, sentence).into());
     }
-    registered(&client.application, &client.settings, &client.id)?.check_resource(resource)?;
+    registered(&client.application, &client.settings, &client.id).check_resource(resource)?;
     let (key, until) = (signer(app, client, now)?, now + client.settings.token_lifetime());
     // No transaction, so no id that sorts by its time; this one never meets another.
     let jti = Secret::plain();
@@ -87,7 +87,12 @@ fn signer(app: &Inner, client: &Client, now: OffsetDateTime) -> Result<SigningKe
 }
 
 /// Signs on a thread where nobody else waits: an RSA signature takes half a millisecond.
-async fn signed<T: Send + 'static>(work: impl FnOnce() -> Result<T, KeyError> + Send + 'static) -> Result<T, Error> {
+///
+/// # Errors
+/// When AWS-LC cannot sign.
+pub(crate) async fn signed<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KeyError> + Send + 'static,
+) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await.context("a token is signed")?;
     Ok(done.context("a token is signed")?)
 }
@@ -128,13 +133,27 @@ async fn by_code(
     let wanted = Wanted { grant: grant.id, request: &request, scope: request.scope, resource };
     let answer = tokens(app, &mut tx, client, &session, wanted).await?;
     tx.commit().await?;
+    used(app, tenant, client, &session, now).await?;
     Ok(answer)
+}
+
+/// Notes the use of a session, apart: whoever ends it locks the session first and its grants then.
+async fn used(
+    app: &Inner,
+    tenant: TenantId,
+    client: &Client,
+    session: &LiveSession,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let mut tx = app.tenant(tenant, Actor::Application(client.application.id), now).await?;
+    session::used(&mut tx, session, &client.settings).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Whom the access token is for: what the token request says, within what was granted (RFC 8707 2.2).
 fn audience(client: &Client, request: &AuthorizeRequest, asked: Option<String>) -> Result<Option<String>, Error> {
     let Some(asked) = asked else { return Ok(request.resource.clone()) };
-    registered(&client.application, &client.settings, &client.id)?.check_resource(Some(&asked))?;
+    registered(&client.application, &client.settings, &client.id).check_resource(Some(&asked))?;
     if request.resource.as_ref().is_some_and(|granted| *granted != asked) {
         let sentence = "The resource is not the one that was granted. Start the sign-in again for another one.";
         return Err(OAuthError::new(ErrorCode::InvalidTarget, sentence).into());
@@ -171,6 +190,7 @@ async fn by_refresh_token(
     let wanted = Wanted { grant: grant.id, request: &request, scope, resource };
     let answer = tokens(app, &mut tx, client, &session, wanted).await?;
     tx.commit().await?;
+    used(app, tenant, client, &session, now).await?;
     Ok(answer)
 }
 
@@ -202,7 +222,6 @@ async fn tokens(
     session: &LiveSession,
     Wanted { grant, request, scope, resource }: Wanted<'_>,
 ) -> Result<Value, Error> {
-    session::used(tx, session, &client.settings).await?;
     let (key, now) = (signer(app, client, tx.now())?, tx.now());
     // No token outlives its session.
     let until = (now + client.settings.token_lifetime()).min(session.expires_at);

@@ -31,6 +31,10 @@ pub const GROUPS_IN_USERINFO: usize = 999;
 /// Characters of a name that is told.
 const LONGEST: usize = 200;
 
+/// Bytes of all groups in a token, and of all attributes: a token has to fit into an address when the user signs out.
+const GROUPS_BYTES: usize = 3_072;
+const ATTRS_BYTES: usize = 2_048;
+
 /// What there is to tell, read once.
 pub struct Told {
     behind: Behind,
@@ -54,10 +58,14 @@ impl Told {
             true => Some(at_most(mapped.groups.map(|found| found.values).unwrap_or_default(), most)),
             false => None,
         };
-        let attrs = match scope.contains(Scope::Profile) {
+        let mut attrs = match scope.contains(Scope::Profile) {
             true => attributes(tx, session, &behind).await?,
             false => BTreeMap::new(),
         };
+        if most == GROUPS_IN_TOKEN && serde_json::to_string(&attrs).is_ok_and(|text| text.len() > ATTRS_BYTES) {
+            // The userinfo endpoint tells them.
+            attrs.clear();
+        }
         Ok(Self { behind, groups, attrs })
     }
 
@@ -89,9 +97,18 @@ impl Told {
 }
 
 fn at_most(mut names: Vec<String>, most: usize) -> Groups {
-    let more = names.len() > most;
+    let all = names.len();
     names.truncate(most);
-    Groups { names, more }
+    if most == GROUPS_IN_TOKEN {
+        let mut bytes = 0;
+        let fits = |name: &String| {
+            bytes += name.len() + 3;
+            bytes <= GROUPS_BYTES
+        };
+        let fitting = names.iter().map(fits).take_while(|fits| *fits).count();
+        names.truncate(fitting);
+    }
+    Groups { more: names.len() < all, names }
 }
 
 fn text(value: Option<&Value>) -> Option<String> {

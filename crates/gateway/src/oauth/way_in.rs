@@ -3,17 +3,13 @@
 use crate::{app::Inner, domains, error::Error};
 use ::oidc::authorize::Parameters;
 use domain::{
-    email::Email,
+    email::{Email, is_domain},
     ids::{ApplicationId, ConnectionId, TenantId},
     mail_domain,
 };
-use store::{
-    aliases, connections, connections::Connection, control::ControlTx, domains as owned, scope::Actor, tenants,
-};
+use store::{aliases, aliases::Place, connections, control::ControlTx, domains as owned, scope::Actor, tenants};
 use time::OffsetDateTime;
-
-/// Where a name leads: a tenant, or one connection of it.
-type Place = aliases::Place;
+use uuid::Uuid;
 
 /// What an application or a bookmark says about the way.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +18,8 @@ pub struct Named<'a> {
     pub connection: Option<&'a str>,
     pub domain_hint: Option<&'a str>,
     pub login_hint: Option<&'a str>,
+    /// Connections in which the browser may be signed in.
+    pub known: &'a [ConnectionId],
 }
 
 impl<'a> Named<'a> {
@@ -32,6 +30,7 @@ impl<'a> Named<'a> {
             connection: parameters.connection.as_deref(),
             domain_hint: parameters.domain_hint.as_deref(),
             login_hint: parameters.login_hint.as_deref(),
+            known: &[],
         }
     }
 
@@ -39,117 +38,91 @@ impl<'a> Named<'a> {
     pub fn insists(&self) -> bool {
         self.tenant.is_some() || self.connection.is_some()
     }
+
+    /// The mail domain that is said or meant.
+    fn domain(&self) -> Option<String> {
+        let of_address =
+            self.login_hint.and_then(|hint| Email::parse(hint).ok()).map(|email| email.domain().to_owned());
+        let named = [self.domain_hint, self.connection, self.tenant].into_iter().flatten();
+        of_address.or_else(|| named.map(str::to_lowercase).find(|name| is_domain(name)))
+    }
 }
 
 /// The tenant and connection that are named, if the application can be entered through it. Whoever names a connection of one
-/// tenant and another tenant is led nowhere; hints are only heard where nothing is named.
+/// tenant and another tenant is led nowhere; hints are only heard where nothing is named. No application means any.
 ///
 /// # Errors
 /// When the database cannot be used.
 pub async fn find(
     app: &Inner,
-    application: ApplicationId,
+    application: Option<ApplicationId>,
     named: Named<'_>,
     now: OffsetDateTime,
 ) -> Result<Option<(TenantId, ConnectionId)>, Error> {
-    let hint = named.login_hint.and_then(|hint| Email::parse(hint).ok());
-    let place = match (named.connection, named.tenant) {
-        (Some(connection), tenant) => {
-            let Some(place) = place(app, connection, now).await? else { return Ok(None) };
-            if let Some(tenant) = tenant
-                && self::place(app, tenant, now).await?.map(|named| named.tenant) != Some(place.tenant)
-            {
-                return Ok(None);
-            }
-            place
-        }
-        (None, Some(tenant)) => match place(app, tenant, now).await? {
-            Some(place) => place,
-            None => return Ok(None),
-        },
-        (None, None) => return hinted(app, application, named, hint.as_ref(), now).await,
-    };
-    entrance(app, place, application, hint.as_ref(), now).await
-}
-
-async fn hinted(
-    app: &Inner,
-    application: ApplicationId,
-    named: Named<'_>,
-    hint: Option<&Email>,
-    now: OffsetDateTime,
-) -> Result<Option<(TenantId, ConnectionId)>, Error> {
-    if let Some(address) = hint
-        && let Some(way) = domains::route(&app.store, now, address, application).await?.to
-    {
-        return Ok(Some(way));
-    }
-    let Some(domain) = named.domain_hint else { return Ok(None) };
+    let domain = named.domain();
     let mut tx = app.control(now).await?;
-    let owner = owned::owner(&mut tx, &domain.to_lowercase()).await?;
+    let place = match (named.connection, named.tenant) {
+        (Some(connection), Some(tenant)) => {
+            let (one, other) = (place(app, &mut tx, connection, now).await?, place(app, &mut tx, tenant, now).await?);
+            one.filter(|one| other.is_some_and(|other| other.tenant == one.tenant))
+        }
+        (Some(name), None) | (None, Some(name)) => place(app, &mut tx, name, now).await?,
+        (None, None) => match &domain {
+            Some(domain) => of_domain(&mut tx, domain).await?,
+            None => None,
+        },
+    };
     tx.rollback().await?;
-    let Some((tenant, _)) = owner else { return Ok(None) };
-    entrance(app, Place { tenant, connection: None }, application, hint, now).await
+    match place {
+        Some(place) => entrance(app, place, application, &named, domain.as_deref(), now).await,
+        None => Ok(None),
+    }
 }
 
 /// A place by its id, its short name, a domain that it owns, or another name that the operator gave it.
-async fn place(app: &Inner, name: &str, now: OffsetDateTime) -> Result<Option<Place>, Error> {
-    if let Ok(id) = name.parse::<uuid::Uuid>() {
+async fn place(app: &Inner, tx: &mut ControlTx, name: &str, now: OffsetDateTime) -> Result<Option<Place>, Error> {
+    if let Ok(id) = name.parse::<Uuid>() {
         return match app.tenant_of(ConnectionId(id), now).await {
             Ok(tenant) => Ok(Some(Place { tenant, connection: Some(ConnectionId(id)) })),
-            // The id of nothing leads to no connection; a transaction of that tenant would find nothing either.
+            // Nobody's id is that of a tenant without connections.
             Err(Error::NotFound) => Ok(Some(Place { tenant: TenantId(id), connection: None })),
             Err(error) => Err(error),
         };
     }
-    let mut tx = app.control(now).await?;
-    let found = by_name(&mut tx, name).await?;
-    tx.rollback().await?;
-    Ok(found)
-}
-
-/// The tenant of that name.
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn tenant(app: &Inner, name: &str, now: OffsetDateTime) -> Result<Option<TenantId>, Error> {
-    Ok(place(app, name, now).await?.map(|place| place.tenant))
-}
-
-async fn by_name(tx: &mut ControlTx, name: &str) -> Result<Option<Place>, Error> {
-    if let Some(place) = aliases::find(tx, name).await? {
-        return Ok(Some(place));
-    }
-    let of = |tenant| Place { tenant, connection: None };
+    // A name of ours first: no alias takes a tenant's place.
     if let Some(tenant) = tenants::by_slug(tx, name).await? {
-        return Ok(Some(of(tenant.id)));
+        return Ok(Some(Place { tenant: tenant.id, connection: None }));
     }
-    Ok(owned::owner(tx, &name.to_lowercase()).await?.map(|(tenant, _)| of(tenant)))
+    match of_domain(tx, &name.to_lowercase()).await? {
+        Some(place) => Ok(Some(place)),
+        None => Ok(aliases::find(tx, name).await?),
+    }
 }
 
-/// The place's connection to the application: the one that is named, the one for the domain of a hint, else the oldest that
-/// is set up.
+async fn of_domain(tx: &mut ControlTx, domain: &str) -> Result<Option<Place>, Error> {
+    Ok(owned::owner(tx, domain).await?.map(|(tenant, _)| Place { tenant, connection: None }))
+}
+
+/// The place's connection to the application: the one that is named; the one for a domain that is said; one in which the browser is
+/// signed in; else the oldest that is open. Where only a hint was given and no connection is for its domain, there is none.
 async fn entrance(
     app: &Inner,
     place: Place,
-    application: ApplicationId,
-    hint: Option<&Email>,
+    application: Option<ApplicationId>,
+    named: &Named<'_>,
+    domain: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<Option<(TenantId, ConnectionId)>, Error> {
     let mut tx = app.tenant(place.tenant, Actor::Browser, now).await?;
     let all = connections::list(&mut tx).await?;
     tx.rollback().await?;
     let ways = domains::ways(&all, application)?;
-    let mut open = ways.iter().filter(|way| way.is_set_up).map(|way| way.connection);
-    let found = match (place.connection, hint) {
-        (Some(named), _) => open.find(|way| *way == named),
-        (None, Some(hint)) => mail_domain::way(hint.domain(), &ways).ok().map(|(way, _)| way).or_else(|| open.next()),
-        (None, None) => open.next(),
-    };
+    let open = || ways.iter().filter(|way| way.is_set_up).map(|way| way.connection);
+    if let Some(wanted) = place.connection {
+        return Ok(open().find(|way| *way == wanted).map(|way| (place.tenant, way)));
+    }
+    let for_domain = domain.and_then(|domain| mail_domain::way(domain, &ways).ok()).map(|(way, _)| way);
+    let usual = || open().find(|way| named.known.contains(way)).or_else(|| open().next());
+    let found = if named.insists() { for_domain.or_else(usual) } else { for_domain };
     Ok(found.map(|way| (place.tenant, way)))
-}
-
-/// Whether somebody can sign in through it: by an identity provider, or by a password that one synchronizes.
-pub fn is_open(connection: &Connection) -> bool {
-    connection.idp.is_some() || connection.provisioning.password_sync
 }

@@ -61,23 +61,34 @@ pub async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, PageFailure> {
+    answered(&app, connection, &client, &headers, body).await
+}
+
+/// An answer for that connection.
+pub(super) async fn answered(
+    app: &Inner,
+    connection: ConnectionId,
+    client: &Client,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, PageFailure> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
-    let trace = Trace { app: &app, tenant, connection, client: &client, at: now };
+    let trace = Trace { app, tenant, connection, client, at: now };
     let mut seen = Seen::default();
     let outcome = match body {
-        Ok(body) => receive(&app, tenant, connection, &headers, &body, &mut seen, now).await,
+        Ok(body) => receive(app, tenant, connection, headers, &body, &mut seen, now).await,
         Err(_) => Err(Rejection::new(Code::ResponseTooLarge).into()),
     };
     let outcome = outcome.map_err(|error| PageFailure::from(error).in_full(seen.is_test));
     if let Err(PageFailure { error: Error::Saml(rejection), reference, .. }) = &outcome {
         counter!("gatehouse_saml_responses_total", "result" => "refused", "code" => rejection.code.id()).increment(1);
         if !seen.told {
-            record(&app, tenant, connection, (rejection, seen.assertion.as_deref()), now).await?;
+            record(app, tenant, connection, (rejection, seen.assertion.as_deref()), now).await?;
         }
         trace.refused(rejection, seen.message.take(), reference);
         // A note is not worth another answer than the refusal.
-        if let Err(error) = seen::note(&app, tenant, connection, rejection, now).await {
+        if let Err(error) = seen::note(app, tenant, connection, rejection, now).await {
             tracing::warn!(error = chain(&error), "A certificate that is not trusted could not be noted");
         }
     }

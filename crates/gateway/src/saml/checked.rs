@@ -83,7 +83,7 @@ impl Checked {
         now: OffsetDateTime,
     ) -> Result<Self, Error> {
         Ok(Self {
-            sp: service_provider(app, connection.id),
+            sp: service_provider(app, connection.id, settings),
             idp: idp::of(connection)?,
             now,
             skew: settings.clock_skew(app.config.saml.clock_skew),

@@ -147,7 +147,7 @@ async fn enter_with(
         return Err(refusal.into());
     }
     if let Some(old) = browser::session(app, &jar, connection) {
-        session::replace(&mut tx, connection, &old).await?;
+        session::end_before(&mut tx, connection, &old).await?;
     }
     let secret = Secret::plain();
     let attributes = serde_json::to_value(&identity.attributes).context("attributes serialize")?;

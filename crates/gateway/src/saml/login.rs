@@ -6,8 +6,7 @@ use crate::{
     browser, entropy,
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath, parameter},
-    oauth::{self, way_in},
-    secret,
+    oauth, secret,
 };
 use ::oidc::authorize::{AuthorizeRequest, Prompt};
 use ::saml::{
@@ -26,7 +25,8 @@ use domain::{
     names::Slug,
 };
 use store::{
-    applications, connections,
+    applications,
+    connections::{self, Connection},
     scope::Actor,
     sessions,
     sign_in_requests::{self, NewSignInRequest},
@@ -68,7 +68,7 @@ pub async fn tenant(
     let mut tx = app.tenant(tenant.id, Actor::Browser, now).await?;
     let connections = connections::list(&mut tx).await?;
     tx.rollback().await?;
-    let ready = connections.into_iter().find(way_in::is_open).ok_or(Error::NotSetUp)?;
+    let ready = connections.into_iter().find(Connection::is_open).ok_or(Error::NotSetUp)?;
     Ok(bookmark(&app, tenant.id, ready.id, &client, browser::jar(&headers), None).await?)
 }
 
@@ -152,6 +152,9 @@ pub async fn start(
         Purpose::Authorize(request) => (Some(request), None, request.login_hint.as_deref()),
         Purpose::Enter { target, hint } => (None, target, hint),
     };
+    let settings = Settings::of(&connection)?;
+    let by_password = connection.idp.is_none() && connection.provisioning.password_sync;
+    let idp = if by_password { None } else { Some(idp::of(&connection)?) };
     let (jar, browser_secret) = browser::bind(app, jar);
     let id = request::request_id(entropy::bytes());
     let (tenant, now) = (tx.tenant(), tx.now());
@@ -164,22 +167,24 @@ pub async fn start(
         expires_at: now + PATIENCE,
     };
     sign_in_requests::insert(&mut tx, &new).await?;
-    if connection.idp.is_none() && connection.provisioning.password_sync {
+    let Some(idp) = idp else {
         tx.commit().await?;
         let mut url = url::form_urlencoded::Serializer::new(format!("{}/password?", app.connection_url(connection.id)));
         url.append_pair("request", &id).extend_pairs(hint.map(|hint| ("email", hint)));
         return Ok((jar, Redirect::to(&url.finish())).into_response());
-    }
-    let (idp, settings) = (idp::of(&connection)?, Settings::of(&connection)?);
+    };
     let key = Keys::of(&mut tx, connection.id).await?.signer(app)?;
     tx.commit().await?;
-    let sp = service_provider(app, connection.id);
+    let sp = service_provider(app, connection.id, &settings);
     let force = authorize.is_some_and(|request| request.prompt == Prompt::Login || request.max_age.is_some());
     let request = AuthnRequest { id: &id, issue_instant: now, wishes: &settings.wishes(force) };
     let document = request.document(&sp, &idp).context("a request could not be written")?;
     // Nothing of ours needs to come back in RelayState: the response names the request. Some identity providers
-    // insist on one, so it repeats the request's ID, which the same message shows anyway.
-    let message = request::send(&document, &idp, &key, id.trim_start_matches('_'));
+    // insist on one, so it repeats the request's ID, which the same message shows anyway. Where answers of all connections
+    // come to one address, it says which one that is.
+    let named = settings.former_entity_id.as_ref().map(|_| connection.id.to_string());
+    let relay_state = named.as_deref().unwrap_or(id.trim_start_matches('_'));
+    let message = request::send(&document, &idp, &key, relay_state);
     let message = message.context("a request could not be signed")?;
     if settings.is_under_test(now) || app.limits.logs_request(connection.id) {
         Trace { app, tenant, connection: connection.id, client, at: now }.done(&id, "asked", Some(document), None);

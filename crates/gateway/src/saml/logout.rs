@@ -181,7 +181,7 @@ fn answer(
 ) -> Result<Response, Error> {
     let id = request::request_id(entropy::bytes());
     let response = OwnResponse { id: &id, issue_instant: now, in_response_to: &request.id };
-    let (sp, signer) = (service_provider(app, connection.id), keys.signer(app)?);
+    let (sp, signer) = (service_provider(app, connection.id, &Settings::of(connection)?), keys.signer(app)?);
     let provider = idp::of(connection)?;
     let message = response.send(&sp, &provider, &signer, relay_state.unwrap_or_default());
     match message.context("an answer about logout could not be signed")? {
@@ -306,7 +306,7 @@ pub(crate) async fn ask_the_identity_provider(
         return Ok(None);
     }
     let signer = Keys::of(tx, connection).await?.signer(app)?;
-    let sp = service_provider(app, connection);
+    let sp = service_provider(app, connection, &Settings::of(&stored)?);
     let message = request.send(&sp, &idp::of(&stored)?, &signer, id.trim_start_matches('_'));
     match message.context("a logout request could not be signed")? {
         Some(message) => {

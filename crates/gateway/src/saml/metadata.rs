@@ -20,7 +20,7 @@ use store::{connections, scope::Actor};
 pub async fn get(State(app): State<App>, ConnectionPath(connection): ConnectionPath) -> Result<Response, PageFailure> {
     let (keys, settings) = public(&app, connection).await?;
     let signer = if settings.sign_metadata { Some(keys.signer(&app)?) } else { None };
-    let (sp, id) = (service_provider(&app, connection), format!("_{}", connection.0.simple()));
+    let (sp, id) = (service_provider(&app, connection, &settings), format!("_{}", connection.0.simple()));
     let metadata = Metadata {
         sp: &sp,
         signing: keys.signing_certificates(),

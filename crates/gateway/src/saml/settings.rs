@@ -39,6 +39,10 @@ pub struct Settings {
     pub mapping: Mapping,
     /// Where attributes for access control come from beside assertions.
     pub access_control: AccessControl,
+    /// The entity ID under which the identity provider knows this connection from a system before; it posts to that system's
+    /// address then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former_entity_id: Option<String>,
     /// Who may have everything of a user end; nobody where it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub universal_logout: Option<UniversalLogout>,

@@ -8,7 +8,7 @@ use domain::{
     refusal::Refusal,
 };
 use serde_json::json;
-use store::{aliases, connections, store::Store};
+use store::{aliases, connections, domains, store::Store, tenants};
 use time::OffsetDateTime;
 
 /// Characters of a name.
@@ -41,6 +41,13 @@ pub async fn add(
     name: &str,
 ) -> Result<(), Error> {
     check(name)?;
+    let mut control = store.control(now).await?;
+    let shadows = tenants::by_slug(&mut control, name).await?.is_some()
+        || domains::owner(&mut control, &name.to_lowercase()).await?.is_some();
+    control.rollback().await?;
+    if shadows {
+        return Err(Refusal::NameTaken { name: name.to_owned() }.into());
+    }
     let mut tx = operator(store, tenant, now).await?;
     if let Some(connection) = connection {
         connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;

@@ -47,12 +47,8 @@ pub async fn create(
         redirect: &spec.redirect_uris,
         initiate: spec.initiate_login_uri.as_deref(),
         backchannel: spec.backchannel_logout_uri.as_deref(),
-        is_confidential: !spec.public || spec.settings.jwks.is_some(),
     };
-    check(&addresses, &spec.settings)?;
-    if spec.public && spec.settings.client_credentials && spec.settings.jwks.is_none() {
-        return Err(public_has_no_tokens().into());
-    }
+    check(&addresses, &spec.settings, !spec.public)?;
     let secret = (!spec.public).then(|| Secret::new(Kind::Client));
     let hash = secret.as_ref().map(Secret::hash);
     let settings = serde_json::to_value(&spec.settings).context("settings serialize")?;
@@ -85,20 +81,21 @@ pub async fn change(
 ) -> Result<Application, Error> {
     let mut tx = store.control(now).await?;
     let mut application = applications::for_update(&mut tx, name).await?.ok_or(Error::NotFound)?;
-    let is_confidential =
-        applications::client(&mut tx, application.id).await?.is_some_and(|(_, secret)| secret.is_some());
+    let has_secret = applications::client(&mut tx, application.id).await?.is_some_and(|(_, secret)| secret.is_some());
     let mut settings = Settings::of(&application)?;
+    let had_keys = settings.jwks.is_some();
     change(&mut application, &mut settings);
+    if had_keys && settings.jwks.is_none() && !has_secret {
+        let problem =
+            "it has no secret, so without keys anybody could call himself this application; give another key set";
+        return Err(Refusal::ChangeImpossible { problem: problem.to_owned() }.into());
+    }
     let addresses = Addresses {
         redirect: &application.redirect_uris,
         initiate: application.initiate_login_uri.as_deref(),
         backchannel: application.backchannel_logout_uri.as_deref(),
-        is_confidential,
     };
-    check(&addresses, &settings)?;
-    if !is_confidential && settings.client_credentials && settings.jwks.is_none() {
-        return Err(public_has_no_tokens().into());
-    }
+    check(&addresses, &settings, has_secret)?;
     application.settings = serde_json::to_value(&settings).context("settings serialize")?;
     applications::update(&mut tx, &application).await?;
     tx.commit().await?;
@@ -194,10 +191,14 @@ struct Addresses<'a> {
     redirect: &'a [String],
     initiate: Option<&'a str>,
     backchannel: Option<&'a str>,
-    is_confidential: bool,
 }
 
-fn check(addresses: &Addresses<'_>, settings: &Settings) -> Result<(), Refusal> {
+fn check(addresses: &Addresses<'_>, settings: &Settings, has_secret: bool) -> Result<(), Refusal> {
+    let is_confidential = has_secret || settings.jwks.is_some();
+    if settings.client_credentials && !is_confidential {
+        let problem = "a public client has no tokens of its own: it cannot prove that it is itself. Give it a key set, or register it with a secret";
+        return Err(Refusal::ChangeImpossible { problem: problem.to_owned() });
+    }
     let invalid = |what, problem| Refusal::UriInvalid { what, problem };
     let uris = |what, uris: &[String]| client::check_redirect_uris(uris).map_err(|problem| invalid(what, problem));
     uris("redirect URI", addresses.redirect)?;
@@ -205,16 +206,11 @@ fn check(addresses: &Addresses<'_>, settings: &Settings) -> Result<(), Refusal> 
         uris("initiate_login_uri", &[uri.to_owned()])?;
     }
     if let Some(uri) = addresses.backchannel {
-        let checked = logout::check_backchannel_uri(uri, addresses.is_confidential);
+        let checked = logout::check_backchannel_uri(uri, is_confidential);
         checked.map_err(|problem| invalid("backchannel_logout_uri", problem))?;
     }
     if !settings.post_logout_redirect_uris.is_empty() {
         uris("post_logout_redirect_uri", &settings.post_logout_redirect_uris)?;
     }
     settings.check()
-}
-
-fn public_has_no_tokens() -> Refusal {
-    let problem = "a public client has no tokens of its own: it cannot prove that it is itself".to_owned();
-    Refusal::ChangeImpossible { problem }
 }

@@ -46,6 +46,21 @@ pub enum Entry {
     Open,
 }
 
+async fn is_suspended(
+    store: &Store,
+    now: OffsetDateTime,
+    tenant: TenantId,
+    connection: Option<ConnectionId>,
+) -> Result<bool, Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    let since = match connection {
+        Some(connection) => connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?.suspended_at,
+        None => tenants::current(&mut tx).await?.ok_or(Error::NotFound)?.suspended_at,
+    };
+    tx.rollback().await?;
+    Ok(since.is_some())
+}
+
 /// Keeps everybody of a tenant, or of one of its connections, from signing in, and ends their sessions; or lets them in
 /// again. SCIM is heard all the same. Answers how many sessions ended.
 ///
@@ -59,25 +74,28 @@ pub async fn suspend(
     entry: Entry,
 ) -> Result<usize, Error> {
     let which = connection.map_or(Which::Tenant, Which::Connection);
+    if entry == Entry::Open && !is_suspended(store, now, tenant, connection).await? {
+        return Ok(0);
+    }
     // Who signed in while the door was being shut was kept out, but has a session that would live again.
     let early = match entry {
         Entry::Open => revoke(store, now, tenant, which, EndReason::Suspended).await?,
         Entry::Suspended => 0,
     };
     let mut tx = operator(store, tenant, now).await?;
-    let is_suspended = entry == Entry::Suspended;
+    let suspends = entry == Entry::Suspended;
     match connection {
         Some(connection) => {
             connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
-            if connections::suspend(&mut tx, connection, is_suspended).await? {
-                let kind = if is_suspended { EventKind::ConnectionSuspended } else { EventKind::ConnectionResumed };
+            if connections::suspend(&mut tx, connection, suspends).await? {
+                let kind = if suspends { EventKind::ConnectionSuspended } else { EventKind::ConnectionResumed };
                 let event = Event::new(kind, Subject::Connection(connection));
                 events::append(&mut tx, Some(connection), &[event]).await?;
             }
         }
         None => {
-            if tenants::suspend(&mut tx, is_suspended).await? {
-                let kind = if is_suspended { EventKind::TenantSuspended } else { EventKind::TenantResumed };
+            if tenants::suspend(&mut tx, suspends).await? {
+                let kind = if suspends { EventKind::TenantSuspended } else { EventKind::TenantResumed };
                 tell(&mut tx, kind, Subject::Tenant(tenant), json!({})).await?;
             }
         }

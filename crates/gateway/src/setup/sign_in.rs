@@ -8,6 +8,9 @@ use store::{connections, roles, store::Store};
 use time::OffsetDateTime;
 use url::Url;
 
+/// Characters of an entity ID (core 8.3.6).
+const LONGEST: usize = 1_024;
+
 /// Changes the settings of sign-in, and whether SHA-1 is accepted.
 ///
 /// # Errors
@@ -27,6 +30,14 @@ pub async fn set(
         if !is_domain(domain) {
             return Err(Refusal::DomainInvalid { domain: domain.clone() }.into());
         }
+    }
+    if settings
+        .former_entity_id
+        .as_ref()
+        .is_some_and(|id| id.len() > LONGEST || !id.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        let problem = format!("an entity ID has at most {LONGEST} characters, and no spaces");
+        return Err(Refusal::ChangeImpossible { problem }.into());
     }
     if let Some(wanted) = &settings.universal_logout {
         for (what, url) in [("issuer", wanted.issuer.clone()), ("address of keys", wanted.jwks_url())] {

@@ -1,5 +1,4 @@
 use super::*;
-use crate::keys::Algorithm;
 
 const ISSUER: &str = "https://id.example.test";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -18,8 +17,6 @@ fn client() -> Client {
     Client {
         id: "app".into(),
         redirect_uris: vec!["https://app.test/cb".into(), "https://app.test/q?a=1".into()],
-        confidential: false,
-        id_token_alg: Algorithm::Rs256,
         resources: vec!["https://api.test/".into()],
     }
 }
@@ -40,7 +37,6 @@ fn judge(name: &str, value: &str) -> Result<AuthorizeRequest, AuthorizeFailure> 
 #[test]
 fn a_good_request_passes_and_is_answered() {
     let request = judge("tenant", "acme").expect("nothing is wrong with it");
-    assert_eq!(request.tenant.as_deref(), Some("acme"));
     assert_eq!(request.scope, Scopes::parse("openid email"));
     assert_eq!(request.prompt, Prompt::Default);
     assert_eq!(
@@ -109,7 +105,7 @@ fn everything_else_is_told_to_the_client() {
         ("max_age", "99999999999", "invalid_request"),
     ];
     for (name, value, code) in cases {
-        let Err(AuthorizeFailure::Tell(answer)) = judge(name, value) else { panic!("{name}={value}") };
+        let Err(AuthorizeFailure::Tell { answer, .. }) = judge(name, value) else { panic!("{name}={value}") };
         let url = answer.url();
         assert!(url.starts_with(&format!("https://app.test/cb?error={code}&")), "{name}={value}: {url}");
         assert!(url.ends_with("&state=s+p%26ce&iss=https%3A%2F%2Fid.example.test"), "{url}");
@@ -150,7 +146,7 @@ fn an_answer_may_travel_in_a_form() {
     assert_eq!((answer.redirect_uri.as_str(), answer.mode), ("https://app.test/cb", ResponseMode::FormPost));
     let told = [("code", "c1"), ("state", "s p&ce"), ("iss", ISSUER)].map(|(name, value)| (name, value.to_owned()));
     assert_eq!(answer.parameters, told);
-    let Err(AuthorizeFailure::Tell(answer)) =
+    let Err(AuthorizeFailure::Tell { answer, .. }) =
         validate(&Parameters { scope: None, ..with("response_mode", "form_post") }, &client(), ISSUER)
     else {
         panic!("without a scope")
@@ -174,10 +170,8 @@ fn the_way_in_has_the_names_of_other_providers() {
         let read = Parameters::parse(query).expect(query);
         assert_eq!((read.tenant.as_deref(), read.connection.as_deref()), (tenant, connection), "{query}");
     }
-    assert_eq!(
-        Parameters::parse("client_id=tenant%3Dacme%26product%3Dportal").expect("packed").client_id.as_deref(),
-        Some("portal")
-    );
+    let packed = Parameters::parse("client_id=tenant%3Dacme%26product%3Dportal").expect("packed").client_id;
+    assert_eq!(packed.as_deref(), Some("tenant=acme&product=portal"), "the client calls itself so");
     assert_eq!(Parameters::parse("lang=de").expect("Cognito's").ui_locales.as_deref(), Some("de"));
     assert!(Parameters::parse("tenant=acme&organization=globex").is_err(), "which of them?");
     assert!(Parameters::parse("connection=a&kc_idp_hint=b").is_err(), "which of them?");
@@ -189,7 +183,12 @@ fn a_bookmark_that_asks_for_a_token_is_known() {
                 &redirect_uri=https%3A%2F%2Fapp.test%2Flogin%2Fcallback\
                 &scope=aws.cognito.signin.user.admin%20email%20openid%20profile";
     assert!(Parameters::parse(link).expect("well formed").is_entry_link());
-    for other in ["response_type=token", "response_type=code", "response_type=token&code_challenge=x"] {
+    for other in [
+        "response_type=token",
+        "response_type=code&connection=x",
+        "response_type=token&connection=x&code_challenge=x",
+        "response_type=id_token&connection=x",
+    ] {
         let link = format!("{other}&tenant=acme&client_id=app");
         assert!(!Parameters::parse(&link).expect("well formed").is_entry_link(), "{link}");
     }
@@ -204,4 +203,17 @@ fn a_request_that_was_kept_by_an_older_process_reads() {
         "connection":null}"#;
     let request: AuthorizeRequest = serde_json::from_str(kept).expect("it reads");
     assert_eq!((request.response_mode, request.resource), (ResponseMode::Query, None));
+}
+
+#[test]
+fn the_browser_adds_the_way_to_what_was_sent_ahead_and_nothing_else() {
+    let read = |query: &str| Parameters::parse(query).expect(query);
+    let browser =
+        || read("client_id=app&connection=c1&login_hint=ann%40acme.test&scope=openid+email&state=evil&redirect_uri=x");
+    let merged = read("client_id=app&scope=openid&state=s").by_way_of(browser());
+    assert_eq!(merged, read("client_id=app&scope=openid&state=s&connection=c1&login_hint=ann%40acme.test"));
+    let merged = read("client_id=app&tenant=acme").by_way_of(browser());
+    assert_eq!(merged, read("client_id=app&tenant=acme"), "the way that was sent ahead stands");
+    let merged = read("client_id=app&login_hint=bob%40acme.test").by_way_of(browser());
+    assert_eq!(merged, read("client_id=app&login_hint=bob%40acme.test&connection=c1"));
 }

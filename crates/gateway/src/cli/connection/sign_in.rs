@@ -63,6 +63,10 @@ pub struct SignIn {
     /// Accept signatures with SHA-1, which are not safe.
     #[arg(long, value_name = "on|off")]
     allow_sha1: Option<Switch>,
+    /// The identity provider knows this connection from a system before, by this entity ID (Cognito:
+    /// urn:amazon:cognito:sp:POOL), and posts to /saml2/idpresponse; empty for this connection's own names.
+    #[arg(long, value_name = "ENTITY_ID")]
+    former_entity_id: Option<String>,
     /// Heed Okta's Universal Logout of this organization (Okta: https://acme.okta.com, the Okta domain); empty for none.
     #[arg(long, value_name = "ISSUER")]
     universal_logout: Option<String>,
@@ -103,6 +107,7 @@ impl SignIn {
             && !self.scim_is_over
             && self.name_id_format.is_none()
             && self.clock_skew.is_none()
+            && self.former_entity_id.is_none()
             && self.universal_logout.is_none()
             && self.test.is_none()
     }
@@ -118,6 +123,9 @@ impl SignIn {
         settings.idp_initiated = self.idp_initiated.unwrap_or(settings.idp_initiated);
         settings.jit = self.jit.unwrap_or(settings.jit);
         settings.clock_skew_seconds = self.clock_skew.or(settings.clock_skew_seconds);
+        if let Some(former) = self.former_entity_id {
+            settings.former_entity_id = Some(former).filter(|former| !former.is_empty());
+        }
         if let Some(issuer) = self.universal_logout {
             let (jwks_url, subject) = (self.universal_logout_jwks, self.universal_logout_subject);
             let issuer = issuer.trim_end_matches('/').to_owned();
