@@ -7,7 +7,6 @@ use crate::clients::{
     stories::{gets_in_and_out, refuses_forgeries, rotates_refresh_tokens, signs_out, wants_its_own_answer},
 };
 use axum::{Form, Router, routing::post};
-use gateway::backchannel;
 use oidc::keys::Algorithm::{Es256, Rs256};
 use serde_json::{Value, json};
 use simulator::okta::Style;
@@ -87,7 +86,7 @@ async fn an_apps_back_door_takes_logout_tokens_by_authlibs_tools_and_nothing_els
     let mut scene = Scene::new(Authlib, Proof::Basic, Es256, change).await;
     let tokens = scene.tokens(json!({})).await;
     scene.acme.okta(Style::Custom).deactivate(&scene.ann).await.unwrap();
-    backchannel::round(&scene.acme.gateway.app).await.unwrap();
+    scene.acme.hears_of_logouts(&scene.acme.gateway).await;
     let token = heard.try_recv().expect("the application was told");
     let said = scene.client.does("logged_out", json!({ "token": token }));
     for name in ["sub", "sid"] {

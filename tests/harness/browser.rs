@@ -71,6 +71,12 @@ impl Page {
         self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect()
     }
 
+    /// The reference that an error page shows.
+    pub fn reference(&self) -> Option<&str> {
+        let (_, rest) = self.text.split_once("<dt>Reference</dt><dd><code class=\"whole\">")?;
+        rest.split_once('<').map(|(reference, _)| reference)
+    }
+
     /// The first code of ours that the page shows.
     pub fn code(&self) -> Option<&str> {
         let start = self.text.find("<code>GH-")? + "<code>".len();

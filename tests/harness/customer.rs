@@ -6,6 +6,7 @@ use domain::{
     names::Slug,
 };
 use gateway::{
+    backchannel,
     clock::Clock,
     setup::{self, directory::TokenSpec},
 };
@@ -149,6 +150,11 @@ impl Customer {
     pub async fn assign(&self, user: &DirectoryUser) -> String {
         self.idp.add_user(user.clone());
         self.okta(Style::Custom).push_user(user).await.unwrap()
+    }
+
+    /// Has a gateway tell this customer's application of logouts that are due.
+    pub async fn hears_of_logouts(&self, gateway: &Gateway) {
+        backchannel::round(&gateway.app, self.application.client_id.parse().unwrap()).await.unwrap();
     }
 
     /// A SCIM request with this customer's token.

@@ -72,9 +72,30 @@ pub fn config(public_url: &str) -> Config {
 /// The test database with all rights, to look behind the curtain.
 pub async fn superuser() -> sqlx::PgConnection {
     migrated().await;
-    let mut url = url::Url::parse(&setting("GATEHOUSE_TEST_SUPERUSER_URL")).unwrap();
-    url.set_path(url::Url::parse(&setting("GATEHOUSE__DATABASE__OWNER_URL")).unwrap().path());
-    <sqlx::PgConnection as sqlx::Connection>::connect(url.as_str()).await.unwrap()
+    let owner = url::Url::parse(&setting("GATEHOUSE__DATABASE__OWNER_URL")).unwrap();
+    superuser_of(owner.path()).await
+}
+
+/// The same of another database.
+pub async fn superuser_of(database: &str) -> sqlx::PgConnection {
+    let url = in_database("GATEHOUSE_TEST_SUPERUSER_URL", database);
+    <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap()
+}
+
+/// The address in that setting, of another database.
+pub fn in_database(variable: &str, database: &str) -> String {
+    let mut url = url::Url::parse(&setting(variable)).unwrap();
+    url.set_path(database);
+    url.into()
+}
+
+/// A new database with our tables, for what looks at everybody's.
+pub async fn own_database() -> String {
+    let name = unique("own").replace('-', "_");
+    let create = format!("CREATE DATABASE {name} OWNER gate_owner");
+    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut superuser().await).await.unwrap();
+    store::migrate::run(&in_database("GATEHOUSE__DATABASE__OWNER_URL", &name)).await.unwrap();
+    name
 }
 
 /// Applies the migrations once per test program.
@@ -104,6 +125,16 @@ impl Gateway {
         });
         let application = application(&app, "https://app.test/callback", |_| {}).await;
         Arc::new(Self { app, url, clock, application, server })
+    }
+
+    /// Starts one on that database.
+    pub async fn on(database: &str, clock: Clock, change: impl FnOnce(&mut Config)) -> Arc<Self> {
+        let there = |config: &mut Config| {
+            config.database.url = Some(Hidden(in_database("GATEHOUSE__DATABASE__URL", database)));
+            config.database.control_url = Some(Hidden(in_database("GATEHOUSE__DATABASE__CONTROL_URL", database)));
+            change(config);
+        };
+        Self::start_with(clock, there).await
     }
 
     /// Registers one more application.

@@ -7,6 +7,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use oidc::keys::{self, SigningKey};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use uuid::Uuid;
 
@@ -42,6 +46,8 @@ impl Signer {
 pub struct OktaOrg {
     pub issuer: String,
     pub signer: Signer,
+    asked: Arc<AtomicUsize>,
+    fails: Arc<AtomicBool>,
     server: JoinHandle<()>,
 }
 
@@ -65,9 +71,25 @@ impl OktaOrg {
         let jwks = signer.jwks();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let router = Router::new().route("/oauth2/v1/keys", get(move || async move { Json(jwks) }));
+        let (asked, fails) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, broken) = (Arc::clone(&asked), Arc::clone(&fails));
+        let keys = move || async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            if broken.load(Ordering::SeqCst) { Err(StatusCode::BAD_GATEWAY) } else { Ok(Json(jwks)) }
+        };
+        let router = Router::new().route("/oauth2/v1/keys", get(keys));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { issuer, signer, server }
+        Self { issuer, signer, asked, fails, server }
+    }
+
+    /// How often its keys were asked for.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Whether it answers with an error.
+    pub fn fails(&self, fails: bool) {
+        self.fails.store(fails, Ordering::SeqCst);
     }
 
     /// The claims of a good token for that connection.

@@ -1,7 +1,7 @@
 //! An upgrade keeps what was there: rows of each older schema go through the newer migrations and `gatehouse migrate`.
 
 use crate::cli::program;
-use harness::gateway_process::{setting, superuser, unique};
+use harness::gateway_process::{in_database, superuser, unique};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator};
 use std::{
     fs,
@@ -11,12 +11,6 @@ use std::{
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn in_database(variable: &str, name: &str) -> String {
-    let mut url = url::Url::parse(&setting(variable)).unwrap();
-    url.set_path(name);
-    url.to_string()
 }
 
 /// A database of its own, migrated up to `version`, with the rows that a production of that version has.

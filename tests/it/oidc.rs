@@ -5,7 +5,9 @@ mod claims;
 mod clients;
 mod keys;
 mod leaving;
+mod telling;
 mod tokens;
+mod universal;
 mod way_in;
 
 use gateway::setup::applications::ApplicationSpec;

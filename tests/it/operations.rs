@@ -8,7 +8,7 @@ use harness::{
 };
 use time::Duration;
 
-async fn get(gateway: &Gateway, path: &str) -> (u16, String) {
+pub(crate) async fn get(gateway: &Gateway, path: &str) -> (u16, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{path}", listener.local_addr().unwrap());
     let router = operations::router(gateway.app.clone());

@@ -9,7 +9,7 @@ use crate::{
     limits::Limits,
     scim::{creation::Creation, proof::Look, schemas::Schemas, together::Together},
     setup,
-    universal_logout::FetchedKeys,
+    universal_logout::KnownKeys,
     vault::Vault,
 };
 use anyhow::{Context, bail};
@@ -58,7 +58,7 @@ pub struct Inner {
     /// Tokens that are being looked up.
     pub(crate) looks: Together<Look>,
     /// Keys with which identity providers sign calls for Universal Logout.
-    pub(crate) provider_keys: Cache<ConnectionId, FetchedKeys>,
+    pub(crate) provider_keys: Cache<ConnectionId, KnownKeys>,
     pub(crate) schemas: Cache<ConnectionId, Arc<Schemas>>,
     tenants: Cache<ConnectionId, TenantId>,
 }

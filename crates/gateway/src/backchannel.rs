@@ -12,7 +12,6 @@ use crate::{
 use ::oidc::{keys::Algorithm, logout};
 use anyhow::Context;
 use domain::ids::ApplicationId;
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use metrics::{counter, histogram};
 use reqwest::{Client, StatusCode, redirect::Policy};
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -20,7 +19,11 @@ use store::{
     applications::{self, Application},
     logout_deliveries::{self, Delivery},
 };
-use tokio::{sync::Notify, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
 use tracing::{error, warn};
 
 /// How often a process asks what is due, if nothing wakes it: other processes end sessions too.
@@ -67,15 +70,12 @@ pub async fn run(app: App, client: Client) {
     }
 }
 
-/// Tells every application everything that is due, and waits for that.
+/// Tells one application everything that is due, and waits for that.
 ///
 /// # Errors
-/// When the database cannot be asked. What goes wrong with one application is noted.
-pub async fn round(app: &App) -> anyhow::Result<()> {
-    let client = client()?;
-    for application in due(app).await? {
-        tell(app.clone(), client.clone(), application).await;
-    }
+/// When nothing can be asked from this machine. What goes wrong with the application is noted.
+pub async fn round(app: &App, application: ApplicationId) -> anyhow::Result<()> {
+    tell(app.clone(), client()?, application).await;
     Ok(())
 }
 
@@ -103,7 +103,8 @@ async fn due(app: &App) -> Result<Vec<ApplicationId>, Error> {
 
 /// Tells one application all that is due; a slow one keeps no other waiting, and a slow answer not the next one.
 async fn tell(app: App, client: Client, application: ApplicationId) {
-    let mut under_way = FuturesUnordered::new();
+    // Tasks, because each has to go on while this one waits for a connection to the database.
+    let mut under_way = JoinSet::new();
     let mut found = None;
     loop {
         let free = AT_ONCE - i64::try_from(under_way.len()).unwrap_or(AT_ONCE);
@@ -112,20 +113,17 @@ async fn tell(app: App, client: Client, application: ApplicationId) {
                 let known = Arc::new(known);
                 found = Some(Arc::clone(&known));
                 for delivery in taken {
-                    under_way.push(deliver(app.clone(), client.clone(), Arc::clone(&known), delivery));
+                    under_way.spawn(deliver(app.clone(), client.clone(), Arc::clone(&known), delivery));
                 }
             }
             Err(error) => {
                 warn!(application = %application, error = %error, "It could not be asked what to tell an application")
             }
         }
-        match under_way.next().await {
-            Some(Ok(())) => {}
-            Some(Err(error)) => {
-                let application = found.as_ref().map_or("", |found: &Arc<Application>| found.slug.as_str());
-                warn!(application, error = %error, "A logout could not be noted as told; it is told again");
-            }
-            None => return,
+        let Some(done) = under_way.join_next().await else { return };
+        if let Err(error) = done.context("a logout is told").flatten() {
+            let application = found.as_ref().map_or("", |found: &Arc<Application>| found.slug.as_str());
+            warn!(application, error = %error, "A logout could not be noted as told; it is told again");
         }
     }
 }

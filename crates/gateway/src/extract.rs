@@ -70,3 +70,9 @@ fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<String> 
     let address = seen.iter().rev().nth(trusted_proxies.checked_sub(1)?)?;
     address.parse::<std::net::IpAddr>().ok().map(|address| address.to_string())
 }
+
+/// The token of `Authorization: Bearer` (RFC 6750 2.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -4,7 +4,7 @@
 use crate::{
     app::{App, Inner},
     error::{Error, chain},
-    extract::ConnectionPath,
+    extract::{ConnectionPath, bearer},
     outbound::{self, Fetched, Version},
     revocation,
     saml::settings::{Settings, UniversalLogout},
@@ -14,7 +14,7 @@ use ::oidc::{
     global_revocation::{self, Proven, Refused, Sender, SubjectId, SubjectProblem},
     jwk::KeySet,
 };
-use anyhow::anyhow;
+use anyhow::Context;
 use axum::{
     Json,
     body::Bytes,
@@ -41,19 +41,26 @@ use store::{
 use time::OffsetDateTime;
 use tracing::{info, warn};
 
-/// How long keys of an identity provider are kept, and how soon they are fetched again for a key that is not among them.
+/// How long keys of an identity provider are used without another look.
 const KEPT: Duration = Duration::from_secs(600);
+
+/// How soon they are fetched again for a key that is not among them, or after they could not be fetched.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// How long they are used while they cannot be fetched again.
+const STALE: Duration = Duration::from_secs(3_600);
 
 /// How long assertions from before are kept out: longer than one of them can take to become a session.
 const REMEMBERED: time::Duration = time::Duration::hours(1);
 
-/// Keys as they were fetched.
+/// What came of looking at an identity provider's keys.
 #[derive(Debug, Clone)]
-pub struct FetchedKeys {
+pub struct KnownKeys {
     url: String,
-    keys: Arc<KeySet>,
-    at: Instant,
+    tried: Instant,
+    failed: bool,
+    /// With the time when they came.
+    keys: Option<(Arc<KeySet>, Instant)>,
 }
 
 /// Why nothing was ended, and how that is said: the identity provider's admin reads it in its log.
@@ -95,10 +102,10 @@ pub async fn post(
 async fn end(app: &Inner, connection: ConnectionId, headers: &HeaderMap, body: &[u8]) -> Result<usize, No> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
-    if !app.limits.admits_saml_response(connection) {
+    if !app.limits.admits_universal_logout(connection) {
         return Err(Error::TooManyRequests { seconds: 1 }.into());
     }
-    let token = bearer(headers)?;
+    let token = bearer(headers).ok_or_else(no_token)?;
     let mut tx = app.tenant(tenant, Actor::Unproven, now).await?;
     let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
     tx.rollback().await?;
@@ -119,18 +126,15 @@ async fn end(app: &Inner, connection: ConnectionId, headers: &HeaderMap, body: &
     let mut ended = 0;
     for account in &accounts {
         keep_out(&mut tx, connection, account, &proven).await?;
+        accounts::for_update(&mut tx, connection, account.id).await?;
         ended += revocation::end(&mut tx, Which::Account(account.id), EndReason::UniversalLogout, None).await?.len();
     }
     tx.commit().await?;
     Ok(ended)
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, No> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(No::Token("Send the signed token in the header Authorization: Bearer.".to_owned())),
-    }
+fn no_token() -> No {
+    No::Token("Send the signed token in the header Authorization: Bearer.".to_owned())
 }
 
 /// Whether the identity provider's own key signed the call, for this endpoint.
@@ -144,6 +148,8 @@ async fn prove(
     let endpoint = format!("{}/global-token-revocation", app.connection_url(connection));
     let sender = Sender { issuer: &wanted.issuer, subject: wanted.subject.as_deref(), endpoint: &endpoint };
     let skew = app.config.saml.clock_skew;
+    let refused = |refused: Refused| No::Token(refused.to_string());
+    global_revocation::check_unproven(token, &sender, now, skew).map_err(refused)?;
     let known = keys(app, connection, wanted, KEPT).await?;
     let outcome = match global_revocation::verify(token, &known, &sender, now, skew) {
         // A key that is new there.
@@ -153,10 +159,10 @@ async fn prove(
         }
         outcome => outcome,
     };
-    outcome.map_err(|refused| No::Token(refused.to_string()))
+    outcome.map_err(refused)
 }
 
-/// The identity provider's keys, not older than that.
+/// The identity provider's keys, looked at within that time. Whoever comes while they are fetched waits for the same answer.
 async fn keys(
     app: &Inner,
     connection: ConnectionId,
@@ -164,26 +170,39 @@ async fn keys(
     oldest: Duration,
 ) -> Result<Arc<KeySet>, No> {
     let url = wanted.jwks_url();
-    if let Some(known) = app.provider_keys.get(&connection).await
-        && known.url == url
-        && known.at.elapsed() < oldest
-    {
-        return Ok(known.keys);
-    }
-    let unusable = |problem: String| {
-        warn!(connection = %connection, problem, "The identity provider's keys for Universal Logout cannot be used");
-        No::Failed(Error::Internal(anyhow!("the keys of an identity provider cannot be used: {problem}")))
+    let before = app.provider_keys.get(&connection).await.filter(|known| known.url == url);
+    let before = before.and_then(|known| known.keys).filter(|(_, at)| at.elapsed() < STALE);
+    let is_old = |known: &KnownKeys| {
+        let oldest = if known.failed { AGAIN } else { oldest };
+        known.url != url || known.tried.elapsed() >= oldest
     };
-    let text = match outbound::fetch(&url, &Version::default(), &app.config.outbound).await {
-        Ok(Fetched::Document { text, .. }) => text,
-        Ok(Fetched::Unchanged) => return Err(unusable("it answered without a document".to_owned())),
-        Err(error) => return Err(unusable(chain(&error))),
-    };
-    let document = serde_json::from_str(&text).map_err(|_| unusable("they are not JSON".to_owned()))?;
-    let keys = Arc::new(KeySet::parse(&document).map_err(unusable)?);
-    let fetched = FetchedKeys { url, keys: Arc::clone(&keys), at: Instant::now() };
-    app.provider_keys.insert(connection, fetched).await;
+    let looking = look(app, connection, &url, before);
+    let known = app.provider_keys.entry(connection).or_insert_with_if(looking, is_old).await.into_value();
+    let (keys, _) = known.keys.context("there are no keys of the identity provider")?;
     Ok(keys)
+}
+
+/// Fetches them; those from before stay in use for a while where that fails.
+async fn look(app: &Inner, connection: ConnectionId, url: &str, before: Option<(Arc<KeySet>, Instant)>) -> KnownKeys {
+    let (url, fetched) = (url.to_owned(), fetch(app, url).await);
+    let tried = Instant::now();
+    match fetched {
+        Ok(keys) => KnownKeys { url, tried, failed: false, keys: Some((Arc::new(keys), tried)) },
+        Err(problem) => {
+            warn!(connection = %connection, problem, "The identity provider's keys for Universal Logout cannot be used");
+            KnownKeys { url, tried, failed: true, keys: before }
+        }
+    }
+}
+
+async fn fetch(app: &Inner, url: &str) -> Result<KeySet, String> {
+    let text = match outbound::fetch(url, &Version::default(), &app.config.outbound).await {
+        Ok(Fetched::Document { text, .. }) => text,
+        Ok(Fetched::Unchanged) => return Err("it answered without a document".to_owned()),
+        Err(error) => return Err(chain(&error)),
+    };
+    let document = serde_json::from_str(&text).map_err(|_| "they are not JSON")?;
+    KeySet::parse(&document)
 }
 
 /// A token ends sessions once: whoever got hold of it must not keep somebody out with it.
@@ -241,7 +260,8 @@ async fn keep_out(
     account: &Account,
     proven: &Proven,
 ) -> Result<(), Error> {
-    let Some(name_id) = &account.profile.name_id else { return Ok(()) };
+    // Who has not signed in yet may be about to: under the user name, as most are set up.
+    let name_id = account.profile.name_id.as_ref().map_or(account.profile.user_name.as_str(), String::as_str);
     let now = tx.now();
     logouts::lock(tx, connection, name_id).await?;
     let id = format!("global-token-revocation:{}:{}", hex(&secret::hash(&proven.jti)), account.id);

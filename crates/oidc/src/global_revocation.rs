@@ -92,7 +92,15 @@ pub fn verify(
     now: OffsetDateTime,
     skew: Duration,
 ) -> Result<Proven, Refused> {
-    let claims: Claims = jwk::verify(token, keys, &[TYPE])?;
+    judge(jwk::verify(token, keys, &[TYPE])?, sender, now, skew)
+}
+
+/// Judges what a token says before anybody knows who signed it: one that says the wrong thing is worth no fetching of keys.
+pub fn check_unproven(token: &str, sender: &Sender<'_>, now: OffsetDateTime, skew: Duration) -> Result<(), Refused> {
+    judge(jwk::unproven(token, &[TYPE])?, sender, now, skew).map(|_| ())
+}
+
+fn judge(claims: Claims, sender: &Sender<'_>, now: OffsetDateTime, skew: Duration) -> Result<Proven, Refused> {
     if claims.iss.as_deref() != Some(sender.issuer) {
         return Err(Refused::Issuer);
     }

@@ -200,10 +200,7 @@ pub(crate) enum JwtProblem {
 ///
 /// `types` are those that `typ` may name. A token without `typ` counts as `JWT` (RFC 7519 5.1).
 pub(crate) fn verify<T: DeserializeOwned>(token: &str, keys: &KeySet, types: &[&str]) -> Result<T, JwtProblem> {
-    let parts = Parts::read(token)?;
-    if !types.iter().any(|wanted| wanted.eq_ignore_ascii_case(parts.header.media_type())) {
-        return Err(JwtProblem::WrongType);
-    }
+    let parts = Parts::of_type(token, types)?;
     let algorithm = match parts.header.alg.as_str() {
         "RS256" => Algorithm::RS256,
         "PS256" => Algorithm::PS256,
@@ -222,6 +219,11 @@ pub(crate) fn verify<T: DeserializeOwned>(token: &str, keys: &KeySet, types: &[&
         return Err(JwtProblem::Signature);
     }
     parts.claims()
+}
+
+/// What a token says, nothing of it proved: whether it is worth fetching keys for it.
+pub(crate) fn unproven<T: DeserializeOwned>(token: &str, types: &[&str]) -> Result<T, JwtProblem> {
+    Parts::of_type(token, types)?.claims()
 }
 
 /// A token cut into its parts (RFC 7515 7.1), nothing of it proved.
@@ -275,6 +277,14 @@ impl<'a> Parts<'a> {
             return Err(JwtProblem::Malformed);
         }
         Ok(Self { header, message, payload, signature })
+    }
+
+    fn of_type(token: &'a str, types: &[&str]) -> Result<Self, JwtProblem> {
+        let parts = Self::read(token)?;
+        if types.iter().any(|wanted| wanted.eq_ignore_ascii_case(parts.header.media_type())) {
+            return Ok(parts);
+        }
+        Err(JwtProblem::WrongType)
     }
 
     /// Whether this key made the signature; never with a key of another kind, whatever the header says.

@@ -74,6 +74,28 @@ async fn nobody_is_ever_sent_to_an_address_that_is_not_registered() {
 }
 
 #[tokio::test]
+async fn the_session_of_somebody_else_does_not_answer_for_the_one_who_is_hinted_at() {
+    let story = SignedIn::new().await;
+    let bob = story.acme.user("bob");
+    story.acme.assign(&bob).await;
+    let bobs = story.acme.sign_in(&Browser::new(), &bob.email).await;
+    let own = story.tokens().await;
+    for (hint, error) in [(own.text("id_token"), None), (bobs.text("id_token"), Some("login_required"))] {
+        let silent = [("prompt", Some("none")), ("id_token_hint", Some(hint))];
+        let page = story.browser.get(&story.acme.authorize_url(&silent)).await;
+        assert_eq!(parameter(page.redirect(), "error").as_deref(), error);
+    }
+    let page = story.browser.get(&story.acme.authorize_url(&[("id_token_hint", Some(bobs.text("id_token")))])).await;
+    assert!(page.redirect().starts_with(&story.acme.idp.sso_url()), "{}", page.redirect());
+    // And when it is not Bob who comes back from there, the application does not get Ann instead.
+    let posted = story.acme.idp.sign_in(page.redirect(), &story.ann.email).await.unwrap();
+    let page = story.acme.post_response(&story.browser, &posted.saml_response).await;
+    let page = story.browser.get(page.redirect()).await;
+    assert_eq!(parameter(page.redirect(), "error").as_deref(), Some("login_required"), "{}", page.redirect());
+    assert_eq!(parameter(page.redirect(), "code"), None);
+}
+
+#[tokio::test]
 async fn requests_that_cannot_be_answered_end_on_a_page() {
     let story = SignedIn::new().await;
     let stranger = uuid::Uuid::now_v7().to_string();

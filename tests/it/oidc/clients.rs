@@ -63,6 +63,51 @@ async fn a_request_that_is_sent_ahead_is_answered_and_cannot_be_changed_on_the_w
 }
 
 #[tokio::test]
+async fn who_has_to_say_the_organization_first_comes_back_to_the_request_that_was_sent_ahead() {
+    let story = SignedIn::new().await;
+    let (acme, application) = (&story.acme, &story.acme.application);
+    let answer = acme.post_as(application, "/oauth2/par", &pushed(application, &[])).await;
+    let url = by_reference(&acme.gateway, application, answer.text("request_uri"));
+    let browser = Browser::new();
+    let page = browser.get(&url).await;
+    assert!(page.status == StatusCode::OK && page.text.contains("name=\"asked\""), "{}", page.shown());
+    let asked = url.split_once('?').unwrap().1;
+    let form = [("asked", asked), ("email", story.ann.email.as_str())];
+    let page = browser.post(&format!("{}/login", acme.gateway.url), &form).await;
+    let page = browser.get(page.redirect()).await;
+    let posted = acme.idp.sign_in(page.redirect(), &story.ann.email).await.unwrap();
+    let tokens = acme.redeem(&acme.finish(&browser, &posted.saml_response).await).await;
+    assert_eq!((tokens.status, &tokens.body["scope"]), (StatusCode::OK, &json!("openid")), "{}", tokens.body);
+    // The organization that the application named is not another one because the browser says so.
+    let globex = Customer::entering(&acme.gateway, application.clone()).await;
+    let named = pushed(application, &[("tenant", Some(&acme.slug))]);
+    let answer = acme.post_as(application, "/oauth2/par", &named).await;
+    let url = by_reference(&acme.gateway, application, answer.text("request_uri"));
+    let page = Browser::new().get(&format!("{url}&tenant={0}&connection={1}", globex.slug, globex.connection)).await;
+    assert!(page.redirect().starts_with(&acme.idp.sso_url()), "{}", page.redirect());
+}
+
+#[tokio::test]
+async fn a_public_client_sends_ahead_only_so_much() {
+    let gateway = Gateway::start().await;
+    let change = |spec: &mut ApplicationSpec| spec.public = true;
+    let acme = Customer::entering(&gateway, gateway.application("http://127.0.0.1/cb", change).await).await;
+    let push = async || acme.post_as(&acme.application, "/oauth2/par", &pushed(&acme.application, &[])).await;
+    let answers = futures_util::future::join_all((0..300).map(|_| push())).await;
+    let taken = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
+    assert!(taken >= 100, "a hundred at once, but {taken}");
+    let refused = answers.iter().find(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS).expect("then no more");
+    assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
+    let long = "x".repeat(1_900);
+    let fields: Vec<String> = (0..5).map(|number| format!("extra{number}")).collect();
+    let extra = fields.iter().map(|name| (name.as_str(), long.as_str()));
+    let form: Vec<(&str, &str)> = pushed(&acme.application, &[]).into_iter().chain(extra).collect();
+    let other = Customer::entering(&gateway, gateway.application("http://127.0.0.1/cb", change).await).await;
+    let answer = other.post_as(&other.application, "/oauth2/par", &form).await;
+    assert_eq!(answer.error(), (400, "invalid_request"));
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_request_is_told_when_it_is_sent_ahead() {
     let acme = Customer::new().await;
     let application = &acme.application;
@@ -197,6 +242,8 @@ async fn an_application_has_tokens_of_its_own_if_it_may() {
     assert_eq!(acme.post_as(&acme.application, "/oauth2/token", &elsewhere).await.error(), (400, "invalid_target"));
     let scoped = [("grant_type", "client_credentials"), ("scope", "openid")];
     assert_eq!(acme.post_as(&acme.application, "/oauth2/token", &scoped).await.error(), (400, "invalid_scope"));
+    let gone = acme.post_as(&acme.application, "/oauth2/revoke", &[("token", access)]).await;
+    assert_eq!(gone.error(), (400, "unsupported_token_type"), "nobody is told that it is over when it is not");
     // Another application learns nothing of it.
     let other = gateway.application("https://other.test/callback", |_| {}).await;
     let strange = acme.post_as(&other, "/oauth2/introspect", &[("token", access)]).await;

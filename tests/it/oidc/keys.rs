@@ -1,44 +1,20 @@
 //! Keys that sign tokens: the next, the current and the retired ones.
 
 use super::SignedIn;
-use gateway::{
-    clock::Clock,
-    config::{Config, Hidden},
-    keys,
-};
+use gateway::{clock::Clock, keys};
 use harness::{
     browser::Browser,
     customer::Customer,
-    gateway_process::{Gateway, setting, superuser, unique},
+    gateway_process::{Gateway, own_database},
     sign_in::TokenAnswer,
     signer::header,
 };
 use serde_json::Value;
-use sqlx::AssertSqlSafe;
 use std::{collections::BTreeSet, sync::Arc};
 use time::Duration;
 
-async fn own_database() -> String {
-    let name = unique("keys").replace('-', "_");
-    let create = format!("CREATE DATABASE {name} OWNER gate_owner");
-    sqlx::query(AssertSqlSafe(create)).execute(&mut superuser().await).await.unwrap();
-    store::migrate::run(&url("GATEHOUSE__DATABASE__OWNER_URL", &name)).await.unwrap();
-    name
-}
-
-fn url(variable: &str, database: &str) -> String {
-    let mut url = url::Url::parse(&setting(variable)).unwrap();
-    url.set_path(database);
-    url.into()
-}
-
-/// A gateway on that database.
 async fn on(database: &str, clock: &Clock) -> Arc<Gateway> {
-    let change = |config: &mut Config| {
-        config.database.url = Some(Hidden(url("GATEHOUSE__DATABASE__URL", database)));
-        config.database.control_url = Some(Hidden(url("GATEHOUSE__DATABASE__CONTROL_URL", database)));
-    };
-    Gateway::start_with(clock.clone(), change).await
+    Gateway::on(database, clock.clone(), |_| {}).await
 }
 
 async fn published(gateway: &Gateway) -> BTreeSet<String> {

@@ -1,13 +1,12 @@
 //! How sessions end, and who is told: one path for every reason.
 
-use super::SignedIn;
-use axum::{Form, Router, extract::State, http::StatusCode as Status, routing::post};
+use super::{
+    SignedIn,
+    telling::{is_told, with_door},
+};
 use domain::{ids::SessionId, session::EndReason};
 use gateway::{
     app::App,
-    backchannel,
-    clock::Clock,
-    config::Config,
     saml::settings::{Settings, UniversalLogout},
     setup::{
         self,
@@ -20,71 +19,20 @@ use harness::{
     customer::{Customer, superuser},
     gateway_process::Gateway,
     sign_in::{TokenAnswer, claims},
-    signer::OktaOrg,
+    signer::{OktaOrg, Signer},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use simulator::okta::Style;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU16, Ordering},
-    },
+use simulator::{
+    idp::logout::{Content, LogoutMessage},
+    okta::Style,
 };
+use std::sync::Arc;
 use store::sessions::Which;
 use time::Duration;
-use tokio::net::TcpListener;
-
-/// The vendor's app at its back door: it answers as it is told, and keeps what it heard.
-struct BackDoor {
-    uri: String,
-    heard: Arc<Mutex<Vec<String>>>,
-    answers: Arc<AtomicU16>,
-}
-
-type Door = (Arc<Mutex<Vec<String>>>, Arc<AtomicU16>);
-
-impl BackDoor {
-    async fn open() -> Self {
-        let (heard, answers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU16::new(200)));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://127.0.0.1:{}/logout", listener.local_addr().unwrap().port());
-        let hear = |State((heard, answers)): State<Door>, Form(form): Form<HashMap<String, String>>| async move {
-            heard.lock().unwrap().push(form["logout_token"].clone());
-            Status::from_u16(answers.load(Ordering::SeqCst)).unwrap()
-        };
-        let router = Router::new().route("/logout", post(hear)).with_state((Arc::clone(&heard), Arc::clone(&answers)));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { uri, heard, answers }
-    }
-
-    /// What it heard since it was asked last, of these sessions.
-    fn heard_of(&self, sid: &Value) -> Vec<String> {
-        let all = std::mem::take(&mut *self.heard.lock().unwrap());
-        all.into_iter().filter(|token| claims(token)["sid"] == *sid).collect()
-    }
-
-    fn answers(&self, status: u16) {
-        self.answers.store(status, Ordering::SeqCst);
-    }
-}
-
-/// Ann of Acme, whose application has a back door, in a gateway that may ask local servers.
-async fn with_door() -> (SignedIn, BackDoor) {
-    let local = |config: &mut Config| config.outbound.private_networks = vec!["127.0.0.0/8".parse().unwrap()];
-    let gateway = Gateway::start_with(Clock::manual(), local).await;
-    let door = BackDoor::open().await;
-    let change = |spec: &mut ApplicationSpec| {
-        spec.backchannel_logout_uri = Some(door.uri.clone());
-        spec.settings.post_logout_redirect_uris = vec!["https://app.test/bye".to_owned()];
-    };
-    let application = gateway.application("https://app.test/callback", change).await;
-    (SignedIn::to(Customer::entering(&gateway, application).await).await, door)
-}
 
 /// Signs in anew and answers the tokens.
-async fn enter(story: &SignedIn, browser: &Browser) -> TokenAnswer {
+pub(super) async fn enter(story: &SignedIn, browser: &Browser) -> TokenAnswer {
     story.acme.gateway.clock.advance(Duration::SECOND);
     story.acme.sign_in(browser, &story.ann.email).await
 }
@@ -109,20 +57,6 @@ async fn is_dead(story: &SignedIn, other: &Gateway, tokens: &TokenAnswer, why: &
     assert_eq!(acme.refresh(refresh).await.error(), (400, "invalid_grant"), "{why}: refresh");
 }
 
-/// The one logout token that the application heard is a good one (OpenID Connect Back-Channel Logout 2.4).
-fn is_told(acme: &Customer, door: &BackDoor, id: &Value, why: &str) {
-    let heard = door.heard_of(&id["sid"]);
-    let [token] = heard.as_slice() else { panic!("{why}: heard {} times", heard.len()) };
-    let said = claims(token);
-    assert_eq!((&said["sub"], &said["aud"], &said["iss"]), (&id["sub"], &id["aud"], &id["iss"]), "{why}");
-    assert_eq!(said["events"], json!({ "http://schemas.openid.net/event/backchannel-logout": {} }));
-    assert!(said["nonce"].is_null() && said["jti"].is_string(), "{said}");
-    assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 120);
-    let header = harness::signer::header(token);
-    assert_eq!(header["typ"], "logout+jwt");
-    assert!(acme.application.client_id == said["aud"]);
-}
-
 /// A second replica on the same database.
 async fn replica(gateway: &Gateway) -> Arc<Gateway> {
     Gateway::start_with(gateway.clock.clone(), |config| config.server.public_url = gateway.url.clone()).await
@@ -142,6 +76,7 @@ async fn whatever_ends_a_session_ends_all_of_it_everywhere_and_the_application_i
     story.ann.remote_id = Some(account_of(&story).await);
     let reasons = [
         EndReason::SignedOut,
+        EndReason::LoggedOut,
         EndReason::Revoked,
         EndReason::UniversalLogout,
         EndReason::Suspended,
@@ -161,6 +96,13 @@ async fn whatever_ends_a_session_ends_all_of_it_everywhere_and_the_application_i
                 let page = by_idp(&story.acme, &browser, browser.get(&url).await).await;
                 assert!(page.status == StatusCode::OK && page.text.contains("You are signed out"), "{}", page.shown());
             }
+            (EndReason::LoggedOut, _) => {
+                let content = Content::Request { name_id: story.ann.user_name.clone(), session_indexes: Vec::new() };
+                let (issuer, url) = (story.acme.idp.entity_id(), story.acme.url("/saml/slo"));
+                let message = LogoutMessage::new(&issuer, &url, clock.now(), content);
+                let page = Browser::new().get(&message.url(None, story.acme.idp.key()).unwrap()).await;
+                story.acme.idp.read_logout(page.redirect(), "SAMLResponse").unwrap();
+            }
             (EndReason::Revoked, _) => {
                 sessions::revoke(store, clock.now(), tenant, Which::One(sid), reason).await.unwrap();
             }
@@ -170,7 +112,7 @@ async fn whatever_ends_a_session_ends_all_of_it_everywhere_and_the_application_i
                 assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
             }
             (EndReason::Suspended, turn) => {
-                let which = (turn == 3).then_some(connection);
+                let which = (turn == 4).then_some(connection);
                 let ended = sessions::suspend(store, clock.now(), tenant, which, Entry::Suspended).await.unwrap();
                 assert!(ended > 0);
                 let refused = Browser::new().get(&story.acme.authorize_url(&[])).await;
@@ -188,9 +130,9 @@ async fn whatever_ends_a_session_ends_all_of_it_everywhere_and_the_application_i
             }
         }
         is_dead(&story, &other, &tokens, &why).await;
-        backchannel::round(&other.app).await.unwrap();
+        story.acme.hears_of_logouts(&other).await;
         is_told(&story.acme, &door, &id, &why);
-        backchannel::round(&gateway.app).await.unwrap();
+        story.acme.hears_of_logouts(&story.acme.gateway).await;
         assert!(door.heard_of(&id["sid"]).is_empty(), "{why}: once is enough");
         if reason == EndReason::Deactivated {
             story.acme.okta(Style::Custom).reactivate(&story.ann).await.unwrap();
@@ -203,76 +145,6 @@ async fn account_of(story: &SignedIn) -> String {
     let mut database = superuser().await;
     let query = sqlx::query_scalar::<_, uuid::Uuid>(query).bind(story.acme.connection.0).bind(&story.ann.email);
     query.fetch_one(&mut database).await.unwrap().to_string()
-}
-
-#[tokio::test]
-async fn an_application_that_does_not_answer_is_told_again_and_given_up_in_the_end() {
-    let (story, door) = with_door().await;
-    let (app, clock) = (&story.acme.gateway.app, &story.acme.gateway.clock);
-    let id = story.tokens().await.id_claims();
-    let sid = SessionId(id["sid"].as_str().unwrap().parse().unwrap());
-    door.answers(500);
-    sessions::revoke(&app.store, clock.now(), story.acme.tenant, Which::One(sid), EndReason::Revoked).await.unwrap();
-    let mut heard = Vec::new();
-    // Every hour for a day: what is due earlier than that is told once in it.
-    for _ in 0..24 {
-        backchannel::round(app).await.unwrap();
-        heard.extend(door.heard_of(&id["sid"]));
-        clock.advance(Duration::HOUR);
-    }
-    assert_eq!(heard.len(), 11, "ten times again");
-    let names: std::collections::BTreeSet<String> =
-        heard.iter().map(|token| claims(token)["jti"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names.len(), 1, "the same each time, so that it can be known again");
-    let problem: (String, bool) =
-        sqlx::query_as("SELECT problem, given_up_at IS NOT NULL FROM logout_deliveries WHERE session_id = $1")
-            .bind(sid.0)
-            .fetch_one(&mut superuser().await)
-            .await
-            .unwrap();
-    assert_eq!(problem, ("the application answered 500 Internal Server Error".to_owned(), true));
-}
-
-#[tokio::test]
-async fn an_application_that_comes_back_hears_what_it_missed() {
-    let (story, door) = with_door().await;
-    let (app, clock) = (&story.acme.gateway.app, &story.acme.gateway.clock);
-    let id = story.tokens().await.id_claims();
-    let which = Which::User(domain::ids::UserId(id["sub"].as_str().unwrap().parse().unwrap()));
-    for refusal in [302, 404, 503] {
-        door.answers(refusal);
-        sessions::revoke(&app.store, clock.now(), story.acme.tenant, which, EndReason::Revoked).await.unwrap();
-        backchannel::round(app).await.unwrap();
-        assert_eq!(door.heard_of(&id["sid"]).len(), 1, "{refusal}");
-        clock.advance(Duration::HOUR);
-    }
-    door.answers(204);
-    backchannel::round(app).await.unwrap();
-    is_told(&story.acme, &door, &id, "it is back");
-    clock.advance(Duration::HOUR);
-    backchannel::round(app).await.unwrap();
-    assert!(door.heard_of(&id["sid"]).is_empty());
-}
-
-#[tokio::test]
-async fn an_application_that_knows_nothing_of_a_session_is_not_told_and_a_new_sign_in_is_no_logout() {
-    let (story, door) = with_door().await;
-    let (app, clock) = (&story.acme.gateway.app, &story.acme.gateway.clock);
-    let first = story.tokens().await.id_claims();
-    // A second sign-in in the same browser takes the place of the first.
-    let page = story.browser.get(&story.acme.authorize_url(&[("prompt", Some("login"))])).await;
-    let posted = story.acme.idp.sign_in(page.redirect(), &story.ann.email).await.unwrap();
-    let code = story.acme.finish(&story.browser, &posted.saml_response).await;
-    backchannel::round(app).await.unwrap();
-    assert!(door.heard_of(&first["sid"]).is_empty(), "the same person is still there");
-    // Nobody has traded the code of the second, so the application has never heard of it.
-    sessions::revoke(&app.store, clock.now(), story.acme.tenant, Which::Tenant, EndReason::Revoked).await.unwrap();
-    backchannel::round(app).await.unwrap();
-    let query = "SELECT count(*) FROM logout_deliveries WHERE tenant_id = $1";
-    let left: i64 =
-        sqlx::query_scalar(query).bind(story.acme.tenant.0).fetch_one(&mut superuser().await).await.unwrap();
-    assert_eq!((left, door.heard.lock().unwrap().len()), (0, 0));
-    assert_eq!(story.acme.redeem(&code).await.error(), (400, "invalid_grant"));
 }
 
 #[tokio::test]
@@ -342,6 +214,41 @@ async fn who_signs_out_of_the_application_goes_where_it_wants_and_nowhere_else()
 }
 
 #[tokio::test]
+async fn a_hint_that_proves_little_is_asked_about() {
+    let (story, door) = with_door().await;
+    let (acme, gateway) = (&story.acme, &story.acme.gateway);
+    let tokens = story.tokens().await;
+    let (hint, bye) = (tokens.text("id_token"), "post_logout_redirect_uri=https%3A%2F%2Fapp.test%2Fbye");
+    // The browser has lost its cookie, or it is another one: the session that the hint is about is still alive.
+    let other = Browser::new();
+    let page = other.get(&format!("{}/oauth2/logout?id_token_hint={hint}&{bye}", gateway.url)).await;
+    assert!(page.location.is_none() && page.text.contains("/oauth2/logout/confirm"), "{}", page.shown());
+    assert!(page.text.contains(hint) && acme.knows(&story.browser).await);
+    let confirm = format!("{}/oauth2/logout/confirm", gateway.url);
+    let form = [("id_token_hint", hint), ("post_logout_redirect_uri", "https://app.test/bye")];
+    let page = other.post(&confirm, &form).await;
+    assert_eq!(by_idp(acme, &other, page).await.redirect(), "https://app.test/bye");
+    assert!(!acme.knows(&story.browser).await && !acme.is_active(tokens.text("access_token")).await);
+    story.acme.hears_of_logouts(&story.acme.gateway).await;
+    is_told(acme, &door, &tokens.id_claims(), "by a hint");
+    // There is nothing more to ask about.
+    let page = other.get(&format!("{}/oauth2/logout?id_token_hint={hint}&{bye}", gateway.url)).await;
+    assert_eq!(page.redirect(), "https://app.test/bye");
+
+    // One whose key is gone still says to which application somebody wants to go back.
+    let browser = Browser::new();
+    enter(&story, &browser).await;
+    let unproven = Signer::default().sign("JWT", &tokens.id_claims());
+    let page = browser.get(&format!("{}/oauth2/logout?id_token_hint={unproven}&{bye}", gateway.url)).await;
+    assert!(page.location.is_none() && page.text.contains("/oauth2/logout/confirm"), "{}", page.shown());
+    assert!(acme.knows(&browser).await);
+    let form = [("id_token_hint", unproven.as_str()), ("post_logout_redirect_uri", "https://app.test/bye")];
+    let page = browser.post(&confirm, &form).await;
+    assert_eq!(by_idp(acme, &browser, page).await.redirect(), "https://app.test/bye");
+    assert!(!acme.knows(&browser).await);
+}
+
+#[tokio::test]
 async fn a_session_that_nobody_uses_is_over_and_none_lasts_longer_than_its_application_wants() {
     let gateway = Gateway::start().await;
     let short = |spec: &mut ApplicationSpec| {
@@ -384,7 +291,10 @@ async fn a_door_that_was_shut_and_opened_lets_nobody_in_who_slipped_through() {
     assert!(!story.acme.is_active(tokens.text("access_token")).await);
     sessions::suspend(&app.store, clock.now(), story.acme.tenant, None, Entry::Open).await.unwrap();
     assert!(!story.acme.is_active(tokens.text("access_token")).await);
-    enter(&story, &Browser::new()).await;
+    // Nothing is over where nothing was suspended.
+    let tokens = enter(&story, &Browser::new()).await;
+    let ended = sessions::suspend(&app.store, clock.now(), story.acme.tenant, None, Entry::Open).await.unwrap();
+    assert!(ended == 0 && story.acme.is_active(tokens.text("access_token")).await);
 }
 
 #[tokio::test]
@@ -400,68 +310,6 @@ async fn a_suspended_organization_is_still_provisioned() {
     }
     sessions::suspend(&app.store, now, story.acme.tenant, None, Entry::Open).await.unwrap();
     story.acme.sign_in(&Browser::new(), &bob.email).await;
-}
-
-#[tokio::test]
-async fn universal_logout_believes_only_the_organizations_own_key_for_this_endpoint_once() {
-    let (story, _door) = with_door().await;
-    let (acme, org, stranger) = (&story.acme, OktaOrg::start().await, OktaOrg::start().await);
-    let by_email = json!({ "format": "email", "email": story.ann.email });
-    let unset = org.calls(acme, &org.token(acme), by_email.clone()).await;
-    assert_eq!((unset.status, &unset.body["error"]), (StatusCode::FORBIDDEN, &json!("access_denied")));
-    let issuer = org.issuer.clone();
-    let heed = |settings: &mut Settings, _: &mut bool| {
-        settings.universal_logout = Some(UniversalLogout { issuer, jwks_url: None, subject: Some("0oa1".to_owned()) });
-    };
-    let (store, now) = (&acme.gateway.app.store, acme.gateway.clock.now());
-    setup::sign_in::set(store, now, acme.connection, heed).await.unwrap();
-    let tokens = story.tokens().await;
-    let second = now.unix_timestamp();
-    let with = |name: &str, value: Value| {
-        let mut claims = org.claims(acme);
-        claims[name] = value;
-        org.signer.sign("global-token-revocation+jwt", &claims)
-    };
-    let refused = [
-        ("a stranger's key", stranger.signer.sign("global-token-revocation+jwt", &org.claims(acme))),
-        ("another kind of token", org.signer.sign("JWT", &org.claims(acme))),
-        ("another endpoint", with("aud", json!(acme.url("/saml/acs")))),
-        ("another organization", with("iss", json!("https://evil.okta.com"))),
-        ("another app", with("sub", json!("0oa2"))),
-        ("it is over", with("exp", json!(second - 600))),
-        ("it lasts too long", with("exp", json!(second + 3_600))),
-        ("without a name", with("jti", Value::Null)),
-        ("rubbish", "a.b.c".to_owned()),
-    ];
-    for (what, token) in refused {
-        let answer = org.calls(acme, &token, by_email.clone()).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}: {}", answer.body);
-    }
-    for (subject, status) in [
-        (json!({ "format": "email", "email": "nobody@nowhere.test" }), 404),
-        (json!({ "format": "iss_sub", "iss": "https://evil.okta.com", "sub": story.ann.id }), 404),
-        (json!({ "format": "phone_number", "phone_number": "+1" }), 422),
-        (json!({ "format": "email" }), 400),
-        (json!("ann"), 400),
-    ] {
-        let answer = org.calls(acme, &org.token(acme), subject.clone()).await;
-        assert_eq!(answer.status.as_u16(), status, "{subject}: {}", answer.body);
-    }
-    assert!(acme.is_active(tokens.text("access_token")).await, "nothing has ended yet");
-    let token = org.token(acme);
-    let by_id = json!({ "format": "iss_sub", "iss": org.issuer, "sub": story.ann.id });
-    assert_eq!(org.calls(acme, &token, by_id.clone()).await.status, StatusCode::NO_CONTENT);
-    assert!(!acme.is_active(tokens.text("access_token")).await);
-    let again = enter(&story, &Browser::new()).await;
-    assert_eq!(org.calls(acme, &token, by_id).await.status, StatusCode::UNAUTHORIZED, "a token works once");
-    assert!(acme.is_active(again.text("access_token")).await);
-    // An assertion from before the call opens nothing after it.
-    let browser = Browser::new();
-    let posted = acme.to_idp(&browser, &story.ann.email).await;
-    let waiting = acme.post_response(&browser, &posted.saml_response).await;
-    assert_eq!(org.calls(acme, &org.token(acme), by_email).await.status, StatusCode::NO_CONTENT);
-    let page = browser.get(waiting.redirect()).await;
-    assert_eq!(page.status, StatusCode::FORBIDDEN, "{}", page.shown());
 }
 
 #[tokio::test]

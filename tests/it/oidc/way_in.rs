@@ -1,14 +1,19 @@
 //! Finding the way in: by names of ours, by those of other providers, by hints.
 
 use super::SignedIn;
-use gateway::setup::{aliases, applications::ApplicationSpec};
+use gateway::{
+    saml::settings::Settings,
+    setup::{self, aliases, applications::ApplicationSpec},
+};
 use harness::{
     browser::Browser,
     customer::Customer,
-    gateway_process::{Gateway, unique},
-    sign_in::parameter,
+    gateway_process::{Application, Gateway, unique},
+    sign_in::{VERIFIER, claims, parameter},
 };
 use reqwest::StatusCode;
+use serde_json::{Value, json};
+use simulator::directory::DirectoryUser;
 
 /// Whether somebody whom the application sends with these parameters comes to the customer's identity provider.
 async fn leads(acme: &Customer, parameters: &[(&str, Option<&str>)]) -> bool {
@@ -45,10 +50,18 @@ async fn the_way_in_has_our_names_and_those_of_other_providers() {
         let named = parameters.map(|(name, value)| (name, Some(value)));
         assert!(leads(&acme, &named).await, "{parameters:?}");
     }
+    // No name of another place takes the place of one of ours.
+    for own in [&globex.slug, &globex.domain] {
+        let shadowing = aliases::add(store, now, acme.tenant, None, own).await.unwrap_err();
+        assert!(shadowing.to_string().contains(own.as_str()), "{shadowing}");
+        assert!(leads(&globex, &[("tenant", Some(own))]).await);
+    }
     // Polis packs the tenant and the product into the client's id; the product is known by another name here.
-    gateway::setup::applications::alias(store, now, &acme.application.slug, &org, false).await.unwrap();
+    setup::applications::alias(store, now, &acme.application.slug, &org, false).await.unwrap();
     let packed = format!("tenant={}&product={org}", acme.slug);
     assert!(leads(&acme, &[("client_id", Some(&packed))]).await);
+    let packed = format!("tenant={}&product={}", acme.slug, acme.application.slug);
+    assert!(leads(&acme, &[("client_id", Some(&packed))]).await, "under the short name");
     // What is named counts before what is hinted.
     assert!(leads(&globex, &[("tenant", Some(&globex.slug)), ("login_hint", Some(&ann))]).await);
     for (first, second) in [
@@ -65,6 +78,59 @@ async fn the_way_in_has_our_names_and_those_of_other_providers() {
     let stranger = [("client_id", Some(other.client_id.as_str())), ("redirect_uri", Some(other.redirect_uri.as_str()))];
     let through = [&stranger[..], &[("connection", Some(cid.as_str()))]].concat();
     assert!(!leads(&acme, &through).await, "another application has no way through this connection");
+}
+
+#[tokio::test]
+async fn an_application_of_polis_signs_in_under_its_packed_name() {
+    let story = SignedIn::new().await;
+    let acme = &story.acme;
+    let packed = format!("tenant={}&product={}", acme.slug, acme.application.slug);
+    let code = story.code_for(&[("tenant", None), ("client_id", Some(&packed))]).await;
+    let polis = Application { client_id: packed.clone(), ..acme.application.clone() };
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", &polis.redirect_uri),
+        ("code_verifier", VERIFIER),
+        ("client_id", &packed),
+        ("client_secret", polis.client_secret.as_deref().unwrap()),
+    ];
+    let response = reqwest::Client::new().post(format!("{}/oauth2/token", acme.gateway.url)).form(&form).send().await;
+    let tokens: Value = response.unwrap().json().await.unwrap();
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap_or_else(|| panic!("{tokens}")))["aud"], json!(packed));
+}
+
+/// Whoever is signed in through one of several connections goes on there, and a domain leads to the connection that is for it.
+#[tokio::test]
+async fn of_several_connections_the_one_is_taken_that_is_meant_or_known() {
+    let gateway = Gateway::start().await;
+    let first = Customer::of(&gateway).await;
+    gateway.clock.advance(time::Duration::SECOND);
+    let second = first.sibling(&first.application).await;
+    let (store, now) = (&gateway.app.store, gateway.clock.now());
+    let other = format!("{}.example", first.slug);
+    setup::domains::vouch(store, now, first.tenant, &other).await.unwrap();
+    let heed = |settings: &mut Settings, _: &mut bool| settings.email_domains = vec![other.clone()];
+    setup::sign_in::set(store, now, second.connection, heed).await.unwrap();
+    assert!(leads(&first, &[("tenant", Some(&first.slug))]).await, "the oldest, where nothing is said");
+    let ann = format!("ann@{other}");
+    for named in [
+        vec![("domain_hint", Some(other.as_str()))],
+        vec![("login_hint", Some(ann.as_str()))],
+        vec![("tenant", Some(other.as_str()))],
+        vec![("tenant", Some(first.slug.as_str())), ("login_hint", Some(ann.as_str()))],
+        vec![("tenant", Some(first.slug.as_str())), ("domain_hint", Some(other.as_str()))],
+    ] {
+        assert!(leads(&second, &named).await, "{named:?}");
+    }
+    let bob = DirectoryUser::new(&format!("bob@{other}"), "Bob", "Tester");
+    second.assign(&bob).await;
+    let browser = Browser::new();
+    let page = browser.get(&second.authorize_url(&[("connection", Some(&second.connection.to_string()))])).await;
+    let posted = second.idp.sign_in(page.redirect(), &bob.email).await.unwrap();
+    second.finish(&browser, &posted.saml_response).await;
+    let page = browser.get(&first.authorize_url(&[("prompt", Some("none"))])).await;
+    assert!(parameter(page.redirect(), "code").is_some(), "{}", page.redirect());
 }
 
 #[tokio::test]
@@ -95,7 +161,7 @@ async fn the_bookmark_of_the_courier_guide_ends_in_the_application_without_a_tok
     let acme = &story.acme;
     let (store, now) = (&gateway.app.store, gateway.clock.now());
     let (client, provider) = (unique("5f4fmec2qnuscp89qbt8nsuftj"), unique("YOUR_PROVIDER_NAME"));
-    gateway::setup::applications::alias(store, now, &acme.application.slug, &client, false).await.unwrap();
+    setup::applications::alias(store, now, &acme.application.slug, &client, false).await.unwrap();
     aliases::add(store, now, acme.tenant, Some(acme.connection), &provider).await.unwrap();
     let bookmark = format!(
         "{}/oauth2/authorize?response_type=token&identity_provider={provider}&client_id={client}\
@@ -113,6 +179,15 @@ async fn the_bookmark_of_the_courier_guide_ends_in_the_application_without_a_tok
     let posted = acme.idp.sign_in(page.redirect(), &story.ann.email).await.unwrap();
     let page = acme.post_response(&browser, &posted.saml_response).await;
     enters(browser.get(page.redirect()).await.redirect());
+    // Where it does not say through which connection, the login page asks, and it ends there too.
+    let asked = bookmark.split_once('?').unwrap().1.replace(&provider, "nobody");
+    let elsewhere = Browser::new();
+    let form = [("asked", asked.as_str()), ("email", story.ann.email.as_str())];
+    let page = elsewhere.post(&format!("{}/login", gateway.url), &form).await;
+    let page = elsewhere.get(page.redirect()).await;
+    let posted = acme.idp.sign_in(page.redirect(), &story.ann.email).await.unwrap();
+    let page = acme.post_response(&elsewhere, &posted.saml_response).await;
+    enters(elsewhere.get(page.redirect()).await.redirect());
     // Who is signed in is not asked again; and then the application gets in without a prompt.
     enters(browser.get(&bookmark).await.redirect());
     let silent = browser.get(&acme.authorize_url(&[("prompt", Some("none"))])).await;
@@ -134,7 +209,7 @@ async fn an_identity_provider_that_was_set_up_for_cognito_changes_nothing() {
     let (pool, provider, client) = ("urn:amazon:cognito:sp:us-east-1_abc", unique("Acme"), unique("5f4fmec2"));
     crate::saml::modes::set(&acme, |settings| settings.former_entity_id = Some(pool.to_owned())).await;
     aliases::add(store, now, acme.tenant, Some(acme.connection), &provider).await.unwrap();
-    gateway::setup::applications::alias(store, now, &acme.application.slug, &client, false).await.unwrap();
+    setup::applications::alias(store, now, &acme.application.slug, &client, false).await.unwrap();
     let acs = format!("{}/saml2/idpresponse", gateway.url);
     let metadata = Browser::new().get(&acme.url("/saml/metadata")).await.text;
     assert!(metadata.contains(&format!("entityID=\"{pool}\"")) && metadata.contains(&acs), "{metadata}");

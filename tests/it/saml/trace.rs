@@ -128,7 +128,7 @@ async fn the_reference_on_the_page_leads_to_the_story() {
     let waiting = acme.waiting(&ann).await;
     let page =
         waiting.is_refused(&waiting.signed(&waiting.honest().audience("https://other.test")), "GH-SAML-811").await;
-    let reference = page.text.split("<dt>Reference</dt><dd><code>").nth(1).unwrap()[..12].to_owned();
+    let reference = page.reference().unwrap().to_owned();
     let steps = steps(&acme).await;
     let found: Vec<&Step> = steps.iter().filter(|step| step.reference.as_ref() == Some(&reference)).collect();
     assert_eq!(found.len(), 1, "{steps:?}");

@@ -40,7 +40,10 @@ impl<E: Into<Error>> From<E> for OAuthFailure {
 impl IntoResponse for OAuthFailure {
     fn into_response(self) -> Response {
         log(&self.error);
-        let too_many = matches!(self.error, Error::TooManyRequests { .. });
+        let wait = match &self.error {
+            Error::TooManyRequests { seconds } => Some(*seconds),
+            _ => None,
+        };
         let error = match self.error {
             Error::OAuth(error) => error,
             Error::Unauthorized => OAuthError::new(
@@ -58,12 +61,16 @@ impl IntoResponse for OAuthFailure {
             _ => OAuthError::new(ErrorCode::ServerError, "Something went wrong on our side. Try again."),
         };
         let usual = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let status = self.status.unwrap_or(usual);
+        let too_many = wait.map(|_| StatusCode::TOO_MANY_REQUESTS);
+        let status = self.status.or(too_many).unwrap_or(usual);
         let mut response = (status, Json(error.to_json())).into_response();
-        let code = if too_many { "GH-SCIM-017" } else { code(error.code, status) };
+        let code = if wait.is_some() { "GH-SCIM-017" } else { code(error.code, status) };
         response.extensions_mut().insert(ScimOutcome { code, detail: error.description });
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let challenge = format!("{} realm=\"gatehouse\", error=\"{}\"", self.scheme, error.code.as_str());
             if let Ok(challenge) = HeaderValue::from_str(&challenge) {

@@ -1,19 +1,21 @@
 //! An application signs its user out (OpenID Connect RP-Initiated Logout 1.0): of the session here, of everything that
 //! grew out of it, and at the identity provider.
 
-use super::{client, settings::Settings};
+use super::{
+    client,
+    form::{by_get, read_browser_form, wrong},
+    settings::Settings,
+};
 use crate::{
     app::{App, Inner},
     browser,
     error::{Error, PageFailure},
     pages::{self, Brand, SignOut, SignOutPage, Words},
+    revocation,
     saml::logout as single,
     secret,
 };
-use ::oidc::{
-    error::{ErrorCode, OAuthError},
-    logout::{self, Hint, LogoutRequest},
-};
+use ::oidc::logout::{self, Hint, LogoutRequest};
 use axum::{
     body::Bytes,
     extract::{RawQuery, State},
@@ -21,17 +23,17 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::CookieJar;
-use domain::ids::{ConnectionId, SessionId, TenantId};
+use domain::{
+    ids::{ConnectionId, SessionId, TenantId},
+    session::EndReason,
+};
 use store::{
     applications::Application,
     scope::Actor,
-    sessions::{self, EndedSession},
+    sessions::{self, EndedSession, LiveSession, Which},
+    tenant::TenantTx,
 };
 use time::OffsetDateTime;
-use url::form_urlencoded;
-
-/// The longest form that becomes a query.
-const MAX_FORM: usize = 16_384;
 
 /// Sessions of one browser that are looked at: more than any has.
 const MOST_LOOKED_AT: usize = 40;
@@ -44,39 +46,25 @@ pub async fn get(
 ) -> Result<Response, PageFailure> {
     let leaving = Leaving::read(&app, &query.unwrap_or_default(), browser::jar(&headers)).await?;
     let here = leaving.sessions().await?;
-    let is_sure = match &leaving.hint {
-        // Whoever holds the ID token of this browser's own session is its application.
-        Some(hint) => here.iter().all(|session| session.id == SessionId(hint.session_id)),
-        None => false,
-    };
-    if is_sure || here.is_empty() {
+    // Whoever holds the ID token of this browser's own session is its application.
+    let is_sure = leaving.hint.as_ref().is_some_and(|hint| here.iter().all(|session| session.id.0 == hint.session_id));
+    let has_more = here.is_empty() && leaving.lives_elsewhere().await?;
+    if (is_sure || here.is_empty()) && !has_more {
         return Ok(leaving.leave(here).await?);
     }
     Ok(leaving.ask())
 }
 
-/// `POST /oauth2/logout`: other sites post here, and a browser shows no cookie of ours to that; so it comes again by GET.
+/// `POST /oauth2/logout`: as by GET.
 pub async fn post(State(app): State<App>, body: Bytes) -> Result<Response, PageFailure> {
-    let form = form(&body)?;
-    let again: String =
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(form_urlencoded::parse(form.as_bytes())).finish();
-    Ok(Redirect::to(&format!("{}/oauth2/logout?{again}", app.issuer())).into_response())
+    Ok(by_get(&app, "/oauth2/logout", &body)?)
 }
 
 /// `POST /oauth2/logout/confirm`: the user says so.
 pub async fn confirm(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageFailure> {
-    let leaving = Leaving::read(&app, form(&body)?, browser::jar(&headers)).await?;
+    let leaving = Leaving::read(&app, read_browser_form(&body)?, browser::jar(&headers)).await?;
     let here = leaving.sessions().await?;
     Ok(leaving.leave(here).await?)
-}
-
-fn form(body: &Bytes) -> Result<&str, Error> {
-    let form = std::str::from_utf8(body).ok().filter(|form| form.len() <= MAX_FORM);
-    form.ok_or_else(|| wrong("The form is too long or not UTF-8."))
-}
-
-fn wrong(sentence: &str) -> Error {
-    OAuthError::new(ErrorCode::InvalidRequest, sentence).into()
 }
 
 /// A browser on its way out.
@@ -102,24 +90,21 @@ struct Here {
 impl<'a> Leaving<'a> {
     async fn read(app: &'a Inner, encoded: &str, jar: CookieJar) -> Result<Self, Error> {
         let (now, request) = (app.clock.now(), LogoutRequest::parse(encoded)?);
-        let hint = request.id_token_hint.as_deref().and_then(|hint| {
-            let keys = app.keys.all();
-            logout::read_hint(hint, &keys, app.issuer())
-        });
-        let hinted = hint.as_ref().map(|hint| hint.client_id.as_str());
-        let id = match (request.client_id.as_deref(), hinted) {
+        let sent = request.id_token_hint.as_deref();
+        let hint = sent.and_then(|sent| logout::read_hint(sent, &app.keys.all(), app.issuer()));
+        // One whose key is gone still says where somebody wants to go back to; then they are asked.
+        let hinted = match &hint {
+            Some(hint) => Some(hint.client_id.clone()),
+            None => sent.and_then(logout::claimed_client),
+        };
+        let id = match (request.client_id.clone(), hinted) {
             (Some(id), Some(hinted)) if id != hinted => {
                 return Err(wrong("The client_id is not the one that the id_token_hint was issued for."));
             }
             (id, hinted) => id.or(hinted),
         };
         let application = match id {
-            Some(id) => {
-                let mut tx = app.control(now).await?;
-                let found = client::named(&mut tx, id).await?;
-                tx.rollback().await?;
-                Some(found.ok_or_else(|| wrong("The parameter client_id names no application here."))?.0)
-            }
+            Some(id) => Some(client::of_browser(app, &id, now).await?),
             None => None,
         };
         let leaving = Self { app, jar, now, request, hint, application };
@@ -159,11 +144,20 @@ impl<'a> Leaving<'a> {
         Ok(found)
     }
 
+    /// Whether the session that the hint is about is alive, though this browser does not have it.
+    async fn lives_elsewhere(&self) -> Result<bool, Error> {
+        let Some(hint) = &self.hint else { return Ok(false) };
+        let mut tx = self.app.tenant(TenantId(hint.tenant_id), Actor::Browser, self.now).await?;
+        let live = hinted(&mut tx, hint).await?;
+        tx.rollback().await?;
+        Ok(live.is_some())
+    }
+
     fn ask(&self) -> Response {
-        let LogoutRequest { client_id, post_logout_redirect_uri, state, .. } = &self.request;
-        let client_id = client_id.clone().or_else(|| self.hint.as_ref().map(|hint| hint.client_id.clone()));
+        let LogoutRequest { id_token_hint, client_id, post_logout_redirect_uri, state } = &self.request;
         let asked = [
-            ("client_id", client_id),
+            ("id_token_hint", id_token_hint.clone()),
+            ("client_id", client_id.clone()),
             ("post_logout_redirect_uri", post_logout_redirect_uri.clone()),
             ("state", state.clone()),
         ];
@@ -181,6 +175,15 @@ impl<'a> Leaving<'a> {
             tx.commit().await?;
             ended.extend(gone.map(|gone| (session.tenant, gone)));
             self.jar = browser::forget_session(self.app, self.jar, session.connection);
+        }
+        if let Some(hint) = &self.hint {
+            let tenant = TenantId(hint.tenant_id);
+            let mut tx = self.app.tenant(tenant, Actor::Browser, self.now).await?;
+            if let Some(session) = hinted(&mut tx, hint).await? {
+                let gone = revocation::end(&mut tx, Which::One(session.id), EndReason::SignedOut, None).await?;
+                ended.extend(gone.into_iter().map(|gone| (tenant, gone)));
+            }
+            tx.commit().await?;
         }
         let back = self.request.post_logout_redirect_uri.as_deref();
         let back = back.map(|uri| logout::return_url(uri, self.request.state.as_deref()));
@@ -207,4 +210,10 @@ impl<'a> Leaving<'a> {
         let (words, action) = (Words::here(), "/oauth2/logout/confirm");
         pages::html(StatusCode::OK, &SignOutPage { words, brand: brand.as_ref(), state, action, asked })
     }
+}
+
+/// The live session that an ID token was written for.
+async fn hinted(tx: &mut TenantTx, hint: &Hint) -> Result<Option<LiveSession>, Error> {
+    let live = sessions::live(tx, SessionId(hint.session_id)).await?;
+    Ok(live.filter(|session| session.user.0 == hint.user_id))
 }

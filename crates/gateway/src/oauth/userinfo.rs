@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::{App, Inner},
     error::{Error, OAuthFailure},
+    extract::bearer,
     session,
 };
 use ::oidc::{
@@ -36,7 +37,8 @@ pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response,
 
 async fn answer(app: &Inner, headers: &HeaderMap) -> Result<Response, Error> {
     let now = app.clock.now();
-    let claims = claims::read_access_token(bearer(headers)?, &app.keys.all(), app.issuer(), now)?;
+    let token = bearer(headers).ok_or_else(no_token)?;
+    let claims = claims::read_access_token(token, &app.keys.all(), app.issuer(), now)?;
     let person = claims.person.as_ref().filter(|_| claims.scope.contains(Scope::OpenId)).ok_or_else(not_a_user)?;
     let Live { mut tx, session, application } = live(app, &claims.sub, person, now).await?.ok_or_else(ended)?;
     let settings = applications::by_id(&mut tx, application).await?.map(|found| Settings::of(&found)).transpose()?;
@@ -47,15 +49,8 @@ async fn answer(app: &Inner, headers: &HeaderMap) -> Result<Response, Error> {
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => {
-            Err(OAuthError::new(ErrorCode::InvalidToken, "Send the access token in the header Authorization: Bearer.")
-                .into())
-        }
-    }
+fn no_token() -> Error {
+    OAuthError::new(ErrorCode::InvalidToken, "Send the access token in the header Authorization: Bearer.").into()
 }
 
 fn ended() -> Error {

@@ -249,3 +249,21 @@ fn subjects_are_read() {
     }
     assert!(subject(b"{\"sub_id\":{\"format\":\"email\",\"email\":\"\xff\"}}").is_err());
 }
+
+#[test]
+fn what_is_wrong_in_any_case_is_seen_without_a_key() {
+    let (signer, stranger) = (Signer::new("k1", Algorithm::Rs256), Signer::new("k9", Algorithm::Es256));
+    let header = json!({ "typ": TYPE });
+    let check = |token: &str| check_unproven(token, &SENDER, NOW, SKEW);
+    assert_eq!(check(&signer.token(&header, &claims())), Ok(()));
+    assert_eq!(check(&stranger.token(&header, &claims())), Ok(()), "who signed it is not known");
+    let cases = [
+        (header.clone(), with("iss", json!("https://evil.okta.test")), Refused::Issuer),
+        (header.clone(), with("aud", json!("https://other.test")), Refused::Audience),
+        (header.clone(), with("exp", json!(1)), Refused::Expired),
+        (json!({ "typ": "JWT" }), claims(), Refused::WrongType),
+    ];
+    for (header, claims, expected) in cases {
+        assert_eq!(check(&stranger.token(&header, &claims)), Err(expected));
+    }
+}
