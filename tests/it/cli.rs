@@ -138,6 +138,74 @@ async fn an_identity_provider_is_given_by_metadata_or_by_three_fields() {
 }
 
 #[tokio::test]
+async fn an_operator_changes_an_application_and_gives_other_names() {
+    let acme = harness::customer::Customer::new().await;
+    let operator = Operator::new().await;
+    let (slug, client) = (acme.application.slug.as_str(), acme.application.client_id.as_str());
+    let set = ["application", "set", slug, "--backchannel-logout-uri", "https://app.test/out", "--idle-seconds", "1800"];
+    let changed = operator.json(&set);
+    assert_eq!(changed["backchannel_logout_uri"], "https://app.test/out", "{changed}");
+    let wrong = operator.refusal(&["application", "set", slug, "--backchannel-logout-uri", "http://*.test/out"]);
+    assert!(wrong.contains("http://*.test/out"), "{wrong}");
+    let fresh = operator.json(&["application", "rotate-secret", slug]);
+    assert!(fresh["client_secret"].as_str().unwrap().starts_with("ghsec_"), "{fresh}");
+    let own = [("grant_type", "client_credentials")];
+    let old = acme.post_as(&acme.application, "/oauth2/token", &own).await;
+    assert_eq!(old.error(), (401, "invalid_client"), "the old secret is worth nothing");
+    let (other, org) = (unique("5f4fmec2"), unique("org"));
+    operator.json(&["application", "alias", slug, &other]);
+    assert!(operator.refusal(&["application", "alias", slug, client]).contains("another name"));
+    let id = acme.connection.to_string();
+    let names = operator.json(&["alias", "add", &org, "--tenant", &acme.slug, "--connection", &id]);
+    assert_eq!(names[0]["name"], json!(org), "{names}");
+    assert!(operator.refusal(&["alias", "add", &org, "--tenant", &acme.slug]).contains(&org));
+    assert!(operator.refusal(&["alias", "add", &acme.slug, "--tenant", &acme.slug]).contains(&acme.slug));
+    let names = operator.json(&["alias", "remove", &org, "--tenant", &acme.slug]);
+    assert_eq!(names, json!([]));
+    assert!(operator.refusal(&["alias", "remove", &org, "--tenant", &acme.slug]).contains("alias list"));
+    let sign_in = ["connection", "sign-in", &id, "--universal-logout", "https://acme.okta.com/"];
+    operator.run(&sign_in);
+    let shown = operator.json(&["connection", "show", &id]);
+    assert_eq!(shown["universal_logout"]["issuer"], "https://acme.okta.com", "{shown}");
+}
+
+#[tokio::test]
+async fn an_operator_sees_who_is_signed_in_and_ends_that() {
+    let acme = harness::customer::Customer::new().await;
+    let operator = Operator::new().await;
+    let (ann, bob) = (acme.user("ann"), acme.user("bob"));
+    let (mut browsers, mut sessions) = (Vec::new(), Vec::new());
+    for user in [&ann, &bob] {
+        acme.assign(user).await;
+        let browser = harness::browser::Browser::new();
+        sessions.push(acme.sign_in(&browser, &user.email).await.id_claims()["sid"].as_str().unwrap().to_owned());
+        browsers.push(browser);
+    }
+    let list = || operator.json(&["session", "list", "--tenant", &acme.slug]);
+    let listed = list();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+    assert_eq!((&listed[0]["user_name"], &listed[0]["proof"]), (&json!(ann.email), &json!("assertion")));
+    let one = ["session", "revoke", "--tenant", &acme.slug, "--session", &sessions[0]];
+    assert!(operator.run(&one).status.success());
+    assert!(operator.refusal(&one).contains("gatehouse session list"));
+    assert!(!acme.knows(&browsers[0]).await && acme.knows(&browsers[1]).await);
+    let id = acme.connection.to_string();
+    for (what, name) in [("tenant", acme.slug.as_str()), ("connection", id.as_str())] {
+        assert!(operator.run(&[what, "suspend", name]).status.success(), "{what}");
+        let page = harness::browser::Browser::new().get(&acme.authorize_url(&[])).await;
+        assert_eq!(page.code(), Some("GH-CON-002"), "{what}");
+        assert_eq!(list(), json!([]), "{what}");
+        assert!(operator.run(&[what, "resume", name]).status.success(), "{what}");
+        acme.sign_in(&browsers[1], &bob.email).await;
+    }
+    // It says nothing of other tenants, nor of those that are not there.
+    assert!(operator.refusal(&["session", "list", "--tenant", "nobody"]).contains("nobody"));
+    let keys = operator.json(&["key", "tokens"]);
+    let stages: Vec<&str> = keys.as_array().unwrap().iter().map(|key| key["stage"].as_str().unwrap()).collect();
+    assert!(stages.contains(&"current") && !keys.to_string().contains("PRIVATE"), "{keys}");
+}
+
+#[tokio::test]
 async fn every_mistake_in_the_settings_is_told_at_once_and_no_secret_is_shown() {
     let operator = Operator::new().await;
     let mut command = operator.command();

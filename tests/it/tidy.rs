@@ -291,6 +291,17 @@ async fn tables(database: &mut PgConnection) -> Vec<String> {
         .collect()
 }
 
+/// Whatever ends a session, applications are told of it and it is counted: by one piece.
+#[test]
+fn sessions_end_in_one_place() {
+    let ends = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("sessions::end(");
+    let places: Vec<PathBuf> = sources_of("gateway").into_iter().filter(ends).collect();
+    assert!(places.len() == 1 && places[0].ends_with("src/revocation.rs"), "{places:?}");
+    let ended = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("SET ended_at");
+    let places: Vec<PathBuf> = sources_of("store").into_iter().filter(ended).collect();
+    assert!(places.len() == 1 && places[0].ends_with("src/sessions.rs"), "{places:?}");
+}
+
 /// What docs/PARITY.md says is shown by a test is.
 #[test]
 fn every_test_that_the_list_of_promises_names_is_there() {

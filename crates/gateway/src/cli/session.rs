@@ -14,12 +14,12 @@ use domain::{
 use serde_json::{Value, json};
 use store::sessions::{self, Listed, Which};
 
-/// Sessions that are listed.
+/// Sessions that are listed at a time.
 const PAGE: i64 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List who is signed in, the oldest session first.
+    /// List who is signed in, the oldest session first, 1000 at a time.
     List {
         /// The organization's short name.
         #[arg(long)]
@@ -68,7 +68,11 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             let mut tx = desk.tenant(tenant.id).await?;
             let page = sessions::list(&mut tx, user, after, PAGE).await?;
             tx.rollback().await?;
-            output.list(&page.iter().map(fields).collect::<Vec<_>>())
+            output.list(&page.iter().map(fields).collect::<Vec<_>>())?;
+            if let Some(last) = page.last().filter(|_| i64::try_from(page.len()).unwrap_or(PAGE) == PAGE) {
+                output.line(&format!("There may be more: go on with --after {}", last.id));
+            }
+            Ok(())
         }
         Command::Revoke(Revoke { tenant, which }) => {
             let name = tenant;

@@ -270,6 +270,8 @@ pub fn fields(settings: &Settings, allow_sha1: bool) -> Vec<(&'static str, &'sta
         ("clock_skew_seconds", "Seconds that clocks may differ", json!(settings.clock_skew_seconds)),
         ("sign_metadata", "Sign the metadata", json!(settings.sign_metadata)),
         ("mapping", "Attributes", json!(settings.mapping)),
+        ("former_entity_id", "Entity ID of a system before this one", json!(settings.former_entity_id)),
+        ("universal_logout", "Universal Logout", json!(settings.universal_logout)),
         ("test_until", "A test is on until", json!(settings.test_until.map(moment))),
     ]
 }
