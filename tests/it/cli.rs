@@ -142,7 +142,8 @@ async fn an_operator_changes_an_application_and_gives_other_names() {
     let acme = harness::customer::Customer::new().await;
     let operator = Operator::new().await;
     let (slug, client) = (acme.application.slug.as_str(), acme.application.client_id.as_str());
-    let set = ["application", "set", slug, "--backchannel-logout-uri", "https://app.test/out", "--idle-seconds", "1800"];
+    let set =
+        ["application", "set", slug, "--backchannel-logout-uri", "https://app.test/out", "--idle-seconds", "1800"];
     let changed = operator.json(&set);
     assert_eq!(changed["backchannel_logout_uri"], "https://app.test/out", "{changed}");
     let wrong = operator.refusal(&["application", "set", slug, "--backchannel-logout-uri", "http://*.test/out"]);

@@ -30,7 +30,8 @@ use std::{
     time::{Duration, Instant},
 };
 use store::{
-    accounts, connections,
+    accounts,
+    connections::{self, Connection},
     error::{Constraint, Error as StoreError},
     logouts::{self, NewLogout},
     scope::Actor,
@@ -117,7 +118,7 @@ async fn end(app: &Inner, connection: ConnectionId, headers: &HeaderMap, body: &
     })?;
     let mut tx = app.tenant(tenant, Actor::IdentityProvider, now).await?;
     use_once(&mut tx, connection, &proven).await?;
-    let accounts = meant(&mut tx, connection, &wanted, &subject).await?;
+    let accounts = meant(&mut tx, &stored, &wanted, &subject).await?;
     if accounts.is_empty() {
         // The token is used up all the same.
         tx.commit().await?;
@@ -223,12 +224,15 @@ fn hex(bytes: &[u8]) -> String {
 /// Who is meant, among the accounts of this connection: what another one keeps is not this identity provider's.
 async fn meant(
     tx: &mut TenantTx,
-    connection: ConnectionId,
+    stored: &Connection,
     wanted: &UniversalLogout,
     subject: &SubjectId,
 ) -> Result<Vec<Account>, No> {
     /// Accounts of one person that share an address.
     const MOST: i64 = 100;
+    let connection = stored.id;
+    // The organization goes by two names: its own, and that of its SAML app integration.
+    let is_own = |iss: &str| iss == wanted.issuer || stored.idp.as_ref().is_some_and(|idp| idp.entity_id == iss);
     Ok(match subject {
         SubjectId::Email(address) => {
             let email = Email::parse(address).map_err(|_| No::Malformed("The email is no address.".to_owned()))?;
@@ -241,7 +245,7 @@ async fn meant(
             }
             found
         }
-        SubjectId::IssSub { iss, sub } if *iss == wanted.issuer => {
+        SubjectId::IssSub { iss, sub } if is_own(iss) => {
             let mut found = accounts::by_external_id(tx, connection, sub, MOST).await?;
             if found.is_empty() {
                 found.extend(accounts::by_name_id(tx, connection, sub).await?);

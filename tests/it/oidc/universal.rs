@@ -69,6 +69,10 @@ async fn universal_logout_believes_only_the_organizations_own_key_for_this_endpo
     let by_id = json!({ "format": "iss_sub", "iss": org.issuer, "sub": story.ann.id });
     assert_eq!(org.calls(acme, &token, by_id.clone()).await.status, StatusCode::NO_CONTENT);
     assert!(!acme.is_active(tokens.text("access_token")).await);
+    let tokens = enter(&story, &Browser::new()).await;
+    let by_saml = json!({ "format": "iss_sub", "iss": acme.idp.entity_id(), "sub": story.ann.user_name });
+    assert_eq!(org.calls(acme, &org.token(acme), by_saml).await.status, StatusCode::NO_CONTENT);
+    assert!(!acme.is_active(tokens.text("access_token")).await, "by the names that stand in assertions");
     let again = enter(&story, &Browser::new()).await;
     assert_eq!(org.calls(acme, &token, by_id).await.status, StatusCode::UNAUTHORIZED, "a token works once");
     assert!(acme.is_active(again.text("access_token")).await);

@@ -233,7 +233,11 @@ fn fields(desk: &Desk, connection: &Connection) -> anyhow::Result<Vec<Field>> {
         ("application_username", "Application username", json!("Email")),
         ("metadata_url", "Service provider metadata", json!(format!("{base}/saml/metadata"))),
         ("certificate_url", "Encryption Certificate", json!(format!("{base}/saml/certificate"))),
-        ("universal_logout_url", "Global token revocation endpoint", json!(format!("{base}/global-token-revocation"))),
+        (
+            "universal_logout_url",
+            "Logout endpoint URL (Universal Logout)",
+            json!(format!("{base}/global-token-revocation")),
+        ),
         ("scim_base_url", "SCIM connector base URL", json!(format!("{base}/scim/v2"))),
         ("scim_token_url", "OAuth 2 token endpoint", json!(format!("{base}/oauth2/token"))),
         ("scim_unique_identifier", "Unique identifier field for users", json!("userName")),
