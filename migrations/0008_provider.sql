@@ -70,6 +70,8 @@ CREATE TABLE logout_deliveries (
     session_id     uuid NOT NULL,
     user_id        uuid NOT NULL,
     ended_at       timestamptz NOT NULL,
+    -- Whether somebody else than the user wanted that: how soon it is told is measured then.
+    is_departure   boolean NOT NULL,
     due_at         timestamptz NOT NULL,
     attempts       integer NOT NULL DEFAULT 0,
     problem        text,
@@ -85,6 +87,10 @@ CREATE POLICY tenant_isolation ON logout_deliveries TO gate_tenant USING (tenant
 GRANT SELECT, INSERT ON logout_deliveries TO gate_tenant;
 CREATE POLICY control_delivers ON logout_deliveries TO gate_control USING (true);
 GRANT SELECT, UPDATE (due_at, attempts, problem, given_up_at), DELETE ON logout_deliveries TO gate_control;
+
+-- Also of one account, under whatever name it comes: no sign-in that began before opens a session.
+ALTER TABLE logouts ALTER COLUMN name_id DROP NOT NULL, ADD COLUMN account_id uuid;
+CREATE INDEX logouts_account ON logouts (tenant_id, connection_id, account_id) WHERE account_id IS NOT NULL;
 
 -- Where the browser goes when the identity provider has answered.
 ALTER TABLE logout_requests ADD COLUMN return_url text;

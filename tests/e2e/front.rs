@@ -37,11 +37,14 @@ async fn stage() -> (Stage, DirectoryUser) {
 /// Everybody can use the page that is open, by day and by night.
 async fn is_for_everybody(browser: &Chromium, name: &str) {
     show(browser, name).await;
+    let mut grounds = Vec::new();
     for look in [Look::Light, Look::Dark, Look::Phone] {
         browser.look(look).await;
+        grounds.push(browser.run("return getComputedStyle(document.documentElement).backgroundColor", &[]).await);
         let violations = browser.violations().await;
         assert!(violations.is_empty(), "{name} {look:?}: {violations:#?}");
     }
+    assert_ne!(grounds[0], grounds[1], "{name}: it is dark in the dark");
     browser.look(Look::Light).await;
 }
 
@@ -69,6 +72,7 @@ async fn everybody_can_use_every_page_of_a_sign_in() {
     is_for_everybody(&browser, "login-unknown-name").await;
     browser.goto(&format!("{login}&ui_locales=ja")).await;
     is_for_everybody(&browser, "login-japanese").await;
+    browser.goto(&format!("{login}&ui_locales=en")).await;
     browser.goto(&format!("{gateway}/t/nobody")).await;
     is_for_everybody(&browser, "error-not-set-up").await;
     browser.goto(&format!("{gateway}/oauth2/authorize?client_id=nobody")).await;

@@ -2,7 +2,10 @@
 
 use crate::customer::Customer;
 use axum::{Json, Router, routing::get};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use oidc::keys::{self, SigningKey};
 use reqwest::StatusCode;
@@ -120,4 +123,41 @@ impl OktaOrg {
 pub fn header(token: &str) -> Value {
     let part = token.split('.').next().unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+/// An RSA public key in every form in which somebody might hold it: as JWK, numbers, DER and PEM.
+pub fn public_key_texts(jwk: &Value) -> Vec<Vec<u8>> {
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let integer = |name: &str| der(0x02, &[&[0], number(name).as_slice()].concat());
+    let pkcs1 = der(0x30, &[integer("n"), der(0x02, &number("e"))].concat());
+    // rsaEncryption (RFC 8017 A.1), without parameters.
+    let algorithm = der(0x30, &[0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0]);
+    let spki = der(0x30, &[algorithm, der(0x03, &[&[0], pkcs1.as_slice()].concat())].concat());
+    let pem = |label: &str, der: &[u8], end: &str| {
+        let text = STANDARD.encode(der);
+        let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----{end}", lines.join("\n")).into_bytes()
+    };
+    vec![
+        jwk.to_string().into_bytes(),
+        jwk["n"].as_str().unwrap().as_bytes().to_vec(),
+        number("n"),
+        pem("PUBLIC KEY", &spki, ""),
+        pem("PUBLIC KEY", &spki, "\n"),
+        pem("RSA PUBLIC KEY", &pkcs1, "\n"),
+        spki,
+        pkcs1,
+    ]
+}
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let mut encoded = vec![tag];
+    match length {
+        0..0x80 => encoded.push(u8::try_from(length).unwrap()),
+        0x80..0x100 => encoded.extend([0x81, u8::try_from(length).unwrap()]),
+        _ => encoded.extend([0x82, u8::try_from(length >> 8).unwrap(), u8::try_from(length & 0xff).unwrap()]),
+    }
+    encoded.extend(content);
+    encoded
 }

@@ -185,7 +185,8 @@ async fn an_operator_sees_who_is_signed_in_and_ends_that() {
     let list = || operator.json(&["session", "list", "--tenant", &acme.slug]);
     let listed = list();
     assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
-    assert_eq!((&listed[0]["user_name"], &listed[0]["proof"]), (&json!(ann.email), &json!("assertion")));
+    let of_ann = listed.as_array().unwrap().iter().find(|session| session["user_name"] == json!(ann.email)).unwrap();
+    assert_eq!((&of_ann["id"], &of_ann["proof"]), (&json!(sessions[0]), &json!("assertion")));
     let one = ["session", "revoke", "--tenant", &acme.slug, "--session", &sessions[0]];
     assert!(operator.run(&one).status.success());
     assert!(operator.refusal(&one).contains("gatehouse session list"));

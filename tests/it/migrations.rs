@@ -1,7 +1,12 @@
 //! An upgrade keeps what was there: rows of each older schema go through the newer migrations and `gatehouse migrate`.
 
 use crate::cli::program;
-use harness::gateway_process::{in_database, superuser, unique};
+use gateway::clock::Clock;
+use harness::{
+    gateway_process::{Gateway, in_database, superuser, superuser_of, unique},
+    sign_in::claims,
+};
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator};
 use std::{
     fs,
@@ -116,6 +121,41 @@ async fn domains_stay_vouched_for_and_accounts_that_wait_go_on_waiting() {
     let kept: String = sqlx::query_scalar(kept).fetch_one(&mut database).await.unwrap();
     assert_eq!(kept, "acme.example operator, more.example operator; link true false");
     database.close().await.unwrap();
+    let mut server = superuser().await;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
+}
+
+/// Who is signed in stays signed in, with the tokens from before; and what older processes write meanwhile is understood.
+#[tokio::test]
+async fn sessions_and_tokens_from_before_the_provider_was_whole_go_on() {
+    const REFRESH: &str = "ghref_AZmgAAAAcACAAAAAAAAAAQcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+    let name = production("0007").await;
+    migrate(&name);
+    let gateway = Gateway::on(&name, Clock::System, |_| {}).await;
+    let client = "0199a000-0000-7000-8000-00000000000a";
+    let form = [("grant_type", "refresh_token"), ("refresh_token", REFRESH)];
+    let request = reqwest::Client::new().post(format!("{}/oauth2/token", gateway.url)).form(&form);
+    let answer: Value =
+        request.basic_auth(client, Some("the secret of board")).send().await.unwrap().json().await.unwrap();
+    let said = claims(answer["id_token"].as_str().unwrap_or_else(|| panic!("{answer}")));
+    assert_eq!((&said["sub"], &said["aud"]), (&json!("0199a000-0000-7000-8000-0000000000d1"), &json!(client)));
+    let cookie = "gatehouse_session_0199a000-0000-7000-8000-0000000000c1=the-cookie-of-ann";
+    let query = "response_type=code&redirect_uri=https%3A%2F%2Fapp.example.com%2Fcallback&scope=openid&prompt=none\
+                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&tenant=acme";
+    let url = format!("{}/oauth2/authorize?client_id={client}&{query}", gateway.url);
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let page = browser.get(url).header("cookie", cookie).send().await.unwrap();
+    assert!(page.headers()["location"].to_str().unwrap().contains("code="), "{:?}", page.headers());
+
+    let mut database = superuser_of(&name).await;
+    let as_before = "INSERT INTO sessions (tenant_id, id, token_hash, connection_id, account_id, user_id, name_id, auth_time, created_at, expires_at)
+        SELECT tenant_id, gen_random_uuid(), sha256(token_hash), connection_id, account_id, user_id, name_id, auth_time, created_at, expires_at
+        FROM sessions";
+    sqlx::query(as_before).execute(&mut database).await.unwrap();
+    let idle = "SELECT count(*) FROM sessions WHERE idle_until > now() + interval '1 year' AND NOT by_password";
+    assert_eq!(sqlx::query_scalar::<_, i64>(idle).fetch_one(&mut database).await.unwrap(), 2);
+    database.close().await.unwrap();
+    gateway.app.store.close().await;
     let mut server = superuser().await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
 }

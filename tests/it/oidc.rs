@@ -193,7 +193,7 @@ async fn the_discovery_document_is_true() {
         ("pushed_authorization_request_endpoint", true, 401),
         ("pushed_authorization_request_endpoint", false, 405),
         ("end_session_endpoint", false, 200),
-        ("end_session_endpoint", true, 303),
+        ("end_session_endpoint", true, 200),
     ];
     let named: BTreeSet<&str> = answers.iter().map(|(name, ..)| *name).collect();
     let members = document.as_object().unwrap().keys().map(String::as_str);

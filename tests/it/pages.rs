@@ -16,7 +16,7 @@ use harness::{
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use time::Duration;
 
 async fn log_in(gateway: &Gateway, browser: &Browser, form: &[(&str, &str)]) -> Page {
@@ -197,6 +197,59 @@ async fn passwords_cannot_be_tried_for_long() {
     code_of(page.redirect());
 }
 
+/// Many at once are no way around the limit, and right ones count for nothing.
+#[tokio::test]
+async fn passwords_cannot_be_tried_at_once_either() {
+    let gateway = Gateway::start().await;
+    let acme = Customer::with_passwords(&gateway, gateway.application.clone()).await;
+    let ann = acme.user("ann");
+    acme.assign_with_password(&ann, "correct horse").await;
+    for _ in 0..7 {
+        code_of(with_password(&acme, &Browser::new(), &ann.email, "correct horse").await.redirect());
+    }
+    let browser = Browser::new();
+    let page = browser.get(&acme.authorize_url(&[])).await;
+    let request = parameter(page.redirect(), "request").unwrap();
+    let form = [("request", request.as_str()), ("email", &ann.email), ("password", "wrong")];
+    let url = acme.url("/password");
+    let pages = futures_util::future::join_all((0..20).map(|_| browser.post(&url, &form))).await;
+    let compared = pages.iter().filter(|page| page.text.contains("do not belong together")).count();
+    assert!(pages.iter().all(|page| page.location.is_none()) && compared <= 5, "{compared} were compared");
+    assert_eq!(acme.events("login.failed").await.len(), compared);
+}
+
+/// While a password is hashed, others are answered. All run on one thread here: what blocked it would stop the ticks for as long as
+/// a hash takes.
+#[tokio::test]
+async fn a_password_that_is_hashed_keeps_nobody_waiting() {
+    let gateway = Gateway::start().await;
+    let acme = Customer::with_passwords(&gateway, gateway.application.clone()).await;
+    let ann = acme.user("ann");
+    acme.assign_with_password(&ann, "correct horse").await;
+    let began = Instant::now();
+    let salt = argon2::password_hash::SaltString::encode_b64(b"a salt for a test").unwrap();
+    argon2::PasswordHasher::hash_password(&argon2::Argon2::default(), b"correct horse", &salt).unwrap();
+    let hashing = began.elapsed();
+    let mut longest = Vec::new();
+    for _ in 0..5 {
+        let browser = Browser::new();
+        let mut signing_in = std::pin::pin!(with_password(&acme, &browser, &ann.email, "correct horse"));
+        let (mut last, mut gap) = (Instant::now(), std::time::Duration::ZERO);
+        let page = loop {
+            tokio::select! {
+                biased;
+                page = &mut signing_in => break page,
+                () = tokio::time::sleep(std::time::Duration::from_millis(1)) => {}
+            }
+            gap = gap.max(last.elapsed());
+            last = Instant::now();
+        };
+        code_of(page.redirect());
+        longest.push(gap.max(last.elapsed()));
+    }
+    assert!(longest.iter().any(|gap| *gap < hashing / 2), "{longest:?} of {hashing:?}");
+}
+
 #[tokio::test]
 async fn a_password_is_never_asked_for_where_there_is_an_identity_provider() {
     let gateway = Gateway::start().await;
@@ -319,6 +372,15 @@ async fn pages_speak_the_readers_language() {
     let client = &acme.application.client_id;
     let url = format!("{}/oauth2/authorize?client_id={client}&request_uri={}", gateway.url, pushed.text("request_uri"));
     assert!(read(&url, "en").await.text.contains("<html lang=\"ja\">"));
+    // And so do the pages that follow, until somebody is in.
+    let browser = Browser::new();
+    let asked = acme.authorize_url(&[("tenant", None), ("ui_locales", Some("ja"))]);
+    browser.get(&asked).await;
+    let form = [("asked", asked.split_once('?').unwrap().1), ("email", "ann@nowhere.test")];
+    assert!(log_in(&gateway, &browser, &form).await.text.contains("<html lang=\"ja\">"));
+    let error = browser.get(&format!("{}/t/nobody", gateway.url)).await;
+    assert!(error.text.contains("<html lang=\"ja\">"));
+    assert!(error.cookies().is_empty(), "it is not wished for again");
 }
 
 async fn brand(gateway: &Arc<Gateway>, application: &Application, colour: &str, logo: Option<Vec<u8>>) {

@@ -8,7 +8,6 @@ use crate::{
     keys::TokenKeys,
     limits::Limits,
     scim::{creation::Creation, proof::Look, schemas::Schemas, together::Together},
-    setup,
     universal_logout::KnownKeys,
     vault::Vault,
 };
@@ -17,7 +16,7 @@ use domain::ids::{ConnectionId, TenantId};
 use moka::future::Cache;
 use std::{ops::Deref, sync::Arc, time::Duration};
 use store::{
-    control::ControlTx,
+    control::{self, ControlTx},
     exchanges::Exchange,
     migrate::{self, Schema},
     scope::{Actor, Scope},
@@ -171,8 +170,21 @@ impl Inner {
         if let Some(tenant) = self.tenants.get(&connection).await {
             return Ok(tenant);
         }
-        let tenant = setup::tenant_of(&self.store, now, connection).await?;
-        self.tenants.insert(connection, tenant).await;
+        let mut tx = self.control(now).await?;
+        let tenant = self.tenant_within(&mut tx, connection).await?;
+        tx.rollback().await?;
+        tenant.ok_or(Error::NotFound)
+    }
+
+    /// The same in a transaction that is open: who has a connection to the database and waits for another may wait for ever.
+    pub async fn tenant_within(&self, tx: &mut ControlTx, connection: ConnectionId) -> Result<Option<TenantId>, Error> {
+        if let Some(tenant) = self.tenants.get(&connection).await {
+            return Ok(Some(tenant));
+        }
+        let tenant = control::tenant_of_connection(tx, connection).await?;
+        if let Some(tenant) = tenant {
+            self.tenants.insert(connection, tenant).await;
+        }
         Ok(tenant)
     }
 }

@@ -120,7 +120,9 @@ async fn tell(app: App, client: Client, application: ApplicationId) {
                 warn!(application = %application, error = %error, "It could not be asked what to tell an application")
             }
         }
-        let Some(done) = under_way.join_next().await else { return };
+        // What falls due while an answer is awaited is told meanwhile.
+        let Ok(done) = timeout(PERIOD, under_way.join_next()).await else { continue };
+        let Some(done) = done else { return };
         if let Err(error) = done.context("a logout is told").flatten() {
             let application = found.as_ref().map_or("", |found: &Arc<Application>| found.slug.as_str());
             warn!(application, error = %error, "A logout could not be noted as told; it is told again");
@@ -145,8 +147,10 @@ async fn deliver(app: App, client: Client, application: Arc<Application>, delive
     let mut tx = app.control(now).await?;
     let result = match heard {
         Ok(()) => {
-            let seconds = (now - delivery.ended_at).as_seconds_f64();
-            histogram!(revocation::SECONDS, "stage" => "app").record(seconds);
+            if delivery.is_departure {
+                let seconds = (now - delivery.ended_at).as_seconds_f64();
+                histogram!(revocation::SECONDS, "stage" => "app").record(seconds);
+            }
             logout_deliveries::delivered(&mut tx, &delivery).await?;
             "delivered"
         }

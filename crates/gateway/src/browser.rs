@@ -1,6 +1,6 @@
 //! Cookies: what ties a sign-in to the browser that started it, and a session to the browser that has it.
 
-use crate::{app::Inner, secret::Secret};
+use crate::{app::Inner, pages::Words, secret::Secret};
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use domain::{email::is_domain, ids::ConnectionId};
@@ -10,6 +10,9 @@ const RESTART_MEMORY: time::Duration = time::Duration::minutes(10);
 
 /// How long the domain is remembered.
 const DOMAIN_MEMORY: time::Duration = time::Duration::days(365);
+
+/// How long a sign-in may take, and its language is kept.
+const LANGUAGE_MEMORY: time::Duration = time::Duration::minutes(15);
 
 /// Sessions that one browser has.
 const MOST_SESSIONS: usize = 20;
@@ -37,7 +40,8 @@ pub fn session(app: &Inner, jar: &CookieJar, connection: ConnectionId) -> Option
 /// The connections in which the browser may have sessions.
 pub fn sessions(app: &Inner, jar: &CookieJar) -> Vec<ConnectionId> {
     let prefix = name(app, "session_");
-    jar.iter().filter_map(|cookie| cookie.name().strip_prefix(&prefix)?.parse().ok()).collect()
+    let named = jar.iter().filter_map(|cookie| cookie.name().strip_prefix(&prefix)?.parse().ok());
+    named.take(MOST_SESSIONS).collect()
 }
 
 /// Gives the browser its session; one too many goes, so that its cookies still fit into a request.
@@ -57,6 +61,13 @@ pub fn domain(app: &Inner, jar: &CookieJar) -> Option<String> {
 pub fn keep_domain(app: &Inner, jar: CookieJar, domain: &str) -> CookieJar {
     let mut cookie = cookie(app, name(app, "domain"), domain.to_owned());
     cookie.set_max_age(DOMAIN_MEMORY);
+    jar.add(cookie)
+}
+
+/// Has the pages of a sign-in speak the language that the application wishes for.
+pub fn keep_language(app: &Inner, jar: CookieJar, words: &Words) -> CookieJar {
+    let mut cookie = cookie(app, name(app, "language"), words.language());
+    cookie.set_max_age(LANGUAGE_MEMORY);
     jar.add(cookie)
 }
 

@@ -66,7 +66,7 @@ pub struct Saml {
 }
 
 /// What the gateway fetches from others.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outbound {
     /// Networks that are not public and may be asked all the same.
     pub private_networks: Vec<IpNet>,

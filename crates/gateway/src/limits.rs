@@ -7,7 +7,15 @@ use governor::{
     clock::{Clock, DefaultClock, QuantaInstant},
 };
 use moka::{future::Cache, sync::Cache as SyncCache};
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Large request bodies that one process holds in memory at once, and of one tenant.
@@ -44,7 +52,7 @@ const REMEMBERED_MISSES: u64 = 100_000;
 const PUSHED: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 const PUSHED_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
-/// Calls for Universal Logout per second and connection, before anything of them is proven.
+/// Calls for Universal Logout per second, connection and network, before anything of them is proven.
 const UNIVERSAL_LOGOUTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
 
 /// Untrusted certificates that are noted per connection and minute.
@@ -64,9 +72,9 @@ pub struct Limits {
     asked: DefaultKeyedRateLimiter<ConnectionId>,
     refusals: DefaultKeyedRateLimiter<ConnectionId>,
     certificates: DefaultKeyedRateLimiter<ConnectionId>,
-    misses: SyncCache<Miss, u32>,
+    misses: SyncCache<Miss, Arc<AtomicU32>>,
     pushed: DefaultKeyedRateLimiter<ApplicationId>,
-    universal_logouts: DefaultKeyedRateLimiter<ConnectionId>,
+    universal_logouts: DefaultKeyedRateLimiter<(ConnectionId, String)>,
     shares: Cache<TenantId, Share>,
     places_each: usize,
     patience: Duration,
@@ -120,6 +128,15 @@ impl Limits {
     /// Waits until one more password of the tenant may be hashed.
     pub async fn hash(&self, tenant: TenantId) -> Option<Held> {
         held(self.share(tenant).await.hashes, &self.hashes).await
+    }
+
+    /// The same for somebody who waits at a page.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] when none becomes free in time.
+    pub async fn hash_in_time(&self, tenant: TenantId) -> Result<Held, Error> {
+        let place = tokio::time::timeout(self.patience, self.hash(tenant)).await;
+        place.ok().flatten().ok_or(Error::TooManyRequests { seconds: 1 })
     }
 
     /// A place among the tenant's running requests.
@@ -185,19 +202,21 @@ impl Limits {
         self.saml.check_key(&connection).is_ok()
     }
 
-    /// Whether one more password may be tried for that name, whether or not there is somebody of that name, from that address.
-    pub fn admits_password(&self, connection: ConnectionId, name: &str, address: &str) -> bool {
-        let counted = misses(connection, name, address).into_iter().zip(MISSES);
-        counted.into_iter().all(|(miss, most)| self.misses.get(&miss).unwrap_or(0) < most)
-    }
-
-    /// Counts a wrong password.
-    pub fn note_miss(&self, connection: ConnectionId, name: &str, address: &str) {
-        for miss in misses(connection, name, address) {
+    /// Lets one more password be tried for that name, whether or not there is somebody of that name, from that address. It counts
+    /// as wrong from now on, so that many at once are no way around, until [`Try::was_right`].
+    pub fn admits_password(&self, connection: ConnectionId, name: &str, address: &str) -> Option<Try> {
+        let mut counted = Vec::with_capacity(MISSES.len());
+        for (miss, most) in misses(connection, name, address).into_iter().zip(MISSES) {
             // What was counted first says when it is forgotten.
-            let count = self.misses.entry(miss.clone()).or_insert(0).into_value();
-            self.misses.entry(miss).and_upsert_with(|entry| entry.map_or(1, |entry| entry.into_value().max(count) + 1));
+            let count = self.misses.get_with(miss, || Arc::new(AtomicU32::new(0)));
+            let before = count.fetch_add(1, Ordering::Relaxed);
+            counted.push(count);
+            if before >= most {
+                Try(counted).was_right();
+                return None;
+            }
         }
+        Some(Try(counted))
     }
 
     /// Whether a public client may send one more request ahead.
@@ -205,9 +224,9 @@ impl Limits {
         self.pushed.check_key(&application).is_ok()
     }
 
-    /// Whether one more call for Universal Logout is heard now.
-    pub fn admits_universal_logout(&self, connection: ConnectionId) -> bool {
-        self.universal_logouts.check_key(&connection).is_ok()
+    /// Whether one more call for Universal Logout is heard now from that address.
+    pub fn admits_universal_logout(&self, connection: ConnectionId, address: &str) -> bool {
+        self.universal_logouts.check_key(&(connection, network(address))).is_ok()
     }
 
     /// Whether one more request without a valid token is written into the connection's log.
@@ -240,6 +259,19 @@ impl Limits {
         self.certificates.retain_recent();
         self.pushed.retain_recent();
         self.universal_logouts.retain_recent();
+    }
+}
+
+/// A password that is being tried.
+#[derive(Debug)]
+pub struct Try(Vec<Arc<AtomicU32>>);
+
+impl Try {
+    /// It does not count.
+    pub fn was_right(self) {
+        for count in self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

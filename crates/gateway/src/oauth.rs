@@ -18,7 +18,7 @@ pub mod way_in;
 use self::settings::Settings;
 use crate::{
     app::Inner,
-    pages::{self, Brand, PostPage, Words},
+    pages::{self, Brand, PostPage, PostedTo, Words},
 };
 use ::oidc::authorize::{Answer, ResponseMode};
 use axum::{
@@ -54,7 +54,7 @@ pub fn answered(answer: &Answer) -> Response {
         ResponseMode::FormPost => {
             let fields = answer.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
             pages::posting(
-                &PostPage { words: Words::here(), action: &answer.redirect_uri, fields, to_identity_provider: false },
+                &PostPage { words: Words::here(), action: &answer.redirect_uri, fields, to: PostedTo::Application },
                 None,
             )
         }

@@ -197,7 +197,15 @@ pub struct PostPage<'a> {
     pub words: Words,
     pub action: &'a str,
     pub fields: Vec<(&'a str, &'a str)>,
-    pub to_identity_provider: bool,
+    pub to: PostedTo,
+}
+
+/// Who gets what a page posts by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostedTo {
+    IdentityProvider,
+    Application,
+    Ourselves,
 }
 
 page!(PostPage);

@@ -12,6 +12,7 @@ use crate::{
     session::{self, Came, Proven},
 };
 use ::oidc::form::Form;
+use ::saml::code::{Code, Rejection};
 use anyhow::Context;
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
 use axum::{
@@ -33,7 +34,7 @@ use metrics::counter;
 use serde_json::json;
 use std::sync::LazyLock;
 use store::{
-    accounts, applications, connections, events, passwords,
+    accounts, applications, connections, events, logouts, passwords,
     scope::Actor,
     sessions::{Name, Proof},
     sign_in_requests::{self, WaitingRequest},
@@ -88,27 +89,39 @@ pub async fn post(
         tx.rollback().await?;
         return Ok(attempt.page(request, name, Some("password-over")).await?);
     }
-    if !app.limits.admits_password(connection, &fold(name), &client.address) {
+    let Some(tried) = app.limits.admits_password(connection, &fold(name), &client.address) else {
         tx.rollback().await?;
         return Ok(attempt.page(request, name, Some("password-busy")).await?);
-    }
+    };
     let found = attempt.account(&mut tx, name).await?;
     tx.rollback().await?;
     let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
-    let matches = is_right(&app, attempt.tenant, password, hash.clone()).await?;
+    let matches = match is_right(&app, attempt.tenant, password, hash.clone()).await {
+        Err(Error::TooManyRequests { .. }) => {
+            tried.was_right();
+            return Ok(attempt.page(request, name, Some("password-busy")).await?);
+        }
+        matches => matches?,
+    };
     let Some((account, hash)) = account.zip(hash).filter(|_| matches) else {
-        return Ok(attempt.refuse(request, name, &client).await?);
+        return Ok(attempt.refuse(request, name).await?);
     };
     match attempt.enter(request, &account, &hash).await? {
-        Some(response) => Ok(response),
-        None => Ok(attempt.refuse(request, name, &client).await?),
+        Some(response) => {
+            tried.was_right();
+            Ok(response)
+        }
+        None => Ok(attempt.refuse(request, name).await?),
     }
 }
 
 /// Whether the password belongs to the hash; without one it is compared with nobody's. Hashing has threads of its own and so
 /// many places.
+///
+/// # Errors
+/// [`Error::TooManyRequests`] when no place becomes free in time.
 async fn is_right(app: &Inner, tenant: TenantId, password: &str, hash: Option<String>) -> Result<bool, Error> {
-    let permit = app.limits.hash(tenant).await;
+    let permit = app.limits.hash_in_time(tenant).await?;
     let password = password.as_bytes().to_vec();
     // The place is given back when the hash is made, also if nobody waits for it any more.
     let checked = tokio::task::spawn_blocking(move || {
@@ -193,6 +206,10 @@ impl<'a> Attempt<'a> {
             tx.rollback().await?;
             return Ok(None);
         };
+        if logouts::covers_account(&mut tx, self.connection, account.id, waiting.created_at).await? {
+            tx.rollback().await?;
+            return Err(Rejection::new(Code::LoggedOut).into());
+        }
         if let Some(old) = browser::session(self.app, &self.jar, self.connection) {
             session::end_before(&mut tx, self.connection, &old).await?;
         }
@@ -215,8 +232,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Says no, in the same way to everybody.
-    async fn refuse(&self, request: &str, name: &str, client: &Client) -> Result<Response, Error> {
-        self.app.limits.note_miss(self.connection, &fold(name), &client.address);
+    async fn refuse(&self, request: &str, name: &str) -> Result<Response, Error> {
         let mut tx = self.tx().await?;
         let data = json!({ "code": "GH-PWD-001" });
         let event = Event::with(EventKind::LoginFailed, Subject::Connection(self.connection), data);

@@ -21,8 +21,8 @@ use store::{
     tenant::TenantTx,
 };
 
-/// How long it takes until somebody is out, in seconds: `stage` is `gateway` (from the beginning of the transaction until it
-/// is committed) or `app` (until the application has confirmed it).
+/// How long it takes until somebody is out whom somebody else wants out, in seconds, from the beginning of the transaction:
+/// `stage` is `gateway` (until it is committed) or `app` (until the application has confirmed it).
 pub const SECONDS: &str = "gatehouse_deprovision_seconds";
 
 /// Ends sessions, and says by which rule if one did it; answers which.
@@ -56,7 +56,7 @@ pub async fn some(
     }
     tell(tx, &ended, reason, by).await?;
     let ids: Vec<SessionId> = ended.iter().map(|session| session.id).collect();
-    let noted = logout_deliveries::note(tx, &ids).await?;
+    let noted = logout_deliveries::note(tx, &ids, reason.is_taken_away()).await?;
     let (count, opened) = (u64::try_from(ids.len()).unwrap_or(0), tx.opened());
     tx.after_commit(move || {
         counter!("gatehouse_sessions_ended_total", "reason" => reason.as_str()).increment(count);

@@ -19,7 +19,7 @@ mod who;
 use self::settings::Settings;
 use crate::{
     app::Inner,
-    pages::{self, PostPage, Words},
+    pages::{self, PostPage, PostedTo, Words},
 };
 use ::saml::{outgoing::Outgoing, sp::ServiceProvider};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -56,7 +56,7 @@ fn carried_in_frame_of(message: Outgoing, origin: Option<&str>) -> Response {
                 fields.push(("RelayState", &form.relay_state));
             }
             let page =
-                PostPage { words: Words::here(), action: form.action.as_str(), fields, to_identity_provider: true };
+                PostPage { words: Words::here(), action: form.action.as_str(), fields, to: PostedTo::IdentityProvider };
             pages::posting(&page, origin)
         }
     }

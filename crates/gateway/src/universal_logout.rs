@@ -3,8 +3,9 @@
 
 use crate::{
     app::{App, Inner},
+    config::Outbound,
     error::{Error, chain},
-    extract::{ConnectionPath, bearer},
+    extract::{Client, ConnectionPath, bearer},
     outbound::{self, Fetched, Version},
     revocation,
     saml::settings::{Settings, UniversalLogout},
@@ -71,6 +72,7 @@ enum No {
     NotSetUp,
     NobodyThere,
     Unsupported,
+    KeysAway,
     Failed(Error),
 }
 
@@ -84,10 +86,11 @@ impl<E: Into<Error>> From<E> for No {
 pub async fn post(
     State(app): State<App>,
     ConnectionPath(connection): ConnectionPath,
+    client: Client,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match end(&app, connection, &headers, &body).await {
+    match end(&app, connection, &client, &headers, &body).await {
         Ok(ended) => {
             counter!("gatehouse_universal_logouts_total", "result" => "done").increment(1);
             info!(connection = %connection, sessions = ended, "The identity provider ended everything of a user");
@@ -100,10 +103,16 @@ pub async fn post(
     }
 }
 
-async fn end(app: &Inner, connection: ConnectionId, headers: &HeaderMap, body: &[u8]) -> Result<usize, No> {
+async fn end(
+    app: &Inner,
+    connection: ConnectionId,
+    client: &Client,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<usize, No> {
     let now = app.clock.now();
     let tenant = app.tenant_of(connection, now).await?;
-    if !app.limits.admits_universal_logout(connection) {
+    if !app.limits.admits_universal_logout(connection, &client.address) {
         return Err(Error::TooManyRequests { seconds: 1 }.into());
     }
     let token = bearer(headers).ok_or_else(no_token)?;
@@ -120,14 +129,17 @@ async fn end(app: &Inner, connection: ConnectionId, headers: &HeaderMap, body: &
     use_once(&mut tx, connection, &proven).await?;
     let accounts = meant(&mut tx, &stored, &wanted, &subject).await?;
     if accounts.is_empty() {
-        // The token is used up all the same.
+        // The token is used up all the same, and nobody of that name comes by a sign-in that is on its way.
+        keep_out(&mut tx, connection, &subject, &proven).await?;
         tx.commit().await?;
         return Err(No::NobodyThere);
     }
     let mut ended = 0;
     for account in &accounts {
-        keep_out(&mut tx, connection, account, &proven).await?;
+        // A sign-in locks the account, too: it either is over, and its session ends here, or sees what is remembered.
         accounts::for_update(&mut tx, connection, account.id).await?;
+        let id = format!("{}:{}", own_id(&proven), account.id);
+        logouts::remember_account(&mut tx, connection, account.id, &id, now + REMEMBERED).await?;
         ended += revocation::end(&mut tx, Which::Account(account.id), EndReason::UniversalLogout, None).await?.len();
     }
     tx.commit().await?;
@@ -152,40 +164,67 @@ async fn prove(
     let refused = |refused: Refused| No::Token(refused.to_string());
     global_revocation::check_unproven(token, &sender, now, skew).map_err(refused)?;
     let known = keys(app, connection, wanted, KEPT).await?;
-    let outcome = match global_revocation::verify(token, &known, &sender, now, skew) {
+    match verified(token, &known, &sender, now, skew).await? {
         // A key that is new there.
-        Err(Refused::UnknownKey { .. }) => {
-            let fresh = keys(app, connection, wanted, AGAIN).await?;
-            global_revocation::verify(token, &fresh, &sender, now, skew)
-        }
-        outcome => outcome,
-    };
-    outcome.map_err(refused)
+        Err(Refused::UnknownKey { .. }) => {}
+        outcome => return outcome.map_err(refused),
+    }
+    let fresh = keys(app, connection, wanted, AGAIN).await?;
+    match verified(token, &fresh, &sender, now, skew).await? {
+        // It may be the key's that could not be fetched.
+        Err(Refused::UnknownKey { .. }) if fresh.failed => Err(No::KeysAway),
+        outcome => outcome.map_err(refused),
+    }
 }
 
-/// The identity provider's keys, looked at within that time. Whoever comes while they are fetched waits for the same answer.
+/// On a thread where nobody else waits: somebody else's keys may be long.
+async fn verified(
+    token: &str,
+    known: &KnownKeys,
+    sender: &Sender<'_>,
+    now: OffsetDateTime,
+    skew: time::Duration,
+) -> Result<Result<Proven, Refused>, No> {
+    let Some((keys, _)) = known.keys.clone() else { return Err(No::KeysAway) };
+    let (token, issuer, endpoint) = (token.to_owned(), sender.issuer.to_owned(), sender.endpoint.to_owned());
+    let subject = sender.subject.map(str::to_owned);
+    let verified = tokio::task::spawn_blocking(move || {
+        let sender = Sender { issuer: &issuer, subject: subject.as_deref(), endpoint: &endpoint };
+        global_revocation::verify(&token, &keys, &sender, now, skew)
+    });
+    Ok(verified.await.context("a token is verified")?)
+}
+
+/// The identity provider's keys, looked at within that time. Whoever comes while they are fetched waits for the same answer, and
+/// they are fetched to the end, also if nobody waits for it any more.
 async fn keys(
     app: &Inner,
     connection: ConnectionId,
     wanted: &UniversalLogout,
     oldest: Duration,
-) -> Result<Arc<KeySet>, No> {
-    let url = wanted.jwks_url();
-    let before = app.provider_keys.get(&connection).await.filter(|known| known.url == url);
-    let before = before.and_then(|known| known.keys).filter(|(_, at)| at.elapsed() < STALE);
-    let is_old = |known: &KnownKeys| {
-        let oldest = if known.failed { AGAIN } else { oldest };
-        known.url != url || known.tried.elapsed() >= oldest
-    };
-    let looking = look(app, connection, &url, before);
-    let known = app.provider_keys.entry(connection).or_insert_with_if(looking, is_old).await.into_value();
-    let (keys, _) = known.keys.context("there are no keys of the identity provider")?;
-    Ok(keys)
+) -> Result<KnownKeys, No> {
+    let (cache, outbound, url) = (app.provider_keys.clone(), app.config.outbound.clone(), wanted.jwks_url());
+    let found = tokio::spawn(async move {
+        let before = cache.get(&connection).await.filter(|known| known.url == url);
+        let before = before.and_then(|known| known.keys).filter(|(_, at)| at.elapsed() < STALE);
+        let is_old = |known: &KnownKeys| {
+            let oldest = if known.failed { AGAIN } else { oldest };
+            known.url != url || known.tried.elapsed() >= oldest
+        };
+        let looking = look(&outbound, connection, &url, before);
+        cache.entry(connection).or_insert_with_if(looking, is_old).await.into_value()
+    });
+    Ok(found.await.context("the keys of an identity provider are looked at")?)
 }
 
 /// Fetches them; those from before stay in use for a while where that fails.
-async fn look(app: &Inner, connection: ConnectionId, url: &str, before: Option<(Arc<KeySet>, Instant)>) -> KnownKeys {
-    let (url, fetched) = (url.to_owned(), fetch(app, url).await);
+async fn look(
+    outbound: &Outbound,
+    connection: ConnectionId,
+    url: &str,
+    before: Option<(Arc<KeySet>, Instant)>,
+) -> KnownKeys {
+    let (fetched, url) = (fetch(outbound, url).await, url.to_owned());
     let tried = Instant::now();
     match fetched {
         Ok(keys) => KnownKeys { url, tried, failed: false, keys: Some((Arc::new(keys), tried)) },
@@ -196,8 +235,8 @@ async fn look(app: &Inner, connection: ConnectionId, url: &str, before: Option<(
     }
 }
 
-async fn fetch(app: &Inner, url: &str) -> Result<KeySet, String> {
-    let text = match outbound::fetch(url, &Version::default(), &app.config.outbound).await {
+async fn fetch(settings: &Outbound, url: &str) -> Result<KeySet, String> {
+    let text = match outbound::fetch(url, &Version::default(), settings).await {
         Ok(Fetched::Document { text, .. }) => text,
         Ok(Fetched::Unchanged) => return Err("it answered without a document".to_owned()),
         Err(error) => return Err(chain(&error)),
@@ -208,7 +247,7 @@ async fn fetch(app: &Inner, url: &str) -> Result<KeySet, String> {
 
 /// A token ends sessions once: whoever got hold of it must not keep somebody out with it.
 async fn use_once(tx: &mut TenantTx, connection: ConnectionId, proven: &Proven) -> Result<(), No> {
-    let id = format!("global-token-revocation:{}", hex(&secret::hash(&proven.jti)));
+    let id = own_id(proven);
     match sign_in_requests::remember_assertion(tx, connection, &id, proven.expires_at).await {
         Err(StoreError::Conflict(Constraint::Assertion)) => {
             Err(No::Token("This token was used before; sign another one for each call.".to_owned()))
@@ -217,8 +256,9 @@ async fn use_once(tx: &mut TenantTx, connection: ConnectionId, proven: &Proven) 
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn own_id(proven: &Proven) -> String {
+    let hash: String = secret::hash(&proven.jti).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("global-token-revocation:{hash}")
 }
 
 /// Who is meant, among the accounts of this connection: what another one keeps is not this identity provider's.
@@ -261,16 +301,14 @@ async fn meant(
 async fn keep_out(
     tx: &mut TenantTx,
     connection: ConnectionId,
-    account: &Account,
+    subject: &SubjectId,
     proven: &Proven,
 ) -> Result<(), Error> {
-    // Who has not signed in yet may be about to: under the user name, as most are set up.
-    let name_id = account.profile.name_id.as_ref().map_or(account.profile.user_name.as_str(), String::as_str);
-    let now = tx.now();
-    logouts::lock(tx, connection, name_id).await?;
-    let id = format!("global-token-revocation:{}:{}", hex(&secret::hash(&proven.jti)), account.id);
+    let (SubjectId::Email(name) | SubjectId::IssSub { sub: name, .. } | SubjectId::Opaque(name)) = subject;
+    let (now, id) = (tx.now(), own_id(proven));
+    logouts::lock(tx, connection, name).await?;
     let (issued_at, expires_at) = (now, now + REMEMBERED);
-    let new = NewLogout { connection, id: &id, name_id, session_indexes: &[], issued_at, expires_at };
+    let new = NewLogout { connection, id: &id, name_id: name, session_indexes: &[], issued_at, expires_at };
     logouts::remember(tx, &new).await?;
     Ok(())
 }
@@ -289,6 +327,11 @@ fn refused(connection: ConnectionId, no: No) -> Response {
             StatusCode::UNPROCESSABLE_ENTITY,
             "unsupported_subject",
             "Name the user by email, iss_sub or opaque.".to_owned(),
+        ),
+        No::KeysAway => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "The keys of your organization cannot be fetched now. Try again in a minute.".to_owned(),
         ),
         No::Failed(Error::NotFound) => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.".to_owned()),
         No::Failed(Error::TooManyRequests { .. }) => {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::client::{self, Client};
+use crate::client::{self, Client, Packed};
 use crate::error::{ErrorCode, OAuthError, invalid_request};
 use crate::form::Form;
 use crate::pkce;
@@ -70,9 +70,9 @@ impl Parameters {
     /// Reads a query string or form body; a parameter sent twice is an error, unknown ones are ignored (RFC 6749 3.1).
     pub fn parse(encoded: &str) -> Result<Self, OAuthError> {
         let form = Form::parse(encoded)?;
-        let packed = form.get("client_id")?.map(client::unpacked).transpose()?.flatten();
+        let (client_id, tenant) = client(&form)?;
         Ok(Self {
-            client_id: form.owned("client_id")?,
+            client_id,
             redirect_uri: form.owned("redirect_uri")?,
             response_type: form.owned("response_type")?,
             response_mode: form.owned("response_mode")?,
@@ -88,7 +88,7 @@ impl Parameters {
             id_token_hint: form.token("id_token_hint")?.map(str::to_owned),
             ui_locales: one_of(&form, LOCALES)?,
             resource: form.owned("resource")?,
-            tenant: packed.map(|packed| packed.tenant).or(one_of(&form, TENANT)?),
+            tenant: tenant.or(one_of(&form, TENANT)?),
             connection: one_of(&form, CONNECTION)?,
             request: form.owned("request")?,
             request_uri: form.owned("request_uri")?,
@@ -115,6 +115,19 @@ impl Parameters {
             ..self
         }
     }
+}
+
+/// The client, and the tenant that Polis packs into its id; or that it names beside it with `product`, for any client (`dummy`).
+fn client(form: &Form<'_>) -> Result<(Option<String>, Option<String>), OAuthError> {
+    let id = form.owned("client_id")?;
+    if id.as_deref().is_none_or(|id| id == client::ANY)
+        && let (Some(tenant), Some(product)) = (form.owned("tenant")?, form.owned("product")?)
+    {
+        let packed = Packed { tenant, product };
+        return Ok((Some(packed.to_string()), Some(packed.tenant)));
+    }
+    let packed = id.as_deref().map(client::unpacked).transpose()?.flatten();
+    Ok((id, packed.map(|packed| packed.tenant)))
 }
 
 /// The value of a parameter that has several names; two that differ are a mistake.

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use url::{Host, Url};
+use url::{Host, Url, form_urlencoded};
 
 use crate::error::{ErrorCode, OAuthError, invalid_request};
 use crate::form::Form;
@@ -62,6 +62,16 @@ pub struct Packed {
     /// The client itself.
     pub product: String,
 }
+
+impl fmt::Display for Packed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        f.write_str(&query.append_pair("tenant", &self.tenant).append_pair("product", &self.product).finish())
+    }
+}
+
+/// The client's id that Polis takes where `tenant` and `product` stand beside it.
+pub const ANY: &str = "dummy";
 
 /// What is packed into a client's id, if it is of that form.
 pub fn unpacked(id: &str) -> Result<Option<Packed>, OAuthError> {

@@ -28,9 +28,15 @@ pub struct LogoutRequest {
     pub post_logout_redirect_uri: Option<String>,
     /// Goes back to the app untouched.
     pub state: Option<String>,
+    /// Cognito's other form: the authorize request with which it goes on, as a query.
+    pub sign_in: Option<String>,
 }
 
 impl LogoutRequest {
+    /// The parameters that are read, but for those of an authorize request.
+    pub const NAMES: [&str; 6] =
+        ["id_token_hint", "client_id", "post_logout_redirect_uri", "logout_uri", "state", "sign_in"];
+
     /// Reads the query string or the form; Cognito's `logout_uri` is another name for `post_logout_redirect_uri`.
     pub fn parse(encoded: &str) -> Result<Self, OAuthError> {
         let form = Form::parse(encoded)?;
@@ -44,20 +50,30 @@ impl LogoutRequest {
             client_id: form.owned("client_id")?,
             post_logout_redirect_uri: standard.or(cognito),
             state: form.owned("state")?,
+            sign_in: sign_in(encoded, &form)?,
         })
     }
 }
 
 impl fmt::Debug for LogoutRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id_token_hint, client_id, post_logout_redirect_uri, state } = self;
+        let Self { id_token_hint, client_id, post_logout_redirect_uri, state, sign_in } = self;
         f.debug_struct("LogoutRequest")
             .field("id_token_hint", &id_token_hint.as_ref().map(|_| "[secret]"))
             .field("client_id", client_id)
             .field("post_logout_redirect_uri", post_logout_redirect_uri)
             .field("state", state)
+            .field("sign_in", sign_in)
             .finish()
     }
+}
+
+fn sign_in(encoded: &str, form: &Form<'_>) -> Result<Option<String>, OAuthError> {
+    if form.get("response_type")?.is_none() || form.get("redirect_uri")?.is_none() {
+        return form.owned("sign_in");
+    }
+    let kept = form_urlencoded::parse(encoded.as_bytes()).filter(|(name, _)| name != "id_token_hint");
+    Ok(Some(form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()))
 }
 
 // As `Form::get` reads it, but a token may be longer than other values.
@@ -249,6 +265,7 @@ mod tests {
             client_id: Some("app".into()),
             post_logout_redirect_uri: Some("https://app.test/".into()),
             state: Some("s 1".into()),
+            sign_in: None,
         };
         assert_eq!(read, expected);
         assert!(!format!("{read:?}").contains("a.b.c"), "{read:?}");

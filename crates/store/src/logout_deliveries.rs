@@ -19,19 +19,21 @@ pub struct Delivery {
     pub session: SessionId,
     pub user: UserId,
     pub ended_at: OffsetDateTime,
+    /// Whether somebody else than the user wanted that.
+    pub is_departure: bool,
     /// How often it was tried.
     pub attempts: i32,
 }
 
 /// Notes that the application of these sessions is to be told, if it wants that and knows of them: by a code that it traded, or
 /// can still trade, for whoever trades one at this moment is not seen here.
-pub async fn note(tx: &mut TenantTx, ended: &[SessionId]) -> Result<u64> {
+pub async fn note(tx: &mut TenantTx, ended: &[SessionId], is_departure: bool) -> Result<u64> {
     let now = tx.now();
     let sessions: Vec<Uuid> = ended.iter().map(|session| session.0).collect();
     let done = sqlx::query!(
         "-- logout_deliveries::note
-         INSERT INTO logout_deliveries (id, application_id, client_id, session_id, user_id, ended_at, due_at)
-         SELECT gen_random_uuid(), g.application_id, g.client_id, e.session_id, s.user_id, $2, $2
+         INSERT INTO logout_deliveries (id, application_id, client_id, session_id, user_id, ended_at, is_departure, due_at)
+         SELECT gen_random_uuid(), g.application_id, g.client_id, e.session_id, s.user_id, $2, $3, $2
          FROM unnest($1::uuid[]) AS e (session_id)
          CROSS JOIN LATERAL (SELECT user_id FROM sessions WHERE id = e.session_id) AS s
          CROSS JOIN LATERAL (
@@ -40,7 +42,8 @@ pub async fn note(tx: &mut TenantTx, ended: &[SessionId]) -> Result<u64> {
          ) AS g
          WHERE EXISTS (SELECT FROM applications a WHERE a.id = g.application_id AND a.backchannel_logout_uri IS NOT NULL)",
         &sessions,
-        now
+        now,
+        is_departure
     )
     .execute(tx.conn().await?)
     .await?;
@@ -72,7 +75,7 @@ pub async fn take(tx: &mut ControlTx, application: ApplicationId, most: i64, lea
                WHERE application_id = $1 AND due_at <= $2 AND given_up_at IS NULL
                ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS due
          WHERE d.tenant_id = due.tenant_id AND d.id = due.id
-         RETURNING d.tenant_id, d.id, d.client_id, d.session_id, d.user_id, d.ended_at, d.attempts",
+         RETURNING d.tenant_id, d.id, d.client_id, d.session_id, d.user_id, d.ended_at, d.is_departure, d.attempts",
         application.0,
         now,
         most,
@@ -87,6 +90,7 @@ pub async fn take(tx: &mut ControlTx, application: ApplicationId, most: i64, lea
         session: SessionId(row.session_id),
         user: UserId(row.user_id),
         ended_at: row.ended_at,
+        is_departure: row.is_departure,
         attempts: row.attempts,
     });
     Ok(delivery.collect())

@@ -1,7 +1,7 @@
 //! Logout over SAML: what identity providers asked for, and what we asked them.
 
 use crate::{error::Result, tenant::TenantTx};
-use domain::ids::ConnectionId;
+use domain::ids::{AccountId, ConnectionId};
 use time::OffsetDateTime;
 
 /// A logout that an identity provider asked for.
@@ -50,6 +50,51 @@ pub async fn remember(tx: &mut TenantTx, new: &NewLogout<'_>) -> Result<bool> {
     .execute(tx.conn().await?)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Remembers that everything of an account was ended, until no sign-in from before can be on its way any more.
+pub async fn remember_account(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    account: AccountId,
+    id: &str,
+    expires_at: OffsetDateTime,
+) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- logouts::remember_account
+         INSERT INTO logouts (connection_id, id, account_id, session_indexes, issued_at, created_at, expires_at)
+         VALUES ($1, $2, $3, '{}', $4, $4, $5)",
+        connection.0,
+        id,
+        account.0,
+        now,
+        expires_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Whether everything of an account was ended since then, by our clock.
+pub async fn covers_account(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    account: AccountId,
+    began_at: OffsetDateTime,
+) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- logouts::covers_account
+        SELECT EXISTS (
+            SELECT FROM logouts WHERE connection_id = $1 AND account_id = $2 AND created_at >= $3
+        ) AS "found!""#,
+        connection.0,
+        account.0,
+        began_at
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(found)
 }
 
 /// Whether a session of that name was logged out (core 3.7.3.1): by its number, or with all others; and what is asserted later

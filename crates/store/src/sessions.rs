@@ -268,15 +268,16 @@ impl From<EndedRow> for EndedSession {
 }
 
 /// Ends the sessions that meet a condition and have not ended, a batch of them. The condition says in which order, where that is not
-/// dear: two who end the same sessions must not wait for each other.
+/// dear: two who end the same sessions must not wait for each other. By id, because a row that somebody else changes meanwhile is at
+/// another place then, and would be passed over.
 macro_rules! end {
     ($name:literal, $condition:literal, $now:expr, $reason:expr $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             EndedRow,
             "-- sessions::end_" + $name + "
              UPDATE sessions s SET ended_at = $1, end_reason = $2
-             FROM (SELECT ctid FROM sessions WHERE ended_at IS NULL AND " + $condition + " LIMIT 1000 FOR UPDATE) AS due
-             WHERE s.ctid = due.ctid
+             FROM (SELECT id FROM sessions WHERE ended_at IS NULL AND " + $condition + " LIMIT 1000 FOR UPDATE) AS due
+             WHERE s.id = due.id
              RETURNING s.id, s.connection_id, s.name_id, s.name_id_format, s.name_qualifier, s.sp_name_qualifier,
                        s.session_index",
             $now,

@@ -41,6 +41,7 @@ pub struct AnsweredRequest {
     pub authorize: Option<Value>,
     pub target: Option<String>,
     pub identity: Value,
+    pub created_at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
 }
 
@@ -97,7 +98,7 @@ pub async fn collect(
             WHERE ticket_hash = $1 AND connection_id = $2 AND identity IS NOT NULL FOR UPDATE
         )
         UPDATE sign_in_requests r SET identity = NULL, ticket_hash = NULL FROM found WHERE r.id = found.id
-        RETURNING r.id, r.browser_hash, r.authorize, r.target, r.expires_at, found.identity AS "identity!""#,
+        RETURNING r.id, r.browser_hash, r.authorize, r.target, r.created_at, r.expires_at, found.identity AS "identity!""#,
         ticket_hash,
         connection.0
     )
@@ -109,6 +110,7 @@ pub async fn collect(
         authorize: row.authorize,
         target: row.target,
         identity: row.identity,
+        created_at: row.created_at,
         expires_at: row.expires_at,
     }))
 }
@@ -118,6 +120,7 @@ pub async fn collect(
 pub struct WaitingRequest {
     pub authorize: Option<Value>,
     pub target: Option<String>,
+    pub created_at: OffsetDateTime,
 }
 
 /// The request of that browser which is not answered and not over.
@@ -131,7 +134,7 @@ pub async fn waiting(
     let waiting = sqlx::query_as!(
         WaitingRequest,
         "-- sign_in_requests::waiting
-         SELECT authorize, target FROM sign_in_requests
+         SELECT authorize, target, created_at FROM sign_in_requests
          WHERE id = $1 AND connection_id = $2 AND browser_hash = $3 AND answered_at IS NULL AND expires_at > $4",
         id,
         connection.0,
@@ -156,7 +159,7 @@ pub async fn answer_waiting(
         "-- sign_in_requests::answer_waiting
          UPDATE sign_in_requests SET answered_at = $4
          WHERE id = $1 AND connection_id = $2 AND browser_hash = $3 AND answered_at IS NULL AND expires_at > $4
-         RETURNING authorize, target",
+         RETURNING authorize, target, created_at",
         id,
         connection.0,
         browser_hash,

@@ -8,7 +8,7 @@ use harness::{
 };
 use reqwest::StatusCode;
 use simulator::okta::Style;
-use time::Duration;
+use time::{Duration, macros::format_description};
 use url::Url;
 
 #[tokio::test]
@@ -95,6 +95,27 @@ async fn the_session_of_somebody_else_does_not_answer_for_the_one_who_is_hinted_
     assert_eq!(parameter(page.redirect(), "code"), None);
 }
 
+/// `ForceAuthn` is a wish; whether it was heeded is seen in the answer.
+#[tokio::test]
+async fn an_identity_provider_that_does_not_ask_anew_is_no_proof() {
+    let story = SignedIn::new().await;
+    let acme = &story.acme;
+    for (minutes, error) in [(1, None), (10, Some("login_required"))] {
+        let (browser, now) = (Browser::new(), acme.gateway.clock.now());
+        let page = browser.get(&acme.authorize_url(&[("max_age", Some("60"))])).await;
+        let request = acme.idp.read_request(page.redirect()).await.unwrap();
+        let instant = |at: time::OffsetDateTime| {
+            at.format(format_description!("AuthnInstant=\"[year]-[month]-[day]T[hour]:[minute]:")).unwrap()
+        };
+        let before = instant(now - Duration::minutes(minutes));
+        let answer = acme.idp.response_to(&request, &story.ann).edit(&instant(now), &before);
+        let page = acme.post_response(&browser, &answer.encode(acme.idp.key()).unwrap()).await;
+        let page = browser.get(page.redirect()).await;
+        assert_eq!(parameter(page.redirect(), "error").as_deref(), error, "{}", page.redirect());
+        assert_eq!(parameter(page.redirect(), "code").is_some(), error.is_none());
+    }
+}
+
 #[tokio::test]
 async fn requests_that_cannot_be_answered_end_on_a_page() {
     let story = SignedIn::new().await;
@@ -116,6 +137,7 @@ async fn requests_that_cannot_be_answered_end_on_a_page() {
         let page = story.browser.get(&url).await;
         assert_eq!((page.status, page.code()), (StatusCode::BAD_REQUEST, Some("GH-OIDC-001")), "{url}");
         assert_eq!((page.location.as_deref(), page.header("cache-control")), (None, "no-store"), "{url}");
+        assert_eq!(page.reference().map(str::len), Some(12), "{url}");
         assert!(!page.text.contains("<script>") && page.text.contains("For your IT admin"), "{}", page.text);
     }
     code_of(story.browser.get(&good).await.redirect());

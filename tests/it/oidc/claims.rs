@@ -101,6 +101,21 @@ async fn how_somebody_signed_in_is_told_in_the_words_of_both_standards() {
     })
     .await;
     assert_eq!(limited.id_claims()["session_expiry"], json!(soon.unix_timestamp()));
+    let access = limited.text("access_token");
+    assert_eq!(claims(access)["exp"], json!((story.acme.gateway.clock.now() + Duration::minutes(5)).unix_timestamp()));
+    story.acme.gateway.clock.advance(Duration::minutes(4));
+    assert!(story.acme.is_active(access).await);
+    // It ends when the identity provider said, whatever is left of its twelve hours.
+    let later = sign_in(&story, "openid offline_access", |response| {
+        let until = (story.acme.gateway.clock.now() + Duration::minutes(3))
+            .format(&time::format_description::well_known::Rfc3339)
+            .unwrap();
+        response.edit("<saml2:AuthnStatement ", &format!("<saml2:AuthnStatement SessionNotOnOrAfter=\"{until}\" "))
+    })
+    .await;
+    story.acme.gateway.clock.advance(Duration::minutes(3));
+    assert!(!story.acme.is_active(later.text("access_token")).await);
+    assert_eq!(story.acme.refresh(later.text("refresh_token")).await.error(), (400, "invalid_grant"));
 }
 
 #[tokio::test]

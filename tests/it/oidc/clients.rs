@@ -271,7 +271,8 @@ async fn a_public_client_never_has_tokens_of_its_own() {
 #[tokio::test]
 async fn an_access_token_is_for_the_resource_that_was_asked_for() {
     let gateway = Gateway::start().await;
-    let change = |spec: &mut ApplicationSpec| spec.settings.resources = vec!["https://api.test/".to_owned()];
+    let both = || ["https://api.test/", "https://second.test/"].map(str::to_owned).to_vec();
+    let change = |spec: &mut ApplicationSpec| spec.settings.resources = both();
     let application = gateway.application("https://app.test/callback", change).await;
     let story = SignedIn::to(Customer::entering(&gateway, application).await).await;
     let code = story.code_for(&[("resource", Some("https://api.test/"))]).await;
@@ -280,6 +281,31 @@ async fn an_access_token_is_for_the_resource_that_was_asked_for() {
     assert_eq!(story.acme.userinfo(tokens.text("access_token")).await.status, StatusCode::OK);
     let page = story.browser.get(&story.acme.authorize_url(&[("resource", Some("https://other.test/"))])).await;
     assert_eq!(parameter(page.redirect(), "error").as_deref(), Some("invalid_target"));
+    // The token request may choose where nothing was chosen, and nothing else than what was.
+    for (granted, asked, error) in [
+        (None, "https://api.test/", None),
+        (Some("https://api.test/"), "https://api.test/", None),
+        (Some("https://api.test/"), "https://second.test/", Some("invalid_target")),
+        (None, "https://other.test/", Some("invalid_target")),
+    ] {
+        let code = story.code_for(&[("resource", granted)]).await;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", &story.acme.application.redirect_uri),
+            ("code_verifier", VERIFIER),
+            ("resource", asked),
+        ];
+        let tokens = story.acme.post_as(&story.acme.application, "/oauth2/token", &form).await;
+        assert_eq!(tokens.body["error"].as_str(), error, "{granted:?} {asked}: {}", tokens.body);
+        if error.is_none() {
+            assert_eq!(claims(tokens.text("access_token"))["aud"], json!([asked, gateway.url]));
+            let form = [("grant_type", "refresh_token"), ("refresh_token", tokens.text("refresh_token"))];
+            let elsewhere = [&form[..], &[("resource", "https://other.test/")]].concat();
+            let refused = story.acme.post_as(&story.acme.application, "/oauth2/token", &elsewhere).await;
+            assert_eq!(refused.error(), (400, "invalid_target"));
+        }
+    }
 }
 
 #[tokio::test]

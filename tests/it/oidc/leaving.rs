@@ -16,7 +16,7 @@ use gateway::{
 };
 use harness::{
     browser::{Browser, Page},
-    customer::{Customer, superuser},
+    customer::{Customer, superuser, until_waiting},
     gateway_process::Gateway,
     sign_in::{TokenAnswer, claims},
     signer::{OktaOrg, Signer},
@@ -209,8 +209,53 @@ async fn who_signs_out_of_the_application_goes_where_it_wants_and_nowhere_else()
     // Cognito's address and parameter lead here too.
     let cognito = format!("{}/logout?client_id={client}&logout_uri=https%3A%2F%2Fapp.test%2Fbye", acme.gateway.url);
     assert!(browser.get(&cognito).await.text.contains("confirm"));
-    let posted = Browser::new().post(&url(&[]), &[("client_id", &client)]).await;
-    assert!(posted.redirect().contains("/oauth2/logout?client_id="), "{}", posted.redirect());
+    // Its other form goes on with a sign-in.
+    let query =
+        format!("client_id={client}&response_type=code&redirect_uri=https%3A%2F%2Fapp.test%2Fcallback&scope=openid");
+    let asked = browser.get(&format!("{}/logout?{query}", acme.gateway.url)).await;
+    assert!(asked.text.contains("confirm") && asked.text.contains("name=\"sign_in\""), "{}", asked.shown());
+    let page = browser.post(&confirm, &[("client_id", &client), ("sign_in", &query)]).await;
+    let page = by_idp(acme, browser, page).await;
+    assert_eq!(page.redirect(), format!("{}/oauth2/authorize?{query}", acme.gateway.url));
+}
+
+/// Other sites post without our cookies, so a page of ours posts it again; and no token comes into an address.
+#[tokio::test]
+async fn who_is_signed_out_by_a_post_has_no_token_in_an_address() {
+    let (story, _door) = with_door().await;
+    let (acme, tokens) = (&story.acme, story.tokens().await);
+    let endpoint = format!("{}/oauth2/logout", acme.gateway.url);
+    let hint = tokens.text("id_token");
+    let form = [("id_token_hint", hint), ("post_logout_redirect_uri", "https://app.test/bye"), ("x", "\"><script>")];
+    let page = Browser::new().send(|http| http.post(&endpoint).form(&form).header("origin", "https://app.test")).await;
+    assert!(page.status == StatusCode::OK && page.location.is_none(), "{:?}", page.location);
+    assert!(page.text.contains(hint) && page.text.contains("action=\"/oauth2/logout\""), "{}", page.shown());
+    assert!(!page.text.contains("\"><script>") && !page.text.contains("name=\"x\""), "{}", page.shown());
+    assert!(acme.knows(&story.browser).await);
+    let again = [&form[..2], &[("again", "1")]].concat();
+    let page = story.browser.post(&endpoint, &again).await;
+    assert_eq!(by_idp(acme, &story.browser, page).await.redirect(), "https://app.test/bye");
+    assert!(!acme.knows(&story.browser).await);
+}
+
+/// A use of a session at this moment does not keep it from ending.
+#[tokio::test]
+async fn a_session_that_is_used_at_this_moment_ends_all_the_same() {
+    let story = SignedIn::new().await;
+    let (app, now) = (&story.acme.gateway.app, story.acme.gateway.clock.now());
+    let tokens = story.tokens().await;
+    let mut database = superuser().await;
+    let mut using = sqlx::Connection::begin(&mut database).await.unwrap();
+    let touch = "UPDATE sessions SET idle_until = idle_until + interval '1 minute' WHERE tenant_id = $1";
+    sqlx::query(touch).bind(story.acme.tenant.0).execute(&mut *using).await.unwrap();
+    let ending = sessions::revoke(&app.store, now, story.acme.tenant, Which::Tenant, EndReason::Revoked);
+    let then = async {
+        until_waiting(&mut using, 1).await;
+        using.commit().await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(ending, then);
+    assert_eq!(ended.unwrap(), 1);
+    assert!(!story.acme.is_active(tokens.text("access_token")).await);
 }
 
 #[tokio::test]
@@ -227,7 +272,11 @@ async fn a_hint_that_proves_little_is_asked_about() {
     let confirm = format!("{}/oauth2/logout/confirm", gateway.url);
     let form = [("id_token_hint", hint), ("post_logout_redirect_uri", "https://app.test/bye")];
     let page = other.post(&confirm, &form).await;
-    assert_eq!(by_idp(acme, &other, page).await.redirect(), "https://app.test/bye");
+    assert_eq!(
+        page.redirect(),
+        "https://app.test/bye",
+        "what the identity provider would be asked is not for this browser"
+    );
     assert!(!acme.knows(&story.browser).await && !acme.is_active(tokens.text("access_token")).await);
     story.acme.hears_of_logouts(&story.acme.gateway).await;
     is_told(acme, &door, &tokens.id_claims(), "by a hint");

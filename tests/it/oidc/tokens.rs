@@ -7,6 +7,7 @@ use harness::{
     customer::Customer,
     gateway_process::{Application, Gateway},
     sign_in::{TokenAnswer, VERIFIER, claims, code_of},
+    signer::public_key_texts,
 };
 use reqwest::StatusCode;
 use serde_json::json;
@@ -292,7 +293,22 @@ async fn only_a_genuine_access_token_opens_userinfo_and_introspects_as_active() 
         "x".repeat(9000),
         "rubbish".to_owned(),
     ];
-    for token in forged {
+    // RSA's public key as the secret of an HMAC, in each form in which it might be held.
+    let jwks: serde_json::Value =
+        reqwest::get(format!("{}/oauth2/jwks", acme.gateway.url)).await.unwrap().json().await.unwrap();
+    let own = jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["kid"] == harness::signer::header(access)["kid"])
+        .unwrap();
+    let confused = public_key_texts(own).into_iter().map(|key| {
+        let message = format!("{}.{payload}", head("HS256"));
+        let secret = jsonwebtoken::EncodingKey::from_secret(&key);
+        let mac = jsonwebtoken::crypto::sign(message.as_bytes(), &secret, jsonwebtoken::Algorithm::HS256).unwrap();
+        format!("{message}.{mac}")
+    });
+    for token in confused.chain(forged) {
         let refused = acme.userinfo(&token).await;
         assert_eq!(refused.error(), INVALID_TOKEN, "{token}");
         let challenge = refused.headers["www-authenticate"].to_str().unwrap();

@@ -2,7 +2,7 @@
 
 use super::{leaving::enter, telling::with_door};
 use gateway::{
-    saml::settings::{Settings, UniversalLogout},
+    saml::settings::{Jit, Settings, UniversalLogout},
     setup,
 };
 use harness::{browser::Browser, customer::Customer, signer::OktaOrg};
@@ -103,6 +103,39 @@ async fn keys_are_asked_for_once_however_many_call_and_however_it_goes() {
     let eight = futures_util::future::join_all((0..8).map(|_| call())).await;
     assert_eq!(eight, [StatusCode::NOT_FOUND; 8]);
     assert_eq!(org.asked(), 1);
+}
+
+/// An answer that waits to be collected is none any more, under whatever name it comes.
+#[tokio::test]
+async fn nobody_keeps_a_sign_in_for_later() {
+    let (story, _door) = with_door().await;
+    let (acme, org) = (&story.acme, OktaOrg::start().await);
+    trusts(acme, &org, None).await;
+    let (bob, subject) = (acme.user("bob"), |email: &str| json!({ "format": "email", "email": email }));
+    acme.assign(&bob).await;
+    let waiting = acme.waiting(&bob).await;
+    // The first time somebody comes under another name than the directory's: the address tells who it is.
+    let other = waiting.honest().name_id("00u-other").attribute("email", &bob.email);
+    let page = acme.post_response(&waiting.browser, &waiting.signed(&other)).await;
+    assert_eq!(org.calls(acme, &org.token(acme), subject(&bob.email)).await.status, StatusCode::NO_CONTENT);
+    let refused = waiting.browser.get(page.redirect()).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, Some("GH-SAML-909")), "{}", refused.shown());
+    acme.gateway.clock.advance(time::Duration::SECOND);
+    let waiting = acme.waiting(&bob).await;
+    waiting.gets_in(&waiting.signed(&waiting.honest().name_id("00u-other").attribute("email", &bob.email))).await;
+    // Nor does somebody who would be there only then.
+    let newcomers = Customer::of(&acme.gateway).await;
+    trusts(&newcomers, &org, None).await;
+    crate::saml::modes::set(&newcomers, |settings| settings.jit = Jit::Create).await;
+    let eve = newcomers.user("eve");
+    newcomers.idp.add_user(eve.clone());
+    let waiting = newcomers.waiting(&eve).await;
+    let page = newcomers.post_response(&waiting.browser, &waiting.signed(&waiting.honest())).await;
+    newcomers.gateway.clock.advance(time::Duration::SECOND);
+    let answer = org.calls(&newcomers, &org.token(&newcomers), subject(&eve.email)).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let refused = waiting.browser.get(page.redirect()).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, Some("GH-SAML-909")), "{}", refused.shown());
 }
 
 #[tokio::test]

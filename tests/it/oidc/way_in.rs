@@ -97,6 +97,10 @@ async fn an_application_of_polis_signs_in_under_its_packed_name() {
     ];
     let response = reqwest::Client::new().post(format!("{}/oauth2/token", acme.gateway.url)).form(&form).send().await;
     let tokens: Value = response.unwrap().json().await.unwrap();
+    // Or side by side, for the client of anybody.
+    let beside = [("client_id", Some("dummy")), ("product", Some(acme.application.slug.as_str()))];
+    assert!(leads(acme, &[&beside[..], &[("tenant", Some(acme.slug.as_str()))]].concat()).await);
+    assert!(!leads(acme, &beside).await && !leads(acme, &[("client_id", Some("dummy"))]).await);
     assert_eq!(claims(tokens["id_token"].as_str().unwrap_or_else(|| panic!("{tokens}")))["aud"], json!(packed));
 }
 
@@ -131,6 +135,49 @@ async fn of_several_connections_the_one_is_taken_that_is_meant_or_known() {
     second.finish(&browser, &posted.saml_response).await;
     let page = browser.get(&first.authorize_url(&[("prompt", Some("none"))])).await;
     assert!(parameter(page.redirect(), "code").is_some(), "{}", page.redirect());
+}
+
+/// Who holds a connection to the database and waits for another one waits for ever, when there are no more.
+#[tokio::test]
+async fn no_request_needs_two_connections_to_the_database() {
+    let one = |config: &mut gateway::config::Config| {
+        config.database.max_connections = 1;
+        config.database.acquire_timeout = std::time::Duration::from_secs(3);
+    };
+    let gateway = Gateway::start_with(gateway::clock::Clock::manual(), one).await;
+    let acme = Customer::of(&gateway).await;
+    let ann = acme.user("ann");
+    acme.assign(&ann).await;
+    // All but one of those for work across tenants.
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut tx = gateway.app.control(gateway.clock.now()).await.unwrap();
+        store::applications::by_slug(&mut tx, "none").await.unwrap();
+        held.push(tx);
+    }
+    let browser = Browser::new();
+    for named in ["tenant", "connection"] {
+        let nobody = uuid::Uuid::now_v7().to_string();
+        let url = acme.authorize_url(&[("tenant", None), (named, Some(&nobody))]);
+        assert_eq!(browser.get(&url).await.status, StatusCode::NOT_FOUND, "{named}");
+        let cold = Gateway::start_with(gateway.clock.clone(), one).await;
+        let mut tx = cold.app.control(gateway.clock.now()).await.unwrap();
+        store::applications::by_slug(&mut tx, "none").await.unwrap();
+        let url = url.replace(&gateway.url, &cold.url).replace(&nobody, &acme.connection.to_string());
+        assert!(browser.get(&url).await.status.is_redirection(), "what nobody has asked for since the start");
+        tx.rollback().await.unwrap();
+    }
+    let tokens = acme.sign_in(&browser, &ann.email).await;
+    assert!(acme.is_active(tokens.text("access_token")).await);
+    assert_eq!(acme.userinfo(tokens.text("access_token")).await.status, StatusCode::OK);
+    assert_eq!(acme.refresh(tokens.text("refresh_token")).await.status, StatusCode::OK);
+    let form = [("email", ann.email.as_str())];
+    assert!(browser.post(&format!("{}/login", gateway.url), &form).await.status.is_redirection());
+    let leave = format!("{}/oauth2/logout?id_token_hint={}", gateway.url, tokens.text("id_token"));
+    assert!(browser.get(&leave).await.redirect().starts_with(&acme.idp.slo_url()));
+    for tx in held {
+        tx.rollback().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::{
     browser,
     error::{Error, PageFailure},
     extract,
-    pages::{Brand, Unknown, words},
+    pages::{Brand, Unknown, Words, words},
     saml::login,
     secret::{self, Kind, Secret},
     session,
@@ -28,7 +28,7 @@ use axum::{
     body::Bytes,
     extract::{RawQuery, State},
     http::{HeaderMap, StatusCode},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use axum_extra::extract::CookieJar;
 use domain::ids::{ConnectionId, TenantId};
@@ -87,13 +87,15 @@ async fn answer(app: &Inner, encoded: &str, visitor: &extract::Client, headers: 
         Some(parameters) => Parameters::parse(parameters)?.by_way_of(sent),
         None => sent,
     };
+    let wish = parameters.ui_locales.as_deref().and_then(Words::wished);
+    let kept = wish.as_ref().map(|words| browser::keep_language(app, CookieJar::new(), words));
     let jar = browser::jar(headers);
     let asked = Asked { app, visitor, jar, now, application, settings, parameters, encoded };
-    let wish = asked.parameters.ui_locales.clone();
     let answer = async {
         if asked.parameters.is_entry_link() { asked.enter().await } else { asked.answer(ahead.is_some()).await }
     };
-    words::within(wish.as_deref(), answer).await
+    // Every page until the sign-in is over speaks the language that is wished for.
+    Ok((kept, words::within(wish, answer).await?).into_response())
 }
 
 impl Asked<'_> {

@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use crate::{app::Inner, error::Error, secret};
 use ::oidc::{client, client_assertion, error::ErrorCode, error::OAuthError, form::Form};
+use anyhow::Context;
 use axum::http::{HeaderMap, header};
 use domain::ids::ApplicationId;
 use store::{
@@ -121,7 +122,14 @@ async fn by_assertion(
     let settings = Settings::of(&application)?;
     let keys = settings.keys()?.ok_or(Error::Unauthorized)?;
     let (called, token) = (format!("{}{path}", app.issuer()), format!("{}/oauth2/token", app.issuer()));
-    let proven = client_assertion::verify(assertion, &id, &keys, &[app.issuer(), &token, &called], now)?;
+    tx.rollback().await?;
+    let (issuer, own, assertion) = (app.issuer().to_owned(), id.clone(), assertion.to_owned());
+    // On a thread where nobody else waits: an application's keys may be long.
+    let verified = tokio::task::spawn_blocking(move || {
+        client_assertion::verify(&assertion, &own, &keys, &[&issuer, &token, &called], now)
+    });
+    let proven = verified.await.context("a client assertion is verified")??;
+    let mut tx = app.control(now).await?;
     let hash = secret::hash(&proven.jti);
     if !pushed_requests::use_assertion(&mut tx, application.id, &hash, proven.expires_at).await? {
         let sentence = "The client_assertion was used before. Make a new one, with a jti of its own, for each request.";

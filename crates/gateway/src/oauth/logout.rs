@@ -3,14 +3,14 @@
 
 use super::{
     client,
-    form::{by_get, read_browser_form, wrong},
+    form::{read_browser_form, wrong},
     settings::Settings,
 };
 use crate::{
     app::{App, Inner},
     browser,
     error::{Error, PageFailure},
-    pages::{self, Brand, SignOut, SignOutPage, Words},
+    pages::{self, Brand, PostPage, PostedTo, SignOut, SignOutPage, Words},
     revocation,
     saml::logout as single,
     secret,
@@ -34,9 +34,10 @@ use store::{
     tenant::TenantTx,
 };
 use time::OffsetDateTime;
+use url::form_urlencoded;
 
-/// Sessions of one browser that are looked at: more than any has.
-const MOST_LOOKED_AT: usize = 40;
+/// Says that a form comes from a page of ours.
+const AGAIN: &str = "again";
 
 /// `GET /oauth2/logout`
 pub async fn get(
@@ -44,7 +45,11 @@ pub async fn get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    let leaving = Leaving::read(&app, &query.unwrap_or_default(), browser::jar(&headers)).await?;
+    answer(&app, &query.unwrap_or_default(), &headers).await
+}
+
+async fn answer(app: &Inner, encoded: &str, headers: &HeaderMap) -> Result<Response, PageFailure> {
+    let leaving = Leaving::read(app, encoded, browser::jar(headers)).await?;
     let here = leaving.sessions().await?;
     // Whoever holds the ID token of this browser's own session is its application.
     let is_sure = leaving.hint.as_ref().is_some_and(|hint| here.iter().all(|session| session.id.0 == hint.session_id));
@@ -55,9 +60,20 @@ pub async fn get(
     Ok(leaving.ask())
 }
 
-/// `POST /oauth2/logout`: as by GET.
-pub async fn post(State(app): State<App>, body: Bytes) -> Result<Response, PageFailure> {
-    Ok(by_get(&app, "/oauth2/logout", &body)?)
+/// `POST /oauth2/logout`: other sites post here, and a browser shows no cookie of ours to that; so a page of ours posts it again,
+/// and no ID token stands in an address.
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, PageFailure> {
+    let encoded = read_browser_form(&body)?;
+    let fields: Vec<_> = form_urlencoded::parse(encoded.as_bytes()).collect();
+    if fields.iter().any(|(name, _)| name == AGAIN) {
+        return answer(&app, encoded, &headers).await;
+    }
+    LogoutRequest::parse(encoded).map_err(Error::from)?;
+    let known = fields.iter().filter(|(name, _)| LogoutRequest::NAMES.contains(&name.as_ref()));
+    let mut fields: Vec<_> = known.map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+    fields.push((AGAIN, "1"));
+    let page = PostPage { words: Words::here(), action: "/oauth2/logout", fields, to: PostedTo::Ourselves };
+    Ok(pages::posting(&page, None))
 }
 
 /// `POST /oauth2/logout/confirm`: the user says so.
@@ -127,7 +143,7 @@ impl<'a> Leaving<'a> {
     /// The browser's live sessions in the application.
     async fn sessions(&self) -> Result<Vec<Here>, Error> {
         let mut found = Vec::new();
-        for connection in browser::sessions(self.app, &self.jar).into_iter().take(MOST_LOOKED_AT) {
+        for connection in browser::sessions(self.app, &self.jar) {
             let Some(cookie) = browser::session(self.app, &self.jar, connection) else { continue };
             let tenant = match self.app.tenant_of(connection, self.now).await {
                 Ok(tenant) => tenant,
@@ -154,12 +170,13 @@ impl<'a> Leaving<'a> {
     }
 
     fn ask(&self) -> Response {
-        let LogoutRequest { id_token_hint, client_id, post_logout_redirect_uri, state } = &self.request;
+        let LogoutRequest { id_token_hint, client_id, post_logout_redirect_uri, state, sign_in } = &self.request;
         let asked = [
             ("id_token_hint", id_token_hint.clone()),
             ("client_id", client_id.clone()),
             ("post_logout_redirect_uri", post_logout_redirect_uri.clone()),
             ("state", state.clone()),
+            ("sign_in", sign_in.clone()),
         ];
         let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         self.page(SignOut::Asked, asked)
@@ -179,14 +196,16 @@ impl<'a> Leaving<'a> {
         if let Some(hint) = &self.hint {
             let tenant = TenantId(hint.tenant_id);
             let mut tx = self.app.tenant(tenant, Actor::Browser, self.now).await?;
+            // Of one that is elsewhere, this browser learns nothing, and has nothing to ask the identity provider.
             if let Some(session) = hinted(&mut tx, hint).await? {
-                let gone = revocation::end(&mut tx, Which::One(session.id), EndReason::SignedOut, None).await?;
-                ended.extend(gone.into_iter().map(|gone| (tenant, gone)));
+                revocation::end(&mut tx, Which::One(session.id), EndReason::SignedOut, None).await?;
             }
             tx.commit().await?;
         }
-        let back = self.request.post_logout_redirect_uri.as_deref();
-        let back = back.map(|uri| logout::return_url(uri, self.request.state.as_deref()));
+        let LogoutRequest { post_logout_redirect_uri, state, sign_in, .. } = &self.request;
+        let sign_in = sign_in.as_ref().map(|query| format!("{}/oauth2/authorize?{query}", self.app.issuer()));
+        let back = post_logout_redirect_uri.as_deref().map(|uri| logout::return_url(uri, state.as_deref()));
+        let back = back.or(sign_in);
         for (tenant, session) in &ended {
             let mut tx = self.app.tenant(*tenant, Actor::Browser, self.now).await?;
             let asked = single::ask_the_identity_provider(self.app, &mut tx, session, back.as_deref()).await?;

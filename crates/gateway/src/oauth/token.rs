@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app::{App, Inner},
-    error::{Error, OAuthFailure},
+    error::{Error, OAuthFailure, chain},
     secret::{self, Kind, Secret},
     session,
 };
@@ -40,6 +40,7 @@ use store::{
     tenant::TenantTx,
 };
 use time::OffsetDateTime;
+use tracing::warn;
 
 /// `POST /oauth2/token`
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, OAuthFailure> {
@@ -133,21 +134,21 @@ async fn by_code(
     let wanted = Wanted { grant: grant.id, request: &request, scope: request.scope, resource };
     let answer = tokens(app, &mut tx, client, &session, wanted).await?;
     tx.commit().await?;
-    used(app, tenant, client, &session, now).await?;
+    used(app, tenant, client, &session, now).await;
     Ok(answer)
 }
 
-/// Notes the use of a session, apart: whoever ends it locks the session first and its grants then.
-async fn used(
-    app: &Inner,
-    tenant: TenantId,
-    client: &Client,
-    session: &LiveSession,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let mut tx = app.tenant(tenant, Actor::Application(client.application.id), now).await?;
-    session::used(&mut tx, session, &client.settings).await?;
-    Ok(tx.commit().await?)
+/// Notes the use of a session, apart: whoever ends it locks the session first and its grants then. The tokens are made already, so
+/// a failure here must not keep them from the client.
+async fn used(app: &Inner, tenant: TenantId, client: &Client, session: &LiveSession, now: OffsetDateTime) {
+    let noted = async {
+        let mut tx = app.tenant(tenant, Actor::Application(client.application.id), now).await?;
+        session::used(&mut tx, session, &client.settings).await?;
+        Ok::<(), Error>(tx.commit().await?)
+    };
+    if let Err(error) = noted.await {
+        warn!(error = chain(&error), "The use of a session could not be noted");
+    }
 }
 
 /// Whom the access token is for: what the token request says, within what was granted (RFC 8707 2.2).
@@ -190,7 +191,7 @@ async fn by_refresh_token(
     let wanted = Wanted { grant: grant.id, request: &request, scope, resource };
     let answer = tokens(app, &mut tx, client, &session, wanted).await?;
     tx.commit().await?;
-    used(app, tenant, client, &session, now).await?;
+    used(app, tenant, client, &session, now).await;
     Ok(answer)
 }
 

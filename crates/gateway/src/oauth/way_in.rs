@@ -63,10 +63,10 @@ pub async fn find(
     let mut tx = app.control(now).await?;
     let place = match (named.connection, named.tenant) {
         (Some(connection), Some(tenant)) => {
-            let (one, other) = (place(app, &mut tx, connection, now).await?, place(app, &mut tx, tenant, now).await?);
+            let (one, other) = (place(app, &mut tx, connection).await?, place(app, &mut tx, tenant).await?);
             one.filter(|one| other.is_some_and(|other| other.tenant == one.tenant))
         }
-        (Some(name), None) | (None, Some(name)) => place(app, &mut tx, name, now).await?,
+        (Some(name), None) | (None, Some(name)) => place(app, &mut tx, name).await?,
         (None, None) => match &domain {
             Some(domain) => of_domain(&mut tx, domain).await?,
             None => None,
@@ -80,14 +80,13 @@ pub async fn find(
 }
 
 /// A place by its id, its short name, a domain that it owns, or another name that the operator gave it.
-async fn place(app: &Inner, tx: &mut ControlTx, name: &str, now: OffsetDateTime) -> Result<Option<Place>, Error> {
+async fn place(app: &Inner, tx: &mut ControlTx, name: &str) -> Result<Option<Place>, Error> {
     if let Ok(id) = name.parse::<Uuid>() {
-        return match app.tenant_of(ConnectionId(id), now).await {
-            Ok(tenant) => Ok(Some(Place { tenant, connection: Some(ConnectionId(id)) })),
+        return Ok(Some(match app.tenant_within(tx, ConnectionId(id)).await? {
+            Some(tenant) => Place { tenant, connection: Some(ConnectionId(id)) },
             // Nobody's id is that of a tenant without connections.
-            Err(Error::NotFound) => Ok(Some(Place { tenant: TenantId(id), connection: None })),
-            Err(error) => Err(error),
-        };
+            None => Place { tenant: TenantId(id), connection: None },
+        }));
     }
     // A name of ours first: no alias takes a tenant's place.
     if let Some(tenant) = tenants::by_slug(tx, name).await? {

@@ -6,6 +6,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use axum_extra::extract::CookieJar;
 use fluent_langneg::{NegotiationStrategy, negotiate_languages, parse_accepted_languages};
 use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue};
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
@@ -30,6 +31,9 @@ static KNOWN: LazyLock<Vec<LanguageIdentifier>> =
 
 /// Characters of a wish for languages that are read.
 const LONGEST: usize = 300;
+
+/// What the name of the cookie ends in that keeps the wish of an application while somebody signs in.
+pub const COOKIE: &str = "gatehouse_language";
 
 task_local! {
     static HERE: Words;
@@ -63,9 +67,11 @@ impl Words {
 
     fn of(query: &str, headers: &HeaderMap) -> Self {
         let named = || ["ui_locales", "lang"].into_iter().find_map(|name| parameter(query, name));
+        let kept = || CookieJar::from_headers(headers).iter().find(|cookie| cookie.name().ends_with(COOKIE)).cloned();
         let accepted = || headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let wished = named().and_then(|wish| Self::wished(&wish)).or_else(|| accepted().and_then(Self::wished));
-        wished.unwrap_or_default()
+        let wished = named().and_then(|wish| Self::wished(&wish));
+        let wished = wished.or_else(|| kept().and_then(|cookie| Self::wished(cookie.value())));
+        wished.or_else(|| accepted().and_then(Self::wished)).unwrap_or_default()
     }
 
     fn or_first(self) -> Self {
@@ -107,9 +113,8 @@ pub async fn heed(request: Request, next: Next) -> Response {
 }
 
 /// Does something in the language that is wished for, or in that of the reader.
-pub async fn within<T>(wish: Option<&str>, work: impl Future<Output = T>) -> T {
-    let words = wish.and_then(Words::wished).unwrap_or_else(Words::here);
-    HERE.scope(words, work).await
+pub async fn within<T>(wish: Option<Words>, work: impl Future<Output = T>) -> T {
+    HERE.scope(wish.unwrap_or_else(Words::here), work).await
 }
 
 #[cfg(test)]

@@ -146,6 +146,15 @@ async fn enter_with(
         tx.commit().await?;
         return Err(refusal.into());
     }
+    // Whoever ended everything of this account meant this sign-in, too.
+    let began_at = match answered.browser_hash {
+        Some(_) => answered.created_at,
+        None => answered.created_at.min(identity.issued_at),
+    };
+    if logouts::covers_account(&mut tx, connection, account.id, began_at).await? {
+        tx.rollback().await?;
+        return Err(Rejection::new(Code::LoggedOut).into());
+    }
     if let Some(old) = browser::session(app, &jar, connection) {
         session::end_before(&mut tx, connection, &old).await?;
     }

@@ -181,6 +181,10 @@ pub async fn alias(store: &Store, now: OffsetDateTime, name: &str, alias: &str, 
             return Err(Error::NotFound);
         }
     } else {
+        // A short name of ours leads to what it names.
+        if applications::by_slug(&mut tx, alias).await?.is_some() {
+            return Err(Refusal::NameTaken { name: alias.to_owned() }.into());
+        }
         let added = aliases::insert_application(&mut tx, alias, application.id).await;
         added.map_err(|error| taken(error, alias))?;
     }
