@@ -114,6 +114,7 @@ pub fn measure(
     let mut all = Vec::new();
     for Spread { what, times: Times { p50, p99 }, max, count } in spreads {
         println!("| {what} | {count} | {p50:.1} | {p99:.1} | {max:.1} |");
+        assert!(p99 < 5_000.0, "{what}: five seconds are promised");
         all.push(json!({ "until": what, "users": count, "p50_ms": p50, "p99_ms": p99, "max_ms": max }));
     }
     all.into()

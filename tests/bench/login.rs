@@ -169,6 +169,7 @@ fn compare(
     }
     let count = times[0].len();
     let [known, unknown] = times.map(|times| Times::of(times).p50);
+    assert!((known - unknown).abs() < 10.0, "{what}: {known} ms and {unknown} ms can be told apart");
     Compared { what, count, known, unknown, statuses }
 }
 

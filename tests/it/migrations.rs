@@ -3,6 +3,7 @@
 use crate::cli::program;
 use gateway::clock::Clock;
 use harness::{
+    customer::until_waiting,
     gateway_process::{Gateway, in_database, superuser, superuser_of, unique},
     sign_in::claims,
 };
@@ -139,7 +140,7 @@ async fn sessions_and_tokens_from_before_the_provider_was_whole_go_on() {
         request.basic_auth(client, Some("the secret of board")).send().await.unwrap().json().await.unwrap();
     let said = claims(answer["id_token"].as_str().unwrap_or_else(|| panic!("{answer}")));
     assert_eq!((&said["sub"], &said["aud"]), (&json!("0199a000-0000-7000-8000-0000000000d1"), &json!(client)));
-    let cookie = "gatehouse_session_0199a000-0000-7000-8000-0000000000c1=the-cookie-of-ann";
+    let cookie = "gatehouse_session_0199a0000000700080000000000000c1=the-cookie-of-ann";
     let query = "response_type=code&redirect_uri=https%3A%2F%2Fapp.example.com%2Fcallback&scope=openid&prompt=none\
                  &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&tenant=acme";
     let url = format!("{}/oauth2/authorize?client_id={client}&{query}", gateway.url);
@@ -156,6 +157,30 @@ async fn sessions_and_tokens_from_before_the_provider_was_whole_go_on() {
     assert_eq!(sqlx::query_scalar::<_, i64>(idle).fetch_one(&mut database).await.unwrap(), 2);
     database.close().await.unwrap();
     gateway.app.store.close().await;
+    let mut server = superuser().await;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
+}
+
+/// A backup reads for long. The migration waits for it, and everybody else goes on meanwhile.
+#[tokio::test]
+async fn a_migration_keeps_nobody_waiting() {
+    let name = production("0007").await;
+    let (mut backup, mut other) = (superuser_of(&name).await, superuser_of(&name).await);
+    let mut reading = backup.begin().await.unwrap();
+    sqlx::query("LOCK TABLE applications IN ACCESS SHARE MODE").execute(&mut *reading).await.unwrap();
+    let migrating = tokio::task::spawn_blocking({
+        let name = name.clone();
+        move || migrate(&name)
+    });
+    until_waiting(&mut reading, 1).await;
+    // Behind what waits for the table this waits too, but not for long.
+    let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM applications");
+    assert_eq!(count.fetch_one(&mut other).await.unwrap(), 1);
+    assert!(!migrating.is_finished());
+    reading.commit().await.unwrap();
+    assert!(migrating.await.unwrap().contains("The database is up to date"));
+    other.close().await.unwrap();
+    backup.close().await.unwrap();
     let mut server = superuser().await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut server).await.unwrap();
 }

@@ -1,10 +1,10 @@
 //! The operations port, and a process that starts, stops and is cut off.
 
-use gateway::{cleaner, operations};
+use gateway::{cleaner, clock::Clock, operations};
 use harness::{
     browser::Browser,
-    customer::{Customer, superuser},
-    gateway_process::Gateway,
+    customer::Customer,
+    gateway_process::{Gateway, own_database, superuser_of},
 };
 use time::Duration;
 
@@ -65,7 +65,9 @@ async fn each_answer_carries_the_request_id_that_came_or_a_new_one() {
 
 #[tokio::test]
 async fn clean_up_removes_what_has_run_out_and_nothing_else() {
-    let acme = Customer::new().await;
+    // Everybody's is removed, so not where others test.
+    let database = own_database().await;
+    let acme = Customer::of(&Gateway::on(&database, Clock::manual(), |_| {}).await).await;
     let ann = acme.user("ann");
     acme.assign(&ann).await;
     let tokens = acme.sign_in(&Browser::new(), &ann.email).await;
@@ -77,12 +79,16 @@ async fn clean_up_removes_what_has_run_out_and_nothing_else() {
             "INSERT INTO invitations (tenant_id, id, connection_id, email, email_key, step, step_at, created_at)
                       VALUES ($1, gen_random_uuid(), $2, '', '', 'accepted', $3, $3)";
         let insert = sqlx::query(insert).bind(acme.tenant.0).bind(acme.connection.0).bind(now - Duration::days(days));
-        insert.execute(&mut superuser().await).await.unwrap();
+        insert.execute(&mut superuser_of(&database).await).await.unwrap();
     }
     cleaner::clean(&acme.gateway.app).await.unwrap();
     let left =
         sqlx::query_scalar::<_, i64>("SELECT count(*) FROM invitations WHERE tenant_id = $1").bind(acme.tenant.0);
-    assert_eq!(left.fetch_one(&mut superuser().await).await.unwrap(), 1, "an invitation of 90 days ago goes");
+    assert_eq!(
+        left.fetch_one(&mut superuser_of(&database).await).await.unwrap(),
+        1,
+        "an invitation of 90 days ago goes"
+    );
     assert!(acme.is_active(tokens.text("access_token")).await, "a live session stays");
     acme.finish(&waiting, &posted.saml_response).await;
 

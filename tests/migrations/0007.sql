@@ -2,8 +2,9 @@
 INSERT INTO applications VALUES ('0199a000-0000-7000-8000-00000000000a', 'board', 'Board', sha256('the secret of board'),
     '{https://app.example.com/callback}', NULL, '{ADMINISTRATOR,ANALYST}', 'RS256', now());
 INSERT INTO tenants (id, slug, display_name, created_at) VALUES ('0199a000-0000-7000-8000-000000000001', 'acme', 'Acme', now());
-INSERT INTO connections (tenant_id, id, application_id, display_name, created_at, updated_at) VALUES
-    ('0199a000-0000-7000-8000-000000000001', '0199a000-0000-7000-8000-0000000000c1', '0199a000-0000-7000-8000-00000000000a', 'Okta', now(), now());
+INSERT INTO connections (tenant_id, id, application_id, display_name, idp_entity_id, idp_sso_url, idp_certificates, created_at, updated_at) VALUES
+    ('0199a000-0000-7000-8000-000000000001', '0199a000-0000-7000-8000-0000000000c1', '0199a000-0000-7000-8000-00000000000a', 'Okta',
+     'http://idp.example', 'https://idp.example/sso', '{"\\x01"}', now(), now());
 INSERT INTO users (tenant_id, id, email, email_key, created_at, updated_at) VALUES
     ('0199a000-0000-7000-8000-000000000001', '0199a000-0000-7000-8000-0000000000d1', 'ann@acme.example', 'ann@acme.example', now(), now());
 INSERT INTO accounts (tenant_id, id, connection_id, user_id, user_name, user_name_key, active, role, role_reason, document, version, created_at, updated_at) VALUES

@@ -314,8 +314,8 @@ codes! {
          SAML app. If the tile must work, ask the vendor to set what happens when the identity provider begins.";
     /// The ticket between the two halves of the sign-in is not known.
     TicketUnknown "908" AGAIN START;
-    /// The user signed out at the identity provider while the sign-in was on its way.
-    LoggedOut "909" AGAIN "Nothing is wrong: the user signed out at the identity provider. Sign in again.";
+    /// The identity provider signed the user out while the sign-in was on its way.
+    LoggedOut "909" AGAIN "Nothing is wrong: the identity provider signed the user out. Sign in again.";
 
     /// The assertion has no e-mail address.
     EmailMissing "1001" IDENTITY

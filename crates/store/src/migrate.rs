@@ -4,7 +4,20 @@ use crate::{
     control::ControlTx,
     error::{Error, Result},
 };
-use sqlx::{Connection, PgConnection, migrate::Migrator};
+use sqlx::{
+    Connection, PgConnection,
+    migrate::{MigrateError, Migrator},
+};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How often a migration is tried that cannot have a table for itself, and how long others go first each time. A backup that reads
+/// for long would keep the migration waiting, and that everybody behind it.
+const TRIES: usize = 60;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// PostgreSQL's word for that (`lock_not_available`).
+const LOCKED: &str = "55P03";
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
@@ -23,9 +36,23 @@ pub enum Schema {
 /// When the owner's login cannot be used or a migration fails; a failed one leaves nothing behind.
 pub async fn run(owner_url: &str) -> Result<usize> {
     let mut connection = PgConnection::connect(owner_url).await?;
-    MIGRATOR.run(&mut connection).await.map_err(Error::Migration)?;
+    sqlx::query("SET lock_timeout = '2s'").execute(&mut connection).await?;
+    for left in (0..TRIES).rev() {
+        match MIGRATOR.run(&mut connection).await {
+            Err(error) if left > 0 && is_locked(&error) => sleep(PAUSE).await,
+            outcome => {
+                outcome.map_err(Error::Migration)?;
+                break;
+            }
+        }
+    }
     connection.close().await?;
     Ok(MIGRATOR.iter().count())
+}
+
+fn is_locked(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == LOCKED)
 }
 
 /// Compares the newest applied migration with the newest this binary knows.
