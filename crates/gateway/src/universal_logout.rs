@@ -214,7 +214,9 @@ async fn keys(
         let looking = look(&outbound, connection, &url, before);
         cache.entry(connection).or_insert_with_if(looking, is_old).await.into_value()
     });
-    Ok(found.await.context("the keys of an identity provider are looked at")?)
+    let known = found.await.context("the keys of an identity provider are looked at")?;
+    // Somebody may have waited for those of another address, which is not the connection's any more.
+    if known.url == wanted.jwks_url() { Ok(known) } else { Err(No::KeysAway) }
 }
 
 /// Fetches them; those from before stay in use for a while where that fails.

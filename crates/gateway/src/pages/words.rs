@@ -7,9 +7,9 @@ use axum::{
     response::Response,
 };
 use axum_extra::extract::CookieJar;
-use fluent_langneg::{NegotiationStrategy, negotiate_languages, parse_accepted_languages};
+use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue};
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap, sync::LazyLock};
 use tokio::task_local;
 
 use crate::extract::parameter;
@@ -59,8 +59,7 @@ impl Words {
     /// 3.1.2.1); nothing where none of ours is wished for.
     pub fn wished(wish: &str) -> Option<Self> {
         let wish: String = wish.chars().take(LONGEST).collect();
-        let list = wish.replace(' ', ",");
-        let asked = parse_accepted_languages(&list);
+        let asked = by_weight(&wish);
         let found = negotiate_languages(&asked, &KNOWN, None, NegotiationStrategy::Lookup);
         found.first().map(|locale| Self((*locale).clone()))
     }
@@ -106,6 +105,20 @@ impl Words {
     }
 }
 
+/// The languages of a wish, the most wanted first; those of the weight 0 are not wanted (RFC 9110 12.4.2). Weights are told by
+/// thousandths, and what is no weight is none.
+fn by_weight(wish: &str) -> Vec<LanguageIdentifier> {
+    let wishes = wish.split(',').flat_map(|entry| {
+        let (tags, weight) = entry.split_once(';').unwrap_or((entry, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok());
+        let weight = weight.map_or(0, |weight: f32| (weight.clamp(0.0, 1.0) * 1000.0) as u16);
+        tags.split_whitespace().map(move |tag| (weight, tag))
+    });
+    let mut wanted: Vec<(u16, &str)> = wishes.filter(|(weight, _)| *weight > 0).collect();
+    wanted.sort_by_key(|(weight, _)| Reverse(*weight));
+    wanted.iter().filter_map(|(_, tag)| tag.parse().ok()).collect()
+}
+
 /// Answers a request in the language of whoever reads it.
 pub async fn heed(request: Request, next: Next) -> Response {
     let words = Words::of(request.uri().query().unwrap_or_default(), request.headers());
@@ -129,6 +142,9 @@ mod tests {
             ("de", "de"),
             ("de-AT,en;q=0.5", "de"),
             ("en;q=0.1, fr-CA", "fr"),
+            ("es;q=0.7,pt;q=0.8, ja; q=0.75", "pt-BR"),
+            ("de;q=0, ja;q=NaN, fr;q=x, es;q=0.001", "es"),
+            ("fr;q=9, de;q=-1", "fr"),
             ("pt", "pt-BR"),
             ("pt-PT ja", "pt-BR"),
             ("ja-JP de", "ja"),
