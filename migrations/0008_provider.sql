@@ -57,7 +57,20 @@ ALTER TABLE sessions
     -- How the identity provider says it knows who this is (core 2.7.2.2); NULL for a password of ours.
     ADD COLUMN authn_context text,
     -- Whether a password of the directory proved it, and no assertion.
-    ADD COLUMN by_password boolean NOT NULL DEFAULT false;
+    ADD COLUMN by_password boolean NOT NULL DEFAULT false,
+    -- As what the application asked for codes: the audiences of what it is told of the end.
+    ADD COLUMN client_ids text[] NOT NULL DEFAULT '{}';
+UPDATE sessions s SET client_ids = g.client_ids
+FROM (
+    SELECT tenant_id, session_id, array_agg(DISTINCT request->>'client_id') AS client_ids FROM grants
+    WHERE request ? 'client_id' GROUP BY tenant_id, session_id
+) AS g
+WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id AND s.ended_at IS NULL;
+-- What grew out of sessions that are over is cleaned away before them, so many rows at a time.
+CREATE POLICY control_cleans ON grants TO gate_control USING (true);
+CREATE POLICY control_cleans ON refresh_tokens TO gate_control USING (true);
+GRANT SELECT (tenant_id, id, session_id), DELETE ON grants TO gate_control;
+GRANT SELECT (tenant_id, token_hash, grant_id), DELETE ON refresh_tokens TO gate_control;
 
 -- Applications that are still to be told of a session's end.
 CREATE TABLE logout_deliveries (
@@ -88,9 +101,15 @@ GRANT SELECT, INSERT ON logout_deliveries TO gate_tenant;
 CREATE POLICY control_delivers ON logout_deliveries TO gate_control USING (true);
 GRANT SELECT, UPDATE (due_at, attempts, problem, given_up_at), DELETE ON logout_deliveries TO gate_control;
 
--- Also of one account, under whatever name it comes: no sign-in that began before opens a session.
-ALTER TABLE logouts ALTER COLUMN name_id DROP NOT NULL, ADD COLUMN account_id uuid;
+-- Also of one account, of somebody who has none yet, and of everybody where nobody is named: no sign-in that began before opens
+-- a session.
+ALTER TABLE logouts
+    ALTER COLUMN name_id DROP NOT NULL,
+    ADD COLUMN account_id uuid,
+    -- An address or a name, folded.
+    ADD COLUMN subject text;
 CREATE INDEX logouts_account ON logouts (tenant_id, connection_id, account_id) WHERE account_id IS NOT NULL;
+CREATE INDEX logouts_subject ON logouts (tenant_id, connection_id, subject) WHERE account_id IS NULL AND name_id IS NULL;
 
 -- Where the browser goes when the identity provider has answered.
 ALTER TABLE logout_requests ADD COLUMN return_url text;

@@ -98,6 +98,11 @@ pub async fn own_database() -> String {
     name
 }
 
+/// What a page of metrics says of that series, given by its name with all labels.
+pub fn measured(metrics: &str, series: &str) -> Option<f64> {
+    metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+}
+
 /// Applies the migrations once per test program.
 pub async fn migrated() {
     static ONCE: OnceCell<usize> = OnceCell::const_new();

@@ -1,8 +1,14 @@
 //! The operator's command line, run as the operator runs it.
 
-use harness::gateway_process::{migrated, setting, unique};
+use gateway::clock::Clock;
+use harness::{
+    browser::Browser,
+    customer::Customer,
+    gateway_process::{Gateway, migrated, setting, unique},
+};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     process::{Command, Output},
 };
@@ -116,7 +122,7 @@ async fn an_operator_sets_up_an_application_a_tenant_and_a_connection() {
 
 #[tokio::test]
 async fn an_identity_provider_is_given_by_metadata_or_by_three_fields() {
-    let acme = harness::customer::Customer::new().await;
+    let acme = Customer::new().await;
     let operator = Operator::new().await;
     let id = acme.connection.to_string();
     let (metadata, certificate) = (operator.folder.join("idp.xml"), operator.folder.join("idp.pem"));
@@ -139,7 +145,7 @@ async fn an_identity_provider_is_given_by_metadata_or_by_three_fields() {
 
 #[tokio::test]
 async fn an_operator_changes_an_application_and_gives_other_names() {
-    let acme = harness::customer::Customer::new().await;
+    let acme = Customer::new().await;
     let operator = Operator::new().await;
     let (slug, client) = (acme.application.slug.as_str(), acme.application.client_id.as_str());
     let set =
@@ -172,13 +178,14 @@ async fn an_operator_changes_an_application_and_gives_other_names() {
 
 #[tokio::test]
 async fn an_operator_sees_who_is_signed_in_and_ends_that() {
-    let acme = harness::customer::Customer::new().await;
+    // The machine's clock, as the operator's: whoever begins to sign in before all are out stays out.
+    let acme = Customer::of(&Gateway::start_with(Clock::System, |_| {}).await).await;
     let operator = Operator::new().await;
     let (ann, bob) = (acme.user("ann"), acme.user("bob"));
     let (mut browsers, mut sessions) = (Vec::new(), Vec::new());
     for user in [&ann, &bob] {
         acme.assign(user).await;
-        let browser = harness::browser::Browser::new();
+        let browser = Browser::new();
         sessions.push(acme.sign_in(&browser, &user.email).await.id_claims()["sid"].as_str().unwrap().to_owned());
         browsers.push(browser);
     }
@@ -194,7 +201,7 @@ async fn an_operator_sees_who_is_signed_in_and_ends_that() {
     let id = acme.connection.to_string();
     for (what, name) in [("tenant", acme.slug.as_str()), ("connection", id.as_str())] {
         assert!(operator.run(&[what, "suspend", name]).status.success(), "{what}");
-        let page = harness::browser::Browser::new().get(&acme.authorize_url(&[])).await;
+        let page = Browser::new().get(&acme.authorize_url(&[])).await;
         assert_eq!(page.code(), Some("GH-CON-002"), "{what}");
         assert_eq!(list(), json!([]), "{what}");
         assert!(operator.run(&[what, "resume", name]).status.success(), "{what}");
@@ -205,6 +212,61 @@ async fn an_operator_sees_who_is_signed_in_and_ends_that() {
     let keys = operator.json(&["key", "tokens"]);
     let stages: Vec<&str> = keys.as_array().unwrap().iter().map(|key| key["stage"].as_str().unwrap()).collect();
     assert!(stages.contains(&"current") && !keys.to_string().contains("PRIVATE"), "{keys}");
+}
+
+#[tokio::test]
+async fn an_operator_ends_all_sessions_of_a_user_of_a_connection_or_of_an_organization() {
+    let (operator, acme) = (Operator::new().await, Customer::new().await);
+    let board = acme.sibling(&acme.gateway.application("https://board.test/callback", |_| {}).await).await;
+    let other = Customer::of(&acme.gateway).await;
+    let (ann, bob, eve) = (acme.user("ann"), acme.user("bob"), other.user("eve"));
+    let mut entered = Vec::new();
+    for (place, user) in [(&acme, &ann), (&acme, &bob), (&board, &ann), (&board, &bob), (&other, &eve)] {
+        place.assign(user).await;
+        let browser = Browser::new();
+        let id = place.sign_in(&browser, &user.email).await.id_claims();
+        entered.push((place, browser, id));
+    }
+    let live = async || {
+        let mut live = Vec::new();
+        for (place, browser, _) in &entered {
+            live.push(place.knows(browser).await);
+        }
+        live
+    };
+    let said = |number: usize, claim: &str| entered[number].2[claim].as_str().unwrap().to_owned();
+    let (user, connection, board) = (said(0, "sub"), acme.connection.to_string(), board.connection.to_string());
+    let of_user = || {
+        let listed = operator.json(&["session", "list", "--tenant", &acme.slug, "--user", &user]);
+        let pair = |one: &Value| ["id", "connection_id"].map(|name| one[name].as_str().unwrap().to_owned());
+        listed.as_array().unwrap().iter().map(pair).collect::<BTreeSet<_>>()
+    };
+    let both = [[said(0, "sid"), connection.clone()], [said(2, "sid"), board]];
+    assert_eq!(of_user(), BTreeSet::from(both), "in both of the applications, and nobody else's");
+
+    let revoke = |slug: &str, which: &[&str]| {
+        let output = operator.run(&[&["session", "revoke", "--tenant", slug][..], which].concat());
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    // Whose is to be said, once; and what is another organization's is not there.
+    let unclear: [&[&str]; 2] = [&[], &["--user", &user, "--all"]];
+    for which in unclear {
+        assert_eq!(revoke(&acme.slug, which).0, Some(2), "{which:?}");
+    }
+    for which in [["--user", &user], ["--connection", &connection]] {
+        assert_eq!(revoke(&other.slug, &which), (Some(0), "Ended 0 session(s).\n".to_owned()), "{which:?}");
+    }
+    assert_eq!(live().await, [true; 5]);
+    let turns: [(&[&str], usize, [bool; 5]); 3] = [
+        (&["--user", &user], 2, [false, true, false, true, true]),
+        (&["--connection", &connection], 1, [false, false, false, true, true]),
+        (&["--all"], 1, [false, false, false, false, true]),
+    ];
+    for (which, ended, left) in turns {
+        assert_eq!(revoke(&acme.slug, which), (Some(0), format!("Ended {ended} session(s).\n")), "{which:?}");
+        assert_eq!(live().await, left, "{which:?}");
+        assert_eq!(of_user(), BTreeSet::new(), "{which:?}");
+    }
 }
 
 #[tokio::test]
@@ -250,7 +312,7 @@ async fn check_prints_the_settings_without_secrets_and_finds_a_wrong_login() {
 #[tokio::test]
 async fn an_unknown_root_key_refuses_to_start() {
     let operator = Operator::new().await;
-    let acme = harness::customer::Customer::new().await;
+    let acme = Customer::new().await;
     let other = operator.run(&["key", "generate"]);
     let mut command = operator.command();
     command

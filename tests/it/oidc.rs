@@ -1,6 +1,7 @@
 //! The vendor's app as OpenID Connect client: what it is told, and what it is refused.
 
 mod authorize;
+mod bounds;
 mod claims;
 mod clients;
 mod keys;

@@ -6,6 +6,7 @@ use harness::{
     customer::Customer,
     gateway_process::{Gateway, own_database, superuser_of},
 };
+use sqlx::AssertSqlSafe;
 use time::Duration;
 
 pub(crate) async fn get(gateway: &Gateway, path: &str) -> (u16, String) {
@@ -92,8 +93,22 @@ async fn clean_up_removes_what_has_run_out_and_nothing_else() {
     assert!(acme.is_active(tokens.text("access_token")).await, "a live session stays");
     acme.finish(&waiting, &posted.saml_response).await;
 
+    // More than goes with a session at once.
+    let grown = "INSERT INTO refresh_tokens (tenant_id, token_hash, grant_id, created_at)
+        SELECT g.tenant_id, sha256(n::text::bytea), g.id, g.created_at
+        FROM (SELECT * FROM grants LIMIT 1) AS g, generate_series(1, 6000) AS n";
+    sqlx::query(grown).execute(&mut superuser_of(&database).await).await.unwrap();
     acme.gateway.clock.advance(Duration::days(2));
-    assert!(cleaner::clean(&acme.gateway.app).await.unwrap() >= 3, "requests, assertions and sessions of two days ago");
+    // What cannot go keeps nothing else.
+    let mut database = superuser_of(&database).await;
+    sqlx::query("REVOKE DELETE ON sign_in_requests FROM gate_control").execute(&mut database).await.unwrap();
+    cleaner::clean(&acme.gateway.app).await.unwrap_err();
+    for table in ["sessions", "grants", "refresh_tokens"] {
+        let left = sqlx::query_scalar::<_, i64>(AssertSqlSafe(format!("SELECT count(*) FROM {table}")));
+        assert_eq!(left.fetch_one(&mut database).await.unwrap(), 0, "{table}");
+    }
+    sqlx::query("GRANT DELETE ON sign_in_requests TO gate_control").execute(&mut database).await.unwrap();
+    assert!(cleaner::clean(&acme.gateway.app).await.unwrap() >= 2, "requests and assertions of two days ago");
     let page = acme.post_response(&waiting, &posted.saml_response).await;
     assert_eq!(page.status.as_u16(), 403, "what was forgotten is refused for its age");
     assert_eq!(acme.refresh(tokens.text("refresh_token")).await.status.as_u16(), 400);

@@ -144,9 +144,14 @@ async fn a_synchronized_password_signs_in_where_there_is_no_identity_provider() 
     let page = with_password(&acme, &browser, &ann.email, "correct horse").await;
     let tokens = acme.redeem(&code_of(page.redirect())).await;
     assert!(acme.knows(&browser).await, "single sign-on from then on");
+    // The same once more changes nothing for whoever is signed in by it.
+    let same = json!({ "Operations": [{ "op": "replace", "path": "password", "value": "correct horse" }] });
+    acme.scim(Method::PATCH, &format!("/Users/{account}"), Some(same)).await.document(200);
+    code_of(browser.get(&acme.authorize_url(&[("prompt", Some("none"))])).await.redirect());
     // A password that the directory changes is the only one that works.
     let change = json!({ "Operations": [{ "op": "replace", "path": "password", "value": "other horse" }] });
     acme.scim(Method::PATCH, &format!("/Users/{account}"), Some(change)).await;
+    assert!(!acme.is_active(tokens.text("access_token")).await, "and what the one before had opened is shut");
     let page = with_password(&acme, &Browser::new(), &ann.email, "correct horse").await;
     assert!(page.location.is_none() && page.text.contains("do not belong together"), "{}", page.shown());
     // Who is deactivated is out, and hears no more than that the two do not belong together.
@@ -156,6 +161,58 @@ async fn a_synchronized_password_signs_in_where_there_is_no_identity_provider() 
     gateway.clock.advance(Duration::minutes(1));
     let page = with_password(&acme, &Browser::new(), &ann.email, "other horse").await;
     assert!(page.location.is_none() && page.text.contains("do not belong together"), "{}", page.shown());
+    let page = browser.get(&acme.url("/password?request=%00&email=%00")).await;
+    assert_eq!((page.status, page.code()), (StatusCode::BAD_REQUEST, Some("GH-OIDC-001")), "{}", page.shown());
+}
+
+#[tokio::test]
+async fn nobody_stays_signed_in_by_a_password_that_is_not_kept_any_more() {
+    let gateway = Gateway::start().await;
+    let acme = Customer::with_passwords(&gateway, gateway.application.clone()).await;
+    let ann = acme.user("ann");
+    acme.assign_with_password(&ann, "correct horse").await;
+    let browser = Browser::new();
+    let page = with_password(&acme, &browser, &ann.email, "correct horse").await;
+    let tokens = acme.redeem(&code_of(page.redirect())).await;
+    gateway.clock.advance(Duration::SECOND);
+    let (store, now) = (&gateway.app.store, gateway.clock.now());
+    setup::directory::set_provisioning(store, now, acme.connection, |to| to.entitlements = true).await.unwrap();
+    assert!(acme.is_active(tokens.text("access_token")).await, "another setting is no reason");
+    setup::directory::set_provisioning(store, now, acme.connection, |to| to.password_sync = false).await.unwrap();
+    assert!(!acme.is_active(tokens.text("access_token")).await);
+    let ended = acme.events("session.revoked").await;
+    assert_eq!(ended.last().unwrap()["data"]["reason"], "password_changed");
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_a_person_sees_a_page_and_a_program_does_not() {
+    let acme = Customer::new().await;
+    let browser = Browser::new();
+    let url = |path: &str| format!("{}{path}", acme.gateway.url);
+    let long = "x".repeat(70_000);
+    let cases = [
+        ("a form of another site", Method::POST, url("/login"), "email=a@b", 403, "GH-SYS-005"),
+        ("more than any form has", Method::POST, url("/login"), &*long, 413, "GH-SYS-005"),
+        ("what is only posted to", Method::GET, acme.url("/saml/acs"), "", 405, "GH-SYS-003"),
+        ("nothing", Method::GET, url("/nothing"), "", 404, "GH-SYS-003"),
+        ("no id of a connection", Method::GET, url("/c/x/saml/login"), "", 404, "GH-SYS-003"),
+    ];
+    for (what, method, url, body, status, code) in cases {
+        let asked = async |kinds: &str| {
+            let site = if status == 403 { "cross-site" } else { "same-origin" };
+            let request = |http: &reqwest::Client| {
+                let request = http.request(method.clone(), &url).header("accept", kinds).header("sec-fetch-site", site);
+                request.header("content-type", "application/x-www-form-urlencoded").body(body.to_owned())
+            };
+            browser.send(request).await
+        };
+        let page = asked("text/html,application/xhtml+xml,*/*;q=0.8").await;
+        assert_eq!((page.status.as_u16(), page.code()), (status, Some(code)), "{what}: {}", page.shown());
+        assert!(page.reference().is_some() && page.header("content-type").starts_with("text/html"), "{what}");
+        assert_eq!(asked("application/json").await.status.as_u16(), status, "{what}, asked by a program");
+    }
+    let token = browser.send(|http| http.post(url("/oauth2/token")).header("accept", "*/*").body(long.clone())).await;
+    assert!(token.status.as_u16() == 413 && !token.text.contains('<'), "{}", token.text);
 }
 
 #[tokio::test]

@@ -388,7 +388,7 @@ async fn a_refusal_says_what_to_do_and_nothing_of_the_assertion() {
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
     let others = ["cache-control", "content-type", "x-content-type-options", "referrer-policy"];
-    let expected = ["no-store", "text/html; charset=utf-8", "nosniff", "no-referrer"];
+    let expected = ["no-store", "text/html; charset=utf-8", "nosniff", "same-origin"];
     assert_eq!(others.map(|name| page.header(name)), expected);
     assert!(page.cookies().is_empty());
 }

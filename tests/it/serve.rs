@@ -1,11 +1,21 @@
-//! The process itself: what it logs, how it stops, what it refuses to start on.
+//! The process itself: what it logs, how it stops, what it refuses to start on, what it does that nobody asks for.
 
+use gateway::{clock::Clock, setup::applications::ApplicationSpec};
 use harness::{
+    back_door::BackDoor,
+    browser::Browser,
     customer::Customer,
-    gateway_process::{migrated, setting, unique},
+    gateway_process::{Gateway, in_database, measured, migrated, own_database, setting, superuser_of, unique},
+    sign_in::claims,
 };
 use serde_json::{Value, json};
-use std::process::Stdio;
+use simulator::okta::{Okta, Style};
+use std::{
+    collections::BTreeSet,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+use time::OffsetDateTime;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     net::{TcpListener, TcpStream},
@@ -17,6 +27,7 @@ pub struct Process {
     log: Lines<BufReader<ChildStdout>>,
     seen: Vec<String>,
     pub port: u16,
+    operations: u16,
 }
 
 async fn free_port() -> u16 {
@@ -37,28 +48,29 @@ fn command() -> Command {
 
 impl Process {
     async fn start() -> Self {
-        let port = free_port().await;
-        Self::start_on(port, &format!("http://localhost:{port}")).await
+        Self::start_with(&[]).await
     }
 
     /// One of several behind an address.
     pub async fn start_behind(public_url: &str) -> Self {
-        Self::start_on(free_port().await, public_url).await
+        Self::start_with(&[("GATEHOUSE__SERVER__PUBLIC_URL", public_url.to_owned())]).await
     }
 
-    async fn start_on(port: u16, public_url: &str) -> Self {
+    /// One with other settings.
+    async fn start_with(settings: &[(&str, String)]) -> Self {
         migrated().await;
-        let operations = free_port().await;
+        let (port, operations) = (free_port().await, free_port().await);
         let mut child = command()
             .arg("serve")
             .env("GATEHOUSE__SERVER__LISTEN", format!("127.0.0.1:{port}"))
-            .env("GATEHOUSE__SERVER__PUBLIC_URL", public_url)
+            .env("GATEHOUSE__SERVER__PUBLIC_URL", format!("http://localhost:{port}"))
             .env("GATEHOUSE__OPERATIONS__LISTEN", format!("127.0.0.1:{operations}"))
+            .envs(settings.iter().cloned())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let log = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut process = Self { child, log, seen: Vec::new(), port };
+        let mut process = Self { child, log, seen: Vec::new(), port, operations };
         process.until("Gatehouse serves").await;
         process
     }
@@ -83,6 +95,29 @@ impl Process {
 
     fn url(&self, customer: &Customer, rest: &str) -> String {
         format!("http://localhost:{}/c/{}{rest}", self.port, customer.connection)
+    }
+
+    async fn metrics(&self) -> String {
+        Browser::new().get(&format!("http://127.0.0.1:{}/metrics", self.operations)).await.text
+    }
+}
+
+/// The settings of a process on that database.
+fn on(database: &str) -> Vec<(&'static str, String)> {
+    let addresses = ["GATEHOUSE__DATABASE__URL", "GATEHOUSE__DATABASE__CONTROL_URL"];
+    addresses.map(|name| (name, in_database(name, database))).to_vec()
+}
+
+/// The answer, as soon as there is one.
+async fn soon<T>(otherwise: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < patience, "{otherwise}");
+        // Nobody reads the log meanwhile: more lines than a pipe holds would stop the process.
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 
@@ -191,4 +226,59 @@ async fn a_database_without_migrations_is_refused_with_what_to_run() {
     }
     let drop = format!("DROP DATABASE {name}");
     sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut superuser).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_tells_applications_of_logouts_by_itself_and_in_time() {
+    // In a database of its own, where nobody else tells of them: the gateway in here only answers requests.
+    let (database, door) = (own_database().await, BackDoor::open().await);
+    let gateway = Gateway::on(&database, Clock::System, |_| {}).await;
+    let change = |spec: &mut ApplicationSpec| spec.backchannel_logout_uri = Some(door.uri.clone());
+    let application = gateway.application("https://app.test/callback", change).await;
+    let acme = Customer::entering(&gateway, application).await;
+    let ann = acme.user("ann");
+    acme.assign(&ann).await;
+    let id = acme.sign_in(&Browser::new(), &ann.email).await.id_claims();
+    let public_url = ("GATEHOUSE__SERVER__PUBLIC_URL", gateway.url.clone());
+    let process = Process::start_with(&[on(&database), vec![public_url]].concat()).await;
+
+    let mut okta = Okta::new(&process.url(&acme, "/scim/v2"), &acme.token, Style::Custom).unwrap();
+    okta.deactivate(&ann).await.unwrap();
+    let heard = door.hears_of(&id["sid"], "the application").await;
+    let said = claims(&heard[0]);
+    assert_eq!((&said["sub"], &said["aud"], &said["iss"]), (&id["sub"], &id["aud"], &id["iss"]));
+    // It is counted only after the application has answered.
+    let series = |series: &str, stage: &str| format!("gatehouse_deprovision_seconds_{series}{{stage=\"{stage}\"");
+    let metrics = soon("it was never counted", async || {
+        let metrics = process.metrics().await;
+        metrics.contains(&series("count", "app")).then_some(metrics)
+    })
+    .await;
+    for stage in ["gateway", "app"] {
+        let all = measured(&metrics, &format!("{}}}", series("count", stage)));
+        let in_time = measured(&metrics, &format!("{},le=\"5\"}}", series("bucket", stage)));
+        assert_eq!((all, in_time), (Some(1.0), Some(1.0)), "{stage}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_publishes_the_next_token_keys_by_itself() {
+    // Keys are of no tenant: no other test may see those of this one.
+    let database = own_database().await;
+    // The next ones are published a day before the first ones have signed for a day: at once.
+    let daily = ("GATEHOUSE__KEYS__TOKEN_KEY_DAYS", "1".to_owned());
+    let process = Process::start_with(&[on(&database), vec![daily]].concat()).await;
+    let published = soon("there are no next keys", async || {
+        let page = Browser::new().get(&format!("http://localhost:{}/oauth2/jwks", process.port)).await;
+        let set: Value = serde_json::from_str(&page.text).unwrap();
+        let names = set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
+        Some(names.collect::<BTreeSet<String>>()).filter(|names| names.len() > 2)
+    })
+    .await;
+    let query = "SELECT id::text FROM signing_keys WHERE signs_from > $1";
+    let query = sqlx::query_scalar::<_, String>(query).bind(OffsetDateTime::now_utc());
+    let next: BTreeSet<String> =
+        query.fetch_all(&mut superuser_of(&database).await).await.unwrap().into_iter().collect();
+    assert_eq!((published.len(), next.len()), (4, 2), "the next one of each algorithm");
+    assert!(next.is_subset(&published), "{next:?} {published:?}");
 }

@@ -36,6 +36,8 @@ pub enum EndReason {
     SeatAwaited,
     /// Somebody with a shell on the gateway ended it.
     Revoked,
+    /// The password that had proven it is another now, or is not kept any more.
+    PasswordChanged,
     /// The connection or its tenant was suspended.
     Suspended,
     /// The identity provider wants everything of the user to end (Okta's Universal Logout).
@@ -54,6 +56,7 @@ impl EndReason {
             Self::OtherUser => "other_user",
             Self::SeatAwaited => "seat_awaited",
             Self::Revoked => "revoked",
+            Self::PasswordChanged => "password_changed",
             Self::Suspended => "suspended",
             Self::UniversalLogout => "universal_logout",
         }

@@ -1,6 +1,10 @@
 //! Cookies: what ties a sign-in to the browser that started it, and a session to the browser that has it.
 
-use crate::{app::Inner, pages::Words, secret::Secret};
+use crate::{
+    app::Inner,
+    pages::Words,
+    secret::{self, Secret},
+};
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use domain::{email::is_domain, ids::ConnectionId};
@@ -37,16 +41,22 @@ pub fn session(app: &Inner, jar: &CookieJar, connection: ConnectionId) -> Option
     jar.get(&session_name(app, connection)).map(|cookie| cookie.value().to_owned())
 }
 
-/// The connections in which the browser may have sessions.
-pub fn sessions(app: &Inner, jar: &CookieJar) -> Vec<ConnectionId> {
+/// The hashes of the browser's session secrets, of whatever connection.
+pub fn sessions(app: &Inner, jar: &CookieJar) -> Vec<Vec<u8>> {
     let prefix = name(app, "session_");
-    let named = jar.iter().filter_map(|cookie| cookie.name().strip_prefix(&prefix)?.parse().ok());
-    named.take(MOST_SESSIONS).collect()
+    let known = jar.iter().filter(|cookie| cookie.name().starts_with(&prefix));
+    known.take(MOST_SESSIONS).map(|cookie| secret::hash(cookie.value()).to_vec()).collect()
+}
+
+/// The connections in which the browser may have sessions.
+pub fn connections(app: &Inner, jar: &CookieJar) -> Vec<ConnectionId> {
+    let prefix = name(app, "session_");
+    jar.iter().filter_map(|cookie| cookie.name().strip_prefix(&prefix)?.parse().ok()).take(MOST_SESSIONS).collect()
 }
 
 /// Gives the browser its session; one too many goes, so that its cookies still fit into a request.
 pub fn keep_session(app: &Inner, jar: CookieJar, connection: ConnectionId, secret: &Secret) -> CookieJar {
-    let others: Vec<_> = sessions(app, &jar).into_iter().filter(|other| *other != connection).collect();
+    let others: Vec<_> = connections(app, &jar).into_iter().filter(|other| *other != connection).collect();
     let jar = others.iter().skip(MOST_SESSIONS - 1).fold(jar, |jar, other| forget_session(app, jar, *other));
     jar.add(cookie(app, session_name(app, connection), secret.reveal().to_owned()))
 }

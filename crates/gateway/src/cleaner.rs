@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use std::time::Duration;
-use store::expired::{self, Retention};
+use store::expired::{self, Kind, Retention};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
@@ -17,22 +17,35 @@ pub async fn run(app: App) {
         ticks.tick().await;
         app.limits.forget_the_quiet();
         app.store.close_unused().await;
-        if let Err(error) = clean(&app).await {
-            warn!(error = %error, "Clean-up failed; the next round tries again");
-        }
+        // Said already.
+        drop(clean(&app).await);
     }
 }
 
-/// One round, in batches until one removes nothing.
+/// One round, of each kind in batches until one removes nothing; answers how many rows went.
 ///
 /// # Errors
-/// When the database cannot be used.
+/// The first one, after every kind had its turn.
 pub async fn clean(app: &App) -> store::error::Result<u64> {
+    let mut outcome = Ok(0);
+    for kind in Kind::ALL {
+        match clean_of(app, kind).await {
+            Ok(removed) => outcome = outcome.map(|all| all + removed),
+            Err(error) => {
+                warn!(?kind, error = %error, "Clean-up failed; the next round tries again");
+                outcome = outcome.and(Err(error));
+            }
+        }
+    }
+    outcome
+}
+
+async fn clean_of(app: &App, kind: Kind) -> store::error::Result<u64> {
     let retention = Retention { exchanges: app.config.scim.log_retention, steps: app.config.saml.log_retention };
     let mut removed = 0;
     loop {
         let mut tx = app.store.control(app.clock.now()).await?;
-        let batch = expired::delete(&mut tx, retention).await?;
+        let batch = expired::delete(&mut tx, kind, retention).await?;
         tx.commit().await?;
         removed += batch;
         if batch == 0 {

@@ -6,7 +6,7 @@ mod scim;
 
 pub use self::{
     oauth::OAuthFailure,
-    page::PageFailure,
+    page::{PageFailure, of_status},
     scim::{SCIM_JSON, ScimFailure, ScimOutcome, json as scim_json},
 };
 

@@ -1,7 +1,7 @@
 //! What one process lets its clients do at a time and per second. Each process counts for itself.
 
 use crate::{config, error::Error};
-use domain::ids::{ApplicationId, ConnectionId, TenantId};
+use domain::ids::{ApplicationId, ConnectionId, TenantId, UserId};
 use governor::{
     DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
     clock::{Clock, DefaultClock, QuantaInstant},
@@ -35,8 +35,8 @@ const REMEMBERED_TENANTS: u64 = 100_000;
 /// Refused requests without a valid token that are logged per connection and second.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN;
 
-/// Requests to identity providers, and answers of theirs that are refused, that are logged per connection and second; and
-/// at once, on a busy morning. Anybody can have either made, and no more of them may push out what was logged before.
+/// Requests to identity providers, answers of theirs that are refused or may be repeated, and wrong passwords, that are logged per
+/// connection and second; and at once, on a busy morning. Anybody can have either made, and no more of them may push out what was logged before.
 const STEPS: NonZeroU32 = NonZeroU32::MIN;
 const STEPS_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
@@ -54,6 +54,11 @@ const PUSHED_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
 /// Calls for Universal Logout per second, connection and network, before anything of them is proven.
 const UNIVERSAL_LOGOUTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
+
+/// Codes and refresh tokens that one user is given per second, and at once: an application that goes in circles would fill the
+/// database.
+const GIVEN: NonZeroU32 = NonZeroU32::MIN;
+const GIVEN_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
 
 /// Untrusted certificates that are noted per connection and minute.
 const CERTIFICATES: NonZeroU32 = NonZeroU32::MIN;
@@ -75,6 +80,9 @@ pub struct Limits {
     misses: SyncCache<Miss, Arc<AtomicU32>>,
     pushed: DefaultKeyedRateLimiter<ApplicationId>,
     universal_logouts: DefaultKeyedRateLimiter<(ConnectionId, String)>,
+    given: DefaultKeyedRateLimiter<UserId>,
+    repeats: DefaultKeyedRateLimiter<ConnectionId>,
+    wrong_passwords: DefaultKeyedRateLimiter<ConnectionId>,
     shares: Cache<TenantId, Share>,
     places_each: usize,
     patience: Duration,
@@ -114,6 +122,9 @@ impl Limits {
             misses: SyncCache::builder().max_capacity(REMEMBERED_MISSES).time_to_live(MISSES_COUNT).build(),
             pushed: RateLimiter::keyed(Quota::per_second(PUSHED).allow_burst(PUSHED_BURST)),
             universal_logouts: RateLimiter::keyed(Quota::per_second(UNIVERSAL_LOGOUTS)),
+            given: RateLimiter::keyed(Quota::per_second(GIVEN).allow_burst(GIVEN_BURST)),
+            repeats: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
+            wrong_passwords: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             shares: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
             places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
             patience: database.acquire_timeout,
@@ -229,6 +240,14 @@ impl Limits {
         self.universal_logouts.check_key(&(connection, network(address))).is_ok()
     }
 
+    /// Counts a code or a refresh token that a user is given.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] with the whole seconds after which there is the next one.
+    pub fn admit_grant(&self, user: UserId) -> Result<(), Error> {
+        self.given.check_key(&user).map_err(|not_until| wait(&not_until))
+    }
+
     /// Whether one more request without a valid token is written into the connection's log.
     pub fn logs_stranger(&self, connection: ConnectionId) -> bool {
         self.strangers.check_key(&connection).is_ok()
@@ -242,6 +261,16 @@ impl Limits {
     /// The same of an answer that the identity provider signed and that was refused.
     pub fn logs_refusal(&self, connection: ConnectionId) -> bool {
         self.refusals.check_key(&connection).is_ok()
+    }
+
+    /// The same of a message that the identity provider signed and that may be the same one again and again.
+    pub fn logs_repeat(&self, connection: ConnectionId) -> bool {
+        self.repeats.check_key(&connection).is_ok()
+    }
+
+    /// Whether one more wrong password is told of in an event.
+    pub fn tells_of_wrong_password(&self, connection: ConnectionId) -> bool {
+        self.wrong_passwords.check_key(&connection).is_ok()
     }
 
     /// Whether one more certificate that is not trusted is noted of the connection.
@@ -259,6 +288,9 @@ impl Limits {
         self.certificates.retain_recent();
         self.pushed.retain_recent();
         self.universal_logouts.retain_recent();
+        self.given.retain_recent();
+        self.repeats.retain_recent();
+        self.wrong_passwords.retain_recent();
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     app::{App, Inner},
     browser, entropy,
     error::{Error, PageFailure},
-    extract::{Client, ConnectionPath, parameter},
+    extract::{Client, ConnectionPath},
     oauth::settings::Settings,
     pages::{self, Brand, PasswordPage, Words},
     secret::{self, Secret},
@@ -62,13 +62,13 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let query = query.unwrap_or_default();
-    let request = parameter(&query, "request").unwrap_or_default();
-    let email = parameter(&query, "email").unwrap_or_default();
+    let form = Form::parse(&query)?;
+    let (request, email) = (form.get("request")?.unwrap_or_default(), form.get("email")?.unwrap_or_default());
     let attempt = Attempt::of(&app, connection, &browser::jar(&headers), app.clock.now()).await?;
-    let (tx, waiting) = attempt.waiting(&request).await?;
+    let (tx, waiting) = attempt.waiting(request).await?;
     tx.rollback().await?;
     let problem = if waiting.is_some() { None } else { Some("password-over") };
-    Ok(attempt.page(&request, &email, problem).await?)
+    Ok(attempt.page(request, email, problem).await?)
 }
 
 /// `POST /c/{cid}/password`
@@ -197,6 +197,7 @@ impl<'a> Attempt<'a> {
     /// Lets somebody in whose password was right, if nothing has changed since.
     async fn enter(&self, request: &str, account: &Account, hash: &str) -> Result<Option<Response>, Error> {
         let (mut tx, _) = self.waiting(request).await?;
+        logouts::lock_sign_in(&mut tx, self.connection).await?;
         let locked = accounts::for_update(&mut tx, self.connection, account.id).await?;
         let is_same = passwords::of(&mut tx, account.id).await?.as_deref() == Some(hash);
         let locked = locked.filter(|locked| is_same && matching::is_let_in(locked).is_ok());
@@ -206,7 +207,8 @@ impl<'a> Attempt<'a> {
             tx.rollback().await?;
             return Ok(None);
         };
-        if logouts::covers_account(&mut tx, self.connection, account.id, waiting.created_at).await? {
+        // Whoever ended everything of somebody without an account did not mean one whom the directory had brought.
+        if logouts::covers_account(&mut tx, self.connection, account.id, &[], waiting.created_at).await? {
             tx.rollback().await?;
             return Err(Rejection::new(Code::LoggedOut).into());
         }
@@ -233,11 +235,15 @@ impl<'a> Attempt<'a> {
 
     /// Says no, in the same way to everybody.
     async fn refuse(&self, request: &str, name: &str) -> Result<Response, Error> {
-        let mut tx = self.tx().await?;
-        let data = json!({ "code": "GH-PWD-001" });
-        let event = Event::with(EventKind::LoginFailed, Subject::Connection(self.connection), data);
-        events::append(&mut tx, Some(self.connection), &[event]).await?;
-        tx.commit().await?;
+        counter!("gatehouse_wrong_passwords_total").increment(1);
+        // Anybody can have one told of, and events stay.
+        if self.app.limits.tells_of_wrong_password(self.connection) {
+            let mut tx = self.tx().await?;
+            let data = json!({ "code": "GH-PWD-001" });
+            let event = Event::with(EventKind::LoginFailed, Subject::Connection(self.connection), data);
+            events::append(&mut tx, Some(self.connection), &[event]).await?;
+            tx.commit().await?;
+        }
         self.page(request, name, Some("password-wrong")).await
     }
 

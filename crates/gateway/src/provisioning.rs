@@ -8,6 +8,7 @@ use domain::{
     linking::Ownership,
     provisioning::{AccountEffect, ChangePlan, CreatePlan, PlannedEvent, Rule},
     refusal::Refusal,
+    session::EndReason,
 };
 use serde_json::{Value, json};
 use store::{
@@ -83,10 +84,15 @@ pub async fn set_scim_live(
     Ok(events::append(tx, Some(connection), &[event]).await?)
 }
 
-/// Keeps the hash of a password that the identity provider sent, if it sent one.
+/// Keeps the hash of a password that the identity provider sent, if it sent one. Sessions that the one before had proven end.
 pub async fn set_password(tx: &mut TenantTx, account: &Account, hash: Option<&str>) -> Result<(), Error> {
     let Some(hash) = hash else { return Ok(()) };
+    if passwords::of(tx, account.id).await?.as_deref() == Some(hash) {
+        return Ok(());
+    }
     passwords::set(tx, account.id, hash).await?;
+    let by = Some(Rule::IdentityProvider);
+    revocation::end(tx, Which::ByPassword(account.id), EndReason::PasswordChanged, by).await?;
     let changed = PlannedEvent { kind: EventKind::UserPasswordChanged, rule: Rule::IdentityProvider, data: json!({}) };
     append(tx, account, vec![changed]).await
 }

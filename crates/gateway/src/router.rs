@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    error::{Error, PageFailure, SCIM_JSON, ScimFailure},
+    error::{self, Error, PageFailure, SCIM_JSON, ScimFailure},
     invite, login as front,
     oauth::{authorize, brand, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
     pages::{self, StartPage, Words, words},
@@ -27,8 +27,9 @@ use tower_http::{
     set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
 
-/// The largest body outside SCIM: a SAML response of 256 KB, form-encoded.
-const MAX_BODY: usize = 1_048_576;
+/// The largest body outside SCIM: a SAML message of 256 KB, form-encoded; and the largest where none is posted.
+const MAX_BODY: usize = 524_288;
+const MAX_FORM: usize = 65_536;
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,18 +163,21 @@ pub fn router(app: App) -> Router {
     };
     let table = table().into_iter().fold(Router::new(), |router, (route, handler)| {
         let guarded = if route.access.takes_cross_site_posts() { handler } else { handler.layer(CsrfLayer::new()) };
-        router.route(route.path, guarded)
+        let takes_saml = ["/saml/acs", "/saml/slo", "/saml2/idpresponse"].iter().any(|end| route.path.ends_with(end));
+        let largest = if takes_saml || is_scim(route.path) { MAX_BODY } else { MAX_FORM };
+        router.route(route.path, guarded.layer(DefaultBodyLimit::max(largest)))
     });
     let routed = table
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(
             ServiceBuilder::new()
                 .layer(middleware::from_fn(telemetry::observe))
                 .layer(middleware::from_fn(words::heed))
+                .layer(middleware::from_fn(page_form))
                 .layer(set(header::X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
-                .layer(set(header::REFERRER_POLICY, Some("no-referrer")))
+                // Not `no-referrer`, with which browsers hide also from us where a form of ours came from.
+                .layer(set(header::REFERRER_POLICY, Some("same-origin")))
                 .layer(set(header::STRICT_TRANSPORT_SECURITY, hsts))
                 .layer(middleware::from_fn_with_state(app.clone(), scim::log::observe))
                 .layer(middleware::from_fn(scim_form))
@@ -224,6 +228,20 @@ async fn scim_form(request: Request, next: middleware::Next) -> Response {
         "The request cannot be served. Check the settings of the connection in the identity provider."
     };
     ScimFailure::from(ScimError { status: status.as_u16(), scim_type: None, detail: detail.to_owned() }).into_response()
+}
+
+/// An error that a person sees is a page, also one that no handler made.
+async fn page_form(request: Request, next: middleware::Next) -> Response {
+    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let is_seen = accepted.is_some_and(|kinds| kinds.contains("text/html")) && !is_scim(request.uri().path());
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_plain =
+        response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if is_seen && is_plain && (status.is_client_error() || status.is_server_error()) {
+        return error::of_status(status);
+    }
+    response
 }
 
 async fn nothing_here(request: Request) -> Response {

@@ -76,6 +76,7 @@ pub async fn begin(
     let data = json!({ "user_id": account.user_id, "account_id": account.id });
     let event = Event::with(EventKind::SessionCreated, Subject::Session(id), data);
     events::append(tx, Some(connection), &[event]).await?;
+    revocation::end(tx, Which::Surplus { account: account.id, new: id }, EndReason::Replaced, None).await?;
     // Everything else that keeps a session from living was looked at before.
     let live = sessions::live(tx, id).await?.ok_or(Error::Suspended)?;
     Ok((live, application))

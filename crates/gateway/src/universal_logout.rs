@@ -34,7 +34,7 @@ use store::{
     accounts,
     connections::{self, Connection},
     error::{Constraint, Error as StoreError},
-    logouts::{self, NewLogout},
+    logouts,
     scope::Actor,
     sessions::Which,
     sign_in_requests,
@@ -51,9 +51,6 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 /// How long they are used while they cannot be fetched again.
 const STALE: Duration = Duration::from_secs(3_600);
-
-/// How long assertions from before are kept out: longer than one of them can take to become a session.
-const REMEMBERED: time::Duration = time::Duration::hours(1);
 
 /// What came of looking at an identity provider's keys.
 #[derive(Debug, Clone)]
@@ -127,10 +124,16 @@ async fn end(
     })?;
     let mut tx = app.tenant(tenant, Actor::IdentityProvider, now).await?;
     use_once(&mut tx, connection, &proven).await?;
-    let accounts = meant(&mut tx, &stored, &wanted, &subject).await?;
+    let mut accounts = meant(&mut tx, &stored, &wanted, &subject).await?;
     if accounts.is_empty() {
-        // The token is used up all the same, and nobody of that name comes by a sign-in that is on its way.
-        keep_out(&mut tx, connection, &subject, &proven).await?;
+        // Somebody may be on the way here for the first time, who is there after this or sees what is remembered.
+        logouts::lock_all(&mut tx, Some(connection)).await?;
+        accounts = meant(&mut tx, &stored, &wanted, &subject).await?;
+    }
+    if accounts.is_empty() {
+        // The token is used up all the same.
+        let (SubjectId::Email(name) | SubjectId::IssSub { sub: name, .. } | SubjectId::Opaque(name)) = &subject;
+        logouts::remember_subject(&mut tx, connection, &fold(name), &own_id(&proven), now + logouts::MEMORY).await?;
         tx.commit().await?;
         return Err(No::NobodyThere);
     }
@@ -139,7 +142,7 @@ async fn end(
         // A sign-in locks the account, too: it either is over, and its session ends here, or sees what is remembered.
         accounts::for_update(&mut tx, connection, account.id).await?;
         let id = format!("{}:{}", own_id(&proven), account.id);
-        logouts::remember_account(&mut tx, connection, account.id, &id, now + REMEMBERED).await?;
+        logouts::remember_account(&mut tx, connection, account.id, &id, now + logouts::MEMORY).await?;
         ended += revocation::end(&mut tx, Which::Account(account.id), EndReason::UniversalLogout, None).await?.len();
     }
     tx.commit().await?;
@@ -297,22 +300,6 @@ async fn meant(
         SubjectId::IssSub { .. } => return Err(No::NobodyThere),
         SubjectId::Opaque(id) => accounts::by_external_id(tx, connection, id, MOST).await?,
     })
-}
-
-/// An assertion from before opens no session any more, as after a logout.
-async fn keep_out(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    subject: &SubjectId,
-    proven: &Proven,
-) -> Result<(), Error> {
-    let (SubjectId::Email(name) | SubjectId::IssSub { sub: name, .. } | SubjectId::Opaque(name)) = subject;
-    let (now, id) = (tx.now(), own_id(proven));
-    logouts::lock(tx, connection, name).await?;
-    let (issued_at, expires_at) = (now, now + REMEMBERED);
-    let new = NewLogout { connection, id: &id, name_id: name, session_indexes: &[], issued_at, expires_at };
-    logouts::remember(tx, &new).await?;
-    Ok(())
 }
 
 fn refused(connection: ConnectionId, no: No) -> Response {

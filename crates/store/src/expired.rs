@@ -6,6 +6,9 @@ use time::Duration;
 /// Rows of one kind that one call removes at most.
 const BATCH: i64 = 1_000;
 
+/// Rows that grew out of sessions, which one statement removes at most.
+const GROWN: i64 = 5_000;
+
 /// How long a session is kept after its end.
 const SESSION_RETENTION: Duration = Duration::days(1);
 
@@ -25,11 +28,47 @@ pub struct Retention {
     pub steps: Duration,
 }
 
-/// Removes what has run out, and entries of logs that are too old; answers how many rows went.
-pub async fn delete(tx: &mut ControlTx, retention: Retention) -> Result<u64> {
-    let logs = directories(tx, retention.exchanges).await? + steps(tx, retention.steps).await?;
-    let told = logout_deliveries::delete_old(tx, BATCH).await? + pushed_requests::delete_old(tx, BATCH).await?;
-    Ok(sign_ins(tx).await? + logs + told + seen_certificates(tx).await? + invitations(tx).await?)
+/// What runs out. Each goes by itself, so that one of which nothing can be removed stops no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    SignIns,
+    Sessions,
+    Logouts,
+    Told,
+    Directories,
+    Steps,
+    Certificates,
+    Invitations,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::SignIns,
+        Self::Sessions,
+        Self::Logouts,
+        Self::Told,
+        Self::Directories,
+        Self::Steps,
+        Self::Certificates,
+        Self::Invitations,
+    ];
+}
+
+/// Removes what has run out of one kind, or entries of logs that are too old; answers how many rows went.
+pub async fn delete(tx: &mut ControlTx, kind: Kind, retention: Retention) -> Result<u64> {
+    match kind {
+        Kind::SignIns => sign_ins(tx).await,
+        Kind::Sessions => sessions(tx).await,
+        Kind::Logouts => logouts(tx).await,
+        Kind::Told => {
+            Ok(logout_deliveries::delete_old(tx, BATCH).await? + pushed_requests::delete_old(tx, BATCH).await?)
+        }
+        Kind::Directories => directories(tx, retention.exchanges).await,
+        Kind::Steps => steps(tx, retention.steps).await,
+        Kind::Certificates => seen_certificates(tx).await,
+        Kind::Invitations => invitations(tx).await,
+    }
 }
 
 async fn invitations(tx: &mut ControlTx) -> Result<u64> {
@@ -126,17 +165,59 @@ async fn sign_ins(tx: &mut ControlTx) -> Result<u64> {
     )
     .execute(tx.conn())
     .await?;
+    Ok(requests.rows_affected() + assertions.rows_affected())
+}
+
+/// With what grew out of them, which goes first: nobody says how much that is, and the last statement would take all of it along.
+async fn sessions(tx: &mut ControlTx) -> Result<u64> {
+    let before = tx.now() - SESSION_RETENTION;
+    let most = u64::try_from(GROWN).unwrap_or(0);
+    let tokens = sqlx::query!(
+        "-- expired::delete_refresh_tokens
+         DELETE FROM refresh_tokens r USING
+             (SELECT t.tenant_id, t.token_hash
+              FROM (SELECT tenant_id, id FROM sessions WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2) AS s
+              JOIN grants g ON g.tenant_id = s.tenant_id AND g.session_id = s.id
+              JOIN refresh_tokens t ON t.tenant_id = g.tenant_id AND t.grant_id = g.id
+              LIMIT $3) AS old
+         WHERE r.tenant_id = old.tenant_id AND r.token_hash = old.token_hash",
+        before,
+        BATCH,
+        GROWN
+    )
+    .execute(tx.conn())
+    .await?;
+    if tokens.rows_affected() == most {
+        return Ok(tokens.rows_affected());
+    }
+    let grants = sqlx::query!(
+        "-- expired::delete_grants
+         DELETE FROM grants r USING
+             (SELECT g.tenant_id, g.id
+              FROM (SELECT tenant_id, id FROM sessions WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2) AS s
+              JOIN grants g ON g.tenant_id = s.tenant_id AND g.session_id = s.id
+              LIMIT $3) AS old
+         WHERE r.tenant_id = old.tenant_id AND r.id = old.id",
+        before,
+        BATCH,
+        GROWN
+    )
+    .execute(tx.conn())
+    .await?;
+    if grants.rows_affected() == most {
+        return Ok(tokens.rows_affected() + grants.rows_affected());
+    }
     let sessions = sqlx::query!(
         "-- expired::delete_sessions
          DELETE FROM sessions s USING
-             (SELECT tenant_id, id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AS old
+             (SELECT tenant_id, id FROM sessions WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2) AS old
          WHERE s.tenant_id = old.tenant_id AND s.id = old.id",
-        now - SESSION_RETENTION,
+        before,
         BATCH
     )
     .execute(tx.conn())
     .await?;
-    Ok(requests.rows_affected() + assertions.rows_affected() + sessions.rows_affected() + logouts(tx).await?)
+    Ok(tokens.rows_affected() + grants.rows_affected() + sessions.rows_affected())
 }
 
 async fn logouts(tx: &mut ControlTx) -> Result<u64> {

@@ -25,22 +25,20 @@ pub struct Delivery {
     pub attempts: i32,
 }
 
-/// Notes that the application of these sessions is to be told, if it wants that and knows of them: by a code that it traded, or
-/// can still trade, for whoever trades one at this moment is not seen here.
+/// Notes that the application of these sessions is to be told, if it wants that and knows of them, under each name by which it was
+/// given a code.
 pub async fn note(tx: &mut TenantTx, ended: &[SessionId], is_departure: bool) -> Result<u64> {
     let now = tx.now();
     let sessions: Vec<Uuid> = ended.iter().map(|session| session.0).collect();
     let done = sqlx::query!(
         "-- logout_deliveries::note
          INSERT INTO logout_deliveries (id, application_id, client_id, session_id, user_id, ended_at, is_departure, due_at)
-         SELECT gen_random_uuid(), g.application_id, g.client_id, e.session_id, s.user_id, $2, $3, $2
+         SELECT gen_random_uuid(), a.id, i.client_id, e.session_id, s.user_id, $2, $3, $2
          FROM unnest($1::uuid[]) AS e (session_id)
-         CROSS JOIN LATERAL (SELECT user_id FROM sessions WHERE id = e.session_id) AS s
-         CROSS JOIN LATERAL (
-             SELECT DISTINCT application_id, request->>'client_id' AS client_id FROM grants
-             WHERE session_id = e.session_id AND (code_used_at IS NOT NULL OR code_expires_at > $2)
-         ) AS g
-         WHERE EXISTS (SELECT FROM applications a WHERE a.id = g.application_id AND a.backchannel_logout_uri IS NOT NULL)",
+         CROSS JOIN LATERAL (SELECT user_id, connection_id, client_ids FROM sessions WHERE id = e.session_id LIMIT 1) AS s
+         JOIN connections c ON c.id = s.connection_id
+         JOIN applications a ON a.id = c.application_id AND a.backchannel_logout_uri IS NOT NULL
+         CROSS JOIN LATERAL unnest(s.client_ids) AS i (client_id)",
         &sessions,
         now,
         is_departure

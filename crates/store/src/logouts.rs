@@ -1,8 +1,11 @@
 //! Logout over SAML: what identity providers asked for, and what we asked them.
 
 use crate::{error::Result, tenant::TenantTx};
-use domain::ids::{AccountId, ConnectionId};
-use time::OffsetDateTime;
+use domain::ids::{AccountId, ConnectionId, UserId};
+use time::{Duration, OffsetDateTime};
+
+/// How long a logout keeps sign-ins from before it out: longer than one of them can take to become a session.
+pub const MEMORY: Duration = Duration::hours(1);
 
 /// A logout that an identity provider asked for.
 #[derive(Debug)]
@@ -26,6 +29,32 @@ pub async fn lock(tx: &mut TenantTx, connection: ConnectionId, name_id: &str) ->
          SELECT pg_advisory_xact_lock(hashtextextended($2, hashtextextended($1::uuid::text, 0)))",
         connection.0,
         name_id
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// The same of sign-ins of the connection, each of which [`lock_sign_in`] names, and of what ends sessions of whoever has no account
+/// yet, or of everybody. Taken before any account is locked. No connection means all of the tenant.
+pub async fn lock_all(tx: &mut TenantTx, connection: Option<ConnectionId>) -> Result<()> {
+    sqlx::query!(
+        "-- logouts::lock_all
+         SELECT pg_advisory_xact_lock(hashtextextended(id::text, 1))
+         FROM (SELECT id FROM connections WHERE $1::uuid IS NULL OR id = $1 ORDER BY id) AS c",
+        connection.map(|connection| connection.0)
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// What a sign-in locks of its connection, beside others that do the same.
+pub async fn lock_sign_in(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
+    sqlx::query!(
+        "-- logouts::lock_sign_in
+         SELECT pg_advisory_xact_lock_shared(hashtextextended($1::uuid::text, 1))",
+        connection.0
     )
     .execute(tx.conn().await?)
     .await?;
@@ -76,20 +105,86 @@ pub async fn remember_account(
     Ok(())
 }
 
-/// Whether everything of an account was ended since then, by our clock.
+/// The same of every account of a user, each kept from sign-ins until this transaction ends.
+pub async fn remember_user(tx: &mut TenantTx, user: UserId, expires_at: OffsetDateTime) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- logouts::remember_user
+         INSERT INTO logouts (connection_id, id, account_id, session_indexes, issued_at, created_at, expires_at)
+         SELECT connection_id, 'user:' || gen_random_uuid(), id, '{}', $2, $2, $3
+         FROM (SELECT connection_id, id FROM accounts WHERE user_id = $1 ORDER BY id FOR UPDATE) AS a",
+        user.0,
+        now,
+        expires_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Remembers that everything of somebody was ended who has no account yet. Under [`lock_all`].
+pub async fn remember_subject(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    subject: &str,
+    id: &str,
+    expires_at: OffsetDateTime,
+) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- logouts::remember_subject
+         INSERT INTO logouts (connection_id, id, subject, session_indexes, issued_at, created_at, expires_at)
+         VALUES ($1, $2, $3, '{}', $4, $4, $5)",
+        connection.0,
+        id,
+        subject,
+        now,
+        expires_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Remembers that everything of everybody was ended, in one connection or in all of the tenant's. Under [`lock_all`].
+pub async fn remember_all(
+    tx: &mut TenantTx,
+    connection: Option<ConnectionId>,
+    expires_at: OffsetDateTime,
+) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "-- logouts::remember_all
+         INSERT INTO logouts (connection_id, id, session_indexes, issued_at, created_at, expires_at)
+         SELECT id, 'all:' || gen_random_uuid(), '{}', $2, $2, $3 FROM connections WHERE $1::uuid IS NULL OR id = $1",
+        connection.map(|connection| connection.0),
+        now,
+        expires_at
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Whether everything of an account, of somebody of one of these names, or of everybody was ended since then, by our clock.
 pub async fn covers_account(
     tx: &mut TenantTx,
     connection: ConnectionId,
     account: AccountId,
+    names: &[String],
     began_at: OffsetDateTime,
 ) -> Result<bool> {
     let found = sqlx::query_scalar!(
         r#"-- logouts::covers_account
         SELECT EXISTS (
-            SELECT FROM logouts WHERE connection_id = $1 AND account_id = $2 AND created_at >= $3
+            SELECT FROM logouts WHERE connection_id = $1 AND account_id = $2 AND created_at >= $4
+        ) OR EXISTS (
+            SELECT FROM logouts WHERE connection_id = $1 AND account_id IS NULL AND name_id IS NULL
+              AND (subject IS NULL OR subject = ANY($3)) AND created_at >= $4
         ) AS "found!""#,
         connection.0,
         account.0,
+        names,
         began_at
     )
     .fetch_one(tx.conn().await?)

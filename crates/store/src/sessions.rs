@@ -63,6 +63,13 @@ pub enum Which<'a> {
         session_indexes: &'a [String],
     },
     Account(AccountId),
+    /// Those of an account that a password proved.
+    ByPassword(AccountId),
+    /// Those of an account that are one too many beside a new one: it has [`MOST_OF_ACCOUNT`].
+    Surplus {
+        account: AccountId,
+        new: SessionId,
+    },
     User(UserId),
     Connection(ConnectionId),
     Tenant,
@@ -70,6 +77,12 @@ pub enum Which<'a> {
 
 /// Sessions that one call ends at most.
 pub const BATCH: i64 = 1_000;
+
+/// Sessions that one account has at once.
+pub const MOST_OF_ACCOUNT: i64 = 100;
+
+/// Names under which an application asks for codes in one session.
+pub const MOST_CLIENT_IDS: usize = 20;
 
 /// A session that ended, as logout names it.
 #[derive(Debug, Clone)]
@@ -98,6 +111,8 @@ pub struct LiveSession {
     pub auth_time: OffsetDateTime,
     pub expires_at: OffsetDateTime,
     pub idle_until: OffsetDateTime,
+    /// As what the application has asked for codes.
+    pub client_ids: Vec<String>,
 }
 
 struct Row {
@@ -112,6 +127,7 @@ struct Row {
     auth_time: OffsetDateTime,
     expires_at: OffsetDateTime,
     idle_until: OffsetDateTime,
+    client_ids: Vec<String>,
 }
 
 impl From<Row> for LiveSession {
@@ -128,6 +144,7 @@ impl From<Row> for LiveSession {
             auth_time: row.auth_time,
             expires_at: row.expires_at,
             idle_until: row.idle_until,
+            client_ids: row.client_ids,
         }
     }
 }
@@ -139,7 +156,7 @@ macro_rules! live {
             Row,
             "-- sessions::" + $name + r#"
              SELECT s.id, s.user_id, s.connection_id, c.application_id, a.email, a.display_name, a.role, s.auth_time,
-                    s.expires_at, s.idle_until,
+                    s.expires_at, s.idle_until, s.client_ids,
                     EXISTS (SELECT FROM domains d WHERE d.domain = split_part(a.email_key, '@', 2)) AS "email_verified!"
              FROM sessions s
              JOIN accounts a ON a.id = s.account_id
@@ -202,6 +219,29 @@ pub async fn live(tx: &mut TenantTx, id: SessionId) -> Result<Option<LiveSession
     let now = tx.now();
     let row = live!("live", "s.id = $2", now, id.0).fetch_optional(tx.conn().await?).await?;
     Ok(row.map(LiveSession::from))
+}
+
+/// The connection of the live session that began last among those of the browser.
+pub async fn last_begun(tx: &mut TenantTx, hashes: &[Vec<u8>]) -> Result<Option<ConnectionId>> {
+    let now = tx.now();
+    let row = live!("last_begun", "s.token_hash = ANY($2) ORDER BY s.created_at DESC, s.id DESC LIMIT 1", now, hashes)
+        .fetch_optional(tx.conn().await?)
+        .await?;
+    Ok(row.map(|row| ConnectionId(row.connection_id)))
+}
+
+/// Notes as what the application asks for a code; answers whether the session still lives.
+pub async fn asked_as(tx: &mut TenantTx, id: SessionId, client_id: &str) -> Result<bool> {
+    let done = sqlx::query!(
+        "-- sessions::asked_as
+         UPDATE sessions SET client_ids = CASE WHEN $2 = ANY(client_ids) THEN client_ids ELSE array_append(client_ids, $2) END
+         WHERE id = $1 AND ended_at IS NULL",
+        id.0,
+        client_id
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// What was mapped at the account's last sign-in, while its session is kept.
@@ -312,6 +352,24 @@ pub async fn end(tx: &mut TenantTx, which: Which<'_>, reason: EndReason) -> Resu
         }
         Which::Account(account) => {
             end!("account", "account_id = $3 ORDER BY created_at, id", now, reason, account.0).fetch_all(conn).await?
+        }
+        Which::ByPassword(account) => {
+            let query =
+                end!("by_password", "account_id = $3 AND by_password ORDER BY created_at, id", now, reason, account.0);
+            query.fetch_all(conn).await?
+        }
+        Which::Surplus { account, new } => {
+            let query = end!(
+                "surplus",
+                "id IN (SELECT id FROM sessions WHERE account_id = $3 AND ended_at IS NULL AND id <> $4
+                        ORDER BY created_at DESC, id DESC OFFSET $5) ORDER BY created_at, id",
+                now,
+                reason,
+                account.0,
+                new.0,
+                MOST_OF_ACCOUNT - 1
+            );
+            query.fetch_all(conn).await?
         }
         Which::User(user) => {
             end!("user", "user_id = $3 ORDER BY created_at, id", now, reason, user.0).fetch_all(conn).await?

@@ -82,6 +82,18 @@ pub async fn by_slug(tx: &mut ControlTx, slug: &str) -> Result<Option<Tenant>> {
     Ok(row.map(Tenant::from))
 }
 
+/// Whether there is a tenant with that id.
+pub async fn exists(tx: &mut ControlTx, id: TenantId) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"-- tenants::exists
+        SELECT EXISTS (SELECT FROM tenants WHERE id = $1) AS "found!""#,
+        id.0
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(found)
+}
+
 /// Tenants by short name, from behind `after`.
 pub async fn list(tx: &mut ControlTx, after: &str, limit: i64) -> Result<Vec<Tenant>> {
     let rows = sqlx::query_as!(

@@ -319,15 +319,15 @@ async fn without_an_organization_the_person_is_asked_and_nothing_is_lost() {
     }
 }
 
-/// The hidden inputs of a page as a browser reads them.
 /// The request that goes along, which every form of the page has.
-fn asked_of(html: &str) -> String {
+pub(super) fn asked_of(html: &str) -> String {
     let fields = hidden_fields(html);
     let asked: Vec<&String> = fields.iter().filter(|(name, _)| name == "asked").map(|(_, value)| value).collect();
     assert!(asked.len() >= 2 && asked.iter().all(|other| other == &asked[0]), "{fields:?}");
     asked[0].clone()
 }
 
+/// The hidden inputs of a page as a browser reads them.
 fn hidden_fields(html: &str) -> Vec<(String, String)> {
     let unescape = |text: &str| {
         let pairs = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];

@@ -358,6 +358,7 @@ async fn a_suspended_organization_is_still_provisioned() {
         assert_eq!((page.status, page.code()), (StatusCode::FORBIDDEN, Some("GH-CON-002")), "{url}");
     }
     sessions::suspend(&app.store, now, story.acme.tenant, None, Entry::Open).await.unwrap();
+    story.acme.gateway.clock.advance(Duration::SECOND);
     story.acme.sign_in(&Browser::new(), &bob.email).await;
 }
 

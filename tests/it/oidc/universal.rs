@@ -127,15 +127,44 @@ async fn nobody_keeps_a_sign_in_for_later() {
     let newcomers = Customer::of(&acme.gateway).await;
     trusts(&newcomers, &org, None).await;
     crate::saml::modes::set(&newcomers, |settings| settings.jit = Jit::Create).await;
-    let eve = newcomers.user("eve");
-    newcomers.idp.add_user(eve.clone());
-    let waiting = newcomers.waiting(&eve).await;
-    let page = newcomers.post_response(&waiting.browser, &waiting.signed(&waiting.honest())).await;
-    newcomers.gateway.clock.advance(time::Duration::SECOND);
-    let answer = org.calls(&newcomers, &org.token(&newcomers), subject(&eve.email)).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    let refused = waiting.browser.get(page.redirect()).await;
-    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, Some("GH-SAML-909")), "{}", refused.shown());
+    for (name, opaque) in [("eve", None), ("fay", Some("00u-fay"))] {
+        let user = newcomers.user(name);
+        newcomers.idp.add_user(user.clone());
+        let waiting = newcomers.waiting(&user).await;
+        let response = match opaque {
+            Some(opaque) => waiting.honest().name_id(opaque).edit(&user.email, &user.email.to_uppercase()),
+            None => waiting.honest(),
+        };
+        let page = newcomers.post_response(&waiting.browser, &waiting.signed(&response)).await;
+        newcomers.gateway.clock.advance(time::Duration::SECOND);
+        let answer = org.calls(&newcomers, &org.token(&newcomers), subject(&user.email)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        let refused = waiting.browser.get(page.redirect()).await;
+        assert_eq!(refused.code(), Some("GH-SAML-909"), "{name}: {}", refused.shown());
+        newcomers.gateway.clock.advance(time::Duration::SECOND);
+        newcomers.sign_in(&Browser::new(), &user.email).await;
+    }
+}
+
+/// A call that finds nobody waits for whoever is getting in for the first time at this moment, and finds them then.
+#[tokio::test]
+async fn nobody_slips_in_while_the_call_is_answered() {
+    let (story, _door) = with_door().await;
+    let (acme, org) = (&story.acme, OktaOrg::start().await);
+    trusts(acme, &org, None).await;
+    crate::saml::modes::set(acme, |settings| settings.jit = Jit::Create).await;
+    let now = acme.gateway.clock.now();
+    let mut getting_in = acme.gateway.app.tenant(acme.tenant, store::scope::Actor::Browser, now).await.unwrap();
+    store::logouts::lock_sign_in(&mut getting_in, acme.connection).await.unwrap();
+    let subject = json!({ "format": "email", "email": "gil@nowhere.test" });
+    let token = org.token(acme);
+    let mut calling = std::pin::pin!(org.calls(acme, &token, subject));
+    let patience = std::time::Duration::from_millis(300);
+    assert!(tokio::time::timeout(patience, &mut calling).await.is_err(), "it waits");
+    let gil = json!({ "userName": "gil@nowhere.test", "emails": [{ "value": "gil@nowhere.test", "primary": true }] });
+    acme.scim(reqwest::Method::POST, "/Users", Some(gil)).await.document(201);
+    getting_in.commit().await.unwrap();
+    assert_eq!(calling.await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Finding the way in: by names of ours, by those of other providers, by hints.
 
 use super::SignedIn;
+use domain::{ids::ConnectionId, session::EndReason};
 use gateway::{
     saml::settings::Settings,
     setup::{self, aliases, applications::ApplicationSpec},
@@ -14,6 +15,7 @@ use harness::{
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use simulator::directory::DirectoryUser;
+use store::sessions::Which;
 
 /// Whether somebody whom the application sends with these parameters comes to the customer's identity provider.
 async fn leads(acme: &Customer, parameters: &[(&str, Option<&str>)]) -> bool {
@@ -62,6 +64,9 @@ async fn the_way_in_has_our_names_and_those_of_other_providers() {
     assert!(leads(&acme, &[("client_id", Some(&packed))]).await);
     let packed = format!("tenant={}&product={}", acme.slug, acme.application.slug);
     assert!(leads(&acme, &[("client_id", Some(&packed))]).await, "under the short name");
+    // The domain that the application names counts before that of an address.
+    let elsewhere = [("domain_hint", Some(acme.domain.as_str())), ("login_hint", Some("ann@gmail.com"))];
+    assert!(leads(&acme, &elsewhere).await);
     // What is named counts before what is hinted.
     assert!(leads(&globex, &[("tenant", Some(&globex.slug)), ("login_hint", Some(&ann))]).await);
     for (first, second) in [
@@ -135,6 +140,80 @@ async fn of_several_connections_the_one_is_taken_that_is_meant_or_known() {
     second.finish(&browser, &posted.saml_response).await;
     let page = browser.get(&first.authorize_url(&[("prompt", Some("none"))])).await;
     assert!(parameter(page.redirect(), "code").is_some(), "{}", page.redirect());
+    // Of two sessions that which began last, and none that has ended.
+    gateway.clock.advance(time::Duration::SECOND);
+    let ann = first.user("ann");
+    first.assign(&ann).await;
+    let page = browser.get(&first.authorize_url(&[("connection", Some(&first.connection.to_string()))])).await;
+    let posted = first.idp.sign_in(page.redirect(), &ann.email).await.unwrap();
+    let code = first.finish(&browser, &posted.saml_response).await;
+    let signed_in = async || {
+        let page = browser.get(&first.authorize_url(&[("prompt", Some("none"))])).await;
+        let code = parameter(page.redirect(), "code").unwrap_or_else(|| panic!("{}", page.redirect()));
+        first.redeem(&code).await.id_claims()["connection_id"].clone()
+    };
+    let of = |id: ConnectionId| json!(id);
+    assert_eq!(first.redeem(&code).await.id_claims()["connection_id"], of(first.connection));
+    assert_eq!(signed_in().await, of(first.connection));
+    let now = gateway.clock.now();
+    let which = Which::Connection(first.connection);
+    setup::sessions::revoke(store, now, first.tenant, which, EndReason::Revoked).await.unwrap();
+    assert_eq!(signed_in().await, of(second.connection));
+    // Where one is suspended, others go on.
+    let shut = Some(first.connection);
+    setup::sessions::suspend(store, now, first.tenant, shut, setup::sessions::Entry::Suspended).await.unwrap();
+    assert!(leads(&second, &[("tenant", Some(&first.slug))]).await);
+    let page = Browser::new().get(&format!("{}/t/{}", gateway.url, first.slug)).await;
+    assert!(page.redirect().starts_with(&second.idp.sso_url()), "{}", page.redirect());
+}
+
+/// Who comes by a name that leads nowhere says at the login page where to go, and gets there with the application's request.
+#[tokio::test]
+async fn a_name_that_leads_nowhere_is_no_dead_end() {
+    let story = SignedIn::new().await;
+    let acme = &story.acme;
+    let packed = format!("tenant=typo&product={}", acme.application.slug);
+    let beside = [("client_id", Some("dummy")), ("tenant", Some("typo")), ("product", Some(&*acme.application.slug))];
+    let alone = [("client_id", None), ("tenant", Some("typo")), ("product", Some(&*acme.application.slug))];
+    let form = [
+        ("response_type", "code"),
+        ("client_id", acme.application.client_id.as_str()),
+        ("redirect_uri", &acme.application.redirect_uri),
+        ("scope", "openid"),
+        ("code_challenge", harness::sign_in::CHALLENGE),
+        ("code_challenge_method", "S256"),
+        ("tenant", "typo"),
+    ];
+    let pushed = acme.post_as(&acme.application, "/oauth2/par", &form).await;
+    let reference = url::form_urlencoded::byte_serialize(pushed.text("request_uri").as_bytes()).collect::<String>();
+    let id = &acme.application.client_id;
+    let ways = [
+        (packed.clone(), acme.authorize_url(&[("tenant", None), ("client_id", Some(&packed))])),
+        (packed.clone(), acme.authorize_url(&beside)),
+        (packed.clone(), acme.authorize_url(&alone)),
+        (id.clone(), format!("{}/oauth2/authorize?client_id={id}&request_uri={reference}", acme.gateway.url)),
+    ];
+    for (client_id, url) in ways {
+        let page = story.browser.get(&url).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{url}: {}", page.shown());
+        let asked = super::authorize::asked_of(&page.text);
+        let form = [("asked", asked.as_str()), ("email", story.ann.email.as_str())];
+        let page = story.browser.post(&format!("{}/login", acme.gateway.url), &form).await;
+        let page = story.browser.get(page.redirect()).await;
+        let code = parameter(page.redirect(), "code").unwrap_or_else(|| panic!("{url}: {}", page.redirect()));
+        let application = Application { client_id, ..acme.application.clone() };
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", application.redirect_uri.as_str()),
+            ("code_verifier", VERIFIER),
+        ];
+        let form = [&form[..], &[("client_id", &application.client_id)]].concat();
+        let secret = [("client_secret", application.client_secret.as_deref().unwrap())];
+        let form = [&form[..], &secret].concat();
+        let token = reqwest::Client::new().post(format!("{}/oauth2/token", acme.gateway.url)).form(&form);
+        assert_eq!(token.send().await.unwrap().status(), StatusCode::OK, "{url}");
+    }
 }
 
 /// Who holds a connection to the database and waits for another one waits for ever, when there are no more.
@@ -191,9 +270,19 @@ async fn one_name_leads_to_one_place_whoever_gives_it() {
     assert!(aliases::remove(store, now, globex.tenant, &name).await.is_err(), "it is not theirs to remove");
     assert!(leads(&acme, &[("tenant", Some(&name))]).await);
     let cid = acme.connection.to_string();
-    for refused in ["", "two words", cid.as_str(), "line\nbreak"] {
+    let (tenant, client) = (acme.tenant.to_string(), acme.application.client_id.clone());
+    for refused in ["", "two words", &cid, &tenant, &client, "line\nbreak"] {
         assert!(aliases::add(store, now, globex.tenant, None, refused).await.is_err(), "{refused:?}");
+        let slug = &globex.application.slug;
+        let named = setup::applications::alias(store, now, slug, refused, false).await;
+        assert!(named.is_err(), "{refused:?} of an application");
     }
+    // Ids of a system from before may look like ours.
+    let (theirs, product) = (uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string());
+    assert!(!leads(&globex, &[("tenant", Some(&theirs))]).await);
+    aliases::add(store, now, globex.tenant, None, &theirs).await.unwrap();
+    setup::applications::alias(store, now, &globex.application.slug, &product, false).await.unwrap();
+    assert!(leads(&globex, &[("tenant", Some(&theirs)), ("client_id", Some(&product))]).await);
     aliases::remove(store, now, acme.tenant, &name).await.unwrap();
     assert!(!leads(&acme, &[("tenant", Some(&name))]).await);
 }

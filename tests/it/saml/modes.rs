@@ -34,7 +34,7 @@ pub(crate) async fn set(acme: &Customer, change: impl FnOnce(&mut Settings)) {
     setup::sign_in::set(store, now, acme.connection, |settings, _| change(settings)).await.unwrap();
 }
 
-fn unasked(acme: &Customer, user: &DirectoryUser) -> ResponseBuilder {
+pub fn unasked(acme: &Customer, user: &DirectoryUser) -> ResponseBuilder {
     let now = acme.gateway.clock.now();
     ResponseBuilder::new(&acme.idp.entity_id(), &acme.url(""), &acme.url("/saml/acs"), &user.user_name, now)
         .attribute("email", &user.email)

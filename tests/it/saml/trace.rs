@@ -212,3 +212,28 @@ async fn refusals_of_the_user_and_logouts_are_told_too() {
         assert!(told.contains(&step), "{step:?} is not in {told:?}");
     }
 }
+
+/// Whoever has got hold of a good message can send it all day, and pushes nothing out that was logged before.
+#[tokio::test]
+async fn what_comes_again_and_again_is_not_told_again_and_again() {
+    const POSTS: usize = 130;
+    let (acme, ann) = acme_with_ann().await;
+    let response = modes::unasked(&acme, &ann).encode(acme.idp.key()).unwrap();
+    let browser = Browser::new();
+    for _ in 0..POSTS {
+        let page = acme.post_response(&browser, &response).await;
+        assert_eq!(page.redirect(), acme.url("/saml/restart"));
+    }
+    acme.sign_in(&browser, &ann.email).await;
+    let page = browser.send(|http| http.post(acme.url("/saml/logout"))).await;
+    let asked = acme.idp.read_logout(page.redirect(), "SAMLRequest").unwrap();
+    let answer = acme.idp.answer_logout(&asked).unwrap();
+    for _ in 0..POSTS {
+        browser.get(&answer).await;
+    }
+    let steps = steps(&acme).await;
+    let count = |step: &str| steps.iter().filter(|told| told.step == step).count();
+    let repeats = count("answered without a request, and sent back with one") + count("logout answered");
+    assert!((100..POSTS).contains(&repeats), "{repeats}");
+    assert_eq!(count("signed in"), 1);
+}

@@ -72,6 +72,7 @@ error-suspended-next = Fragen Sie Ihre IT-Abteilung; nur die Betreiber der Anwen
 error-unavailable = Die Anmeldung ist im Moment nicht verfügbar.
 error-internal = Bei uns ist etwas schiefgegangen.
 error-nothing = Unter dieser Adresse gibt es nichts.
+error-form = Was Ihr Browser gesendet hat, kann hier nicht verwendet werden.
 error-refused = Sie können nicht angemeldet werden.
 
 refusal-GH-USR-006 = Dieses Konto gehört beim Identitätsanbieter zu einer anderen Identität; bitten Sie Ihre IT-Abteilung, den Anwendungs-Benutzernamen zu prüfen.

@@ -74,6 +74,7 @@ error-suspended-next = Ask your IT admin; only the people who run the applicatio
 error-unavailable = Sign-in is not available right now.
 error-internal = Something went wrong on our side.
 error-nothing = There is nothing at this address.
+error-form = What your browser sent cannot be used here.
 error-refused = You cannot be signed in.
 
 refusal-GH-USR-006 = This account belongs to another identity at the identity provider; ask your IT admin to check the user's Application username.

@@ -72,6 +72,7 @@ error-suspended-next = Pregunte a su departamento de TI; solo los responsables d
 error-unavailable = El acceso no está disponible en este momento.
 error-internal = Algo ha fallado por nuestra parte.
 error-nothing = No hay nada en esta dirección.
+error-form = Lo que envió su navegador no se puede utilizar aquí.
 error-refused = No se puede iniciar su sesión.
 
 refusal-GH-USR-006 = Esta cuenta pertenece a otra identidad en el proveedor de identidad; pida a su departamento de TI que compruebe el nombre de usuario de la aplicación.

@@ -72,6 +72,7 @@ error-suspended-next = Demandez à votre service informatique ; seuls les respon
 error-unavailable = La connexion n'est pas disponible pour le moment.
 error-internal = Un problème est survenu de notre côté.
 error-nothing = Il n'y a rien à cette adresse.
+error-form = Ce que votre navigateur a envoyé ne peut pas être utilisé ici.
 error-refused = Vous ne pouvez pas être connecté.
 
 refusal-GH-USR-006 = Ce compte appartient à une autre identité chez le fournisseur d'identité ; demandez à votre service informatique de vérifier le nom d'utilisateur de l'application.

@@ -72,6 +72,7 @@ error-suspended-next = IT管理者にお問い合わせください。再開で�
 error-unavailable = 現在サインインできません。
 error-internal = こちら側で問題が発生しました。
 error-nothing = このアドレスには何もありません。
+error-form = ブラウザーから送信された内容は、ここでは使用できません。
 error-refused = サインインできません。
 
 refusal-GH-USR-006 = このアカウントはIDプロバイダーの別のIDに属しています。アプリケーションのユーザー名の確認をIT管理者に依頼してください。

@@ -72,6 +72,7 @@ error-suspended-next = Fale com a sua equipe de TI; só os responsáveis pelo ap
 error-unavailable = O login não está disponível agora.
 error-internal = Algo deu errado do nosso lado.
 error-nothing = Não há nada neste endereço.
+error-form = O que seu navegador enviou não pode ser usado aqui.
 error-refused = Não é possível fazer o seu login.
 
 refusal-GH-USR-006 = Esta conta pertence a outra identidade no provedor de identidade; peça à sua equipe de TI que confira o nome de usuário do aplicativo.

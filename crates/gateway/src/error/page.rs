@@ -4,7 +4,7 @@ use super::{Error, log};
 use crate::pages::{self, ErrorPage, Words};
 use ::saml::code::Code;
 use axum::{
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::refusal::Refusal;
@@ -37,8 +37,25 @@ impl IntoResponse for PageFailure {
     fn into_response(self) -> Response {
         log(&self.error);
         let (status, page) = dressed(&self.error, self.is_in_full);
-        pages::html(status, &page.with(self.reference))
+        let response = pages::html(status, &page.with(self.reference));
+        match self.error {
+            Error::TooManyRequests { seconds } => {
+                ([(header::RETRY_AFTER, seconds.to_string())], response).into_response()
+            }
+            _ => response,
+        }
     }
+}
+
+/// The page for an answer that no handler made: a form from elsewhere, a body that is too large, too little time.
+pub fn of_status(status: StatusCode) -> Response {
+    let page = match status {
+        StatusCode::SERVICE_UNAVAILABLE => page("error-unavailable", "next-seconds", "GH-SYS-001"),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => page("error-nothing", "next-address", "GH-SYS-003"),
+        status if status.is_server_error() => page("error-internal", "next-vendor", "GH-SYS-002"),
+        _ => page("error-form", "next-back", "GH-SYS-005"),
+    };
+    pages::html(status, &page.with(pages::reference()))
 }
 
 /// A page whose sentences are messages.
@@ -72,7 +89,11 @@ fn dressed(error: &Error, is_in_full: bool) -> (StatusCode, ErrorPage) {
         ),
         Error::NotSetUp => (StatusCode::NOT_FOUND, page("error-not-set-up", "error-not-set-up-next", "GH-CON-001")),
         Error::Suspended => (StatusCode::FORBIDDEN, page("error-suspended", "error-suspended-next", "GH-CON-002")),
-        Error::Unavailable(_) => {
+        Error::TooManyRequests { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, page("saml-BUSY", "next-seconds", "GH-SYS-004"))
+        }
+        // A question to the database took too long.
+        Error::Unavailable(_) | Error::Scim(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, page("error-unavailable", "next-seconds", "GH-SYS-001"))
         }
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, page("error-internal", "next-vendor", "GH-SYS-002")),

@@ -20,7 +20,7 @@ use crate::{
 use ::oidc::{
     authorize::{self, Answer, AuthorizeFailure, AuthorizeRequest, Parameters, Prompt},
     client::Client,
-    error::ErrorCode,
+    error::{ErrorCode, OAuthError},
     logout,
 };
 use anyhow::Context;
@@ -36,7 +36,7 @@ use store::{
     applications::Application,
     grants,
     scope::Actor,
-    sessions::{self, LiveSession},
+    sessions::{self, LiveSession, MOST_CLIENT_IDS},
     tenant::TenantTx,
 };
 use time::{Duration, OffsetDateTime};
@@ -70,6 +70,8 @@ struct Asked<'a> {
     application: Application,
     settings: Settings,
     parameters: Parameters,
+    /// What the browser says of the way, where a request that was sent ahead says something that leads nowhere.
+    beside: Option<Parameters>,
     /// The query as it came; what was sent ahead is behind its reference.
     encoded: &'a str,
 }
@@ -83,14 +85,14 @@ async fn answer(app: &Inner, encoded: &str, visitor: &extract::Client, headers: 
     let ahead = par::sent_ahead(&mut tx, &application, &sent).await?;
     tx.rollback().await?;
     let settings = Settings::of(&application)?;
-    let parameters = match &ahead {
-        Some(parameters) => Parameters::parse(parameters)?.by_way_of(sent),
-        None => sent,
+    let (parameters, beside) = match &ahead {
+        Some(parameters) => (Parameters::parse(parameters)?.by_way_of(sent.clone()), Some(sent)),
+        None => (sent, None),
     };
     let wish = parameters.ui_locales.as_deref().and_then(Words::wished);
     let kept = wish.as_ref().map(|words| browser::keep_language(app, CookieJar::new(), words));
     let jar = browser::jar(headers);
-    let asked = Asked { app, visitor, jar, now, application, settings, parameters, encoded };
+    let asked = Asked { app, visitor, jar, now, application, settings, parameters, beside, encoded };
     let answer = async {
         if asked.parameters.is_entry_link() { asked.enter().await } else { asked.answer(ahead.is_some()).await }
     };
@@ -146,13 +148,14 @@ impl Asked<'_> {
     async fn way(&self) -> Result<Option<(TenantId, ConnectionId)>, Error> {
         // Who is signed in through one of several connections goes on there.
         let known = browser::sessions(self.app, &self.jar);
-        way_in::find(
-            self.app,
-            Some(self.application.id),
-            Named { known: &known, ..Named::by(&self.parameters) },
-            self.now,
-        )
-        .await
+        let find = |parameters| {
+            let named = Named { known: &known, ..Named::by(parameters) };
+            way_in::find(self.app, Some(self.application.id), named, self.now)
+        };
+        match (find(&self.parameters).await?, &self.beside) {
+            (None, Some(beside)) if Named::by(beside).insists() => find(beside).await,
+            (found, _) => Ok(found),
+        }
     }
 
     /// The application as the protocol sees it, under the name by which it calls itself.
@@ -166,8 +169,12 @@ impl Asked<'_> {
             return super::answered(&request.error(ErrorCode::LoginRequired, sentence, self.app.issuer()));
         }
         let parameters = &self.parameters;
-        let kept = form_urlencoded::parse(self.encoded.as_bytes()).filter(|(name, _)| !is_way(name));
-        let asked = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+        let kept = form_urlencoded::parse(self.encoded.as_bytes())
+            .filter(|(name, _)| !is_way(name) && !matches!(&**name, "client_id" | "product"));
+        // As it was read: what stood beside it may be gone.
+        let mut asked = form_urlencoded::Serializer::new(String::new());
+        asked.extend_pairs(kept).extend_pairs(parameters.client_id.iter().map(|id| ("client_id", id)));
+        let asked = asked.finish();
         let unknown = match (parameters.tenant.as_deref().or(parameters.connection.as_deref()), &parameters.login_hint)
         {
             (Some(name), _) => Some(Unknown::Organization(name)),
@@ -222,6 +229,16 @@ pub async fn grant(
     session: LiveSession,
     request: &AuthorizeRequest,
 ) -> Result<Answer, Error> {
+    app.limits.admit_grant(session.user)?;
+    let is_known = session.client_ids.contains(&request.client_id);
+    if !is_known && session.client_ids.len() >= MOST_CLIENT_IDS {
+        let sentence = "The application asks under too many names in one session.";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, sentence).into());
+    }
+    // Before the grant: whoever ends the session locks it first.
+    if !is_known && !sessions::asked_as(tx, session.id, &request.client_id).await? {
+        return Ok(request.error(ErrorCode::LoginRequired, "The user has to sign in.", app.issuer()));
+    }
     let code = Secret::of_tenant(Kind::Code, tx.tenant());
     let expires_at = tx.now() + CODE_LIFETIME;
     let kept = serde_json::to_value(request).context("an authorize request serializes")?;

@@ -63,10 +63,12 @@ pub async fn authenticate(
 pub async fn named(tx: &mut ControlTx, id: &str) -> Result<Option<(Application, Option<Vec<u8>>)>, Error> {
     let packed = client::unpacked(id).ok().flatten();
     let id = packed.as_ref().map_or(id, |packed| packed.product.as_str());
-    let mut id = match id.parse() {
-        Ok(id) => Some(ApplicationId(id)),
-        Err(_) => aliases::application(tx, id).await?,
-    };
+    if let Ok(own) = id.parse()
+        && let Some(found) = applications::client(tx, ApplicationId(own)).await?
+    {
+        return Ok(Some(found));
+    }
+    let mut id = aliases::application(tx, id).await?;
     if let (None, Some(packed)) = (id, &packed) {
         id = applications::by_slug(tx, &packed.product).await?.map(|application| application.id);
     }

@@ -143,7 +143,7 @@ impl<'a> Leaving<'a> {
     /// The browser's live sessions in the application.
     async fn sessions(&self) -> Result<Vec<Here>, Error> {
         let mut found = Vec::new();
-        for connection in browser::sessions(self.app, &self.jar) {
+        for connection in browser::connections(self.app, &self.jar) {
             let Some(cookie) = browser::session(self.app, &self.jar, connection) else { continue };
             let tenant = match self.app.tenant_of(connection, self.now).await {
                 Ok(tenant) => tenant,

@@ -187,6 +187,8 @@ async fn by_refresh_token(
         tx.commit().await?;
         return Err(invalid_refresh_token().into());
     };
+    // The token stays good for later.
+    app.limits.admit_grant(session.user)?;
     let resource = audience(client, &request, resource)?;
     let wanted = Wanted { grant: grant.id, request: &request, scope, resource };
     let answer = tokens(app, &mut tx, client, &session, wanted).await?;

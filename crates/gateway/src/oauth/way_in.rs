@@ -7,7 +7,9 @@ use domain::{
     ids::{ApplicationId, ConnectionId, TenantId},
     mail_domain,
 };
-use store::{aliases, aliases::Place, connections, control::ControlTx, domains as owned, scope::Actor, tenants};
+use store::{
+    aliases, aliases::Place, connections, control::ControlTx, domains as owned, scope::Actor, sessions, tenants,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -18,8 +20,8 @@ pub struct Named<'a> {
     pub connection: Option<&'a str>,
     pub domain_hint: Option<&'a str>,
     pub login_hint: Option<&'a str>,
-    /// Connections in which the browser may be signed in.
-    pub known: &'a [ConnectionId],
+    /// What the browser has of sessions, as hashes.
+    pub known: &'a [Vec<u8>],
 }
 
 impl<'a> Named<'a> {
@@ -41,15 +43,15 @@ impl<'a> Named<'a> {
 
     /// The mail domain that is said or meant.
     fn domain(&self) -> Option<String> {
-        let of_address =
-            self.login_hint.and_then(|hint| Email::parse(hint).ok()).map(|email| email.domain().to_owned());
-        let named = [self.domain_hint, self.connection, self.tenant].into_iter().flatten();
-        of_address.or_else(|| named.map(str::to_lowercase).find(|name| is_domain(name)))
+        let of_address = || Some(Email::parse(self.login_hint?).ok()?.domain().to_owned());
+        let domain = |name: Option<&str>| name.map(str::to_lowercase).filter(|name| is_domain(name));
+        let named = || domain(self.connection).or_else(|| domain(self.tenant));
+        domain(self.domain_hint).or_else(of_address).or_else(named)
     }
 }
 
 /// The tenant and connection that are named, if the application can be entered through it. Whoever names a connection of one
-/// tenant and another tenant is led nowhere; hints are only heard where nothing is named. No application means any.
+/// tenant and another tenant is led nowhere; a tenant that nobody knows says nothing beside a connection that is known. Hints are only heard where nothing is named. No application means any.
 ///
 /// # Errors
 /// When the database cannot be used.
@@ -64,7 +66,7 @@ pub async fn find(
     let place = match (named.connection, named.tenant) {
         (Some(connection), Some(tenant)) => {
             let (one, other) = (place(app, &mut tx, connection).await?, place(app, &mut tx, tenant).await?);
-            one.filter(|one| other.is_some_and(|other| other.tenant == one.tenant))
+            one.filter(|one| other.is_none_or(|other| other.tenant == one.tenant))
         }
         (Some(name), None) | (None, Some(name)) => place(app, &mut tx, name).await?,
         (None, None) => match &domain {
@@ -82,11 +84,13 @@ pub async fn find(
 /// A place by its id, its short name, a domain that it owns, or another name that the operator gave it.
 async fn place(app: &Inner, tx: &mut ControlTx, name: &str) -> Result<Option<Place>, Error> {
     if let Ok(id) = name.parse::<Uuid>() {
-        return Ok(Some(match app.tenant_within(tx, ConnectionId(id)).await? {
-            Some(tenant) => Place { tenant, connection: Some(ConnectionId(id)) },
-            // Nobody's id is that of a tenant without connections.
-            None => Place { tenant: TenantId(id), connection: None },
-        }));
+        if let Some(tenant) = app.tenant_within(tx, ConnectionId(id)).await? {
+            return Ok(Some(Place { tenant, connection: Some(ConnectionId(id)) }));
+        }
+        if tenants::exists(tx, TenantId(id)).await? {
+            return Ok(Some(Place { tenant: TenantId(id), connection: None }));
+        }
+        return Ok(aliases::find(tx, name).await?);
     }
     // A name of ours first: no alias takes a tenant's place.
     if let Some(tenant) = tenants::by_slug(tx, name).await? {
@@ -102,8 +106,8 @@ async fn of_domain(tx: &mut ControlTx, domain: &str) -> Result<Option<Place>, Er
     Ok(owned::owner(tx, domain).await?.map(|(tenant, _)| Place { tenant, connection: None }))
 }
 
-/// The place's connection to the application: the one that is named; the one for a domain that is said; one in which the browser is
-/// signed in; else the oldest that is open. Where only a hint was given and no connection is for its domain, there is none.
+/// The place's connection to the application: the one that is named; the one for a domain that is said; the one in which the browser
+/// signed in last; else the oldest that is open. Where only a hint was given and no connection is for its domain, there is none.
 async fn entrance(
     app: &Inner,
     place: Place,
@@ -114,14 +118,23 @@ async fn entrance(
 ) -> Result<Option<(TenantId, ConnectionId)>, Error> {
     let mut tx = app.tenant(place.tenant, Actor::Browser, now).await?;
     let all = connections::list(&mut tx).await?;
+    let last = match (place.connection, named.known) {
+        (None, [_, ..]) if named.insists() => sessions::last_begun(&mut tx, named.known).await?,
+        _ => None,
+    };
     tx.rollback().await?;
     let ways = domains::ways(&all, application)?;
     let open = || ways.iter().filter(|way| way.is_set_up).map(|way| way.connection);
     if let Some(wanted) = place.connection {
         return Ok(open().find(|way| *way == wanted).map(|way| (place.tenant, way)));
     }
+    // Who comes to a connection that is suspended is told so, but nobody is led there past another one.
+    let is_suspended = |way: ConnectionId| all.iter().any(|one| one.id == way && one.suspended_at.is_some());
     let for_domain = domain.and_then(|domain| mail_domain::way(domain, &ways).ok()).map(|(way, _)| way);
-    let usual = || open().find(|way| named.known.contains(way)).or_else(|| open().next());
+    let usual = || {
+        let signed_in = open().find(|way| Some(*way) == last);
+        signed_in.or_else(|| open().find(|way| !is_suspended(*way))).or_else(|| open().next())
+    };
     let found = if named.insists() { for_domain.or_else(usual) } else { for_domain };
     Ok(found.map(|way| (place.tenant, way)))
 }

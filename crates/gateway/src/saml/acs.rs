@@ -102,7 +102,10 @@ pub(super) async fn answered(
         Accepted::Ticket { attempt, ticket } => (attempt.as_str(), "finish", Some(("ticket", ticket.reveal()))),
         Accepted::Restart { target } => ("-", "restart", target.as_deref().map(|target| ("target", target))),
     };
-    trace.done(attempt, step, seen.message.map(|kept| kept.xml), seen.understood);
+    // Without a request the same answer is sent back with one whenever it comes.
+    if !matches!(accepted, Accepted::Restart { .. }) || app.limits.logs_repeat(connection) {
+        trace.done(attempt, step, seen.message.map(|kept| kept.xml), seen.understood);
+    }
     let mut next = Url::parse(&format!("{}/saml/{path}", app.connection_url(connection))).context("an address")?;
     if let Some((name, value)) = query {
         next.query_pairs_mut().append_pair(name, value);

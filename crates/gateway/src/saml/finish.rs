@@ -18,9 +18,11 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use domain::{
+    account::{Account, Profile},
     event::{Event, EventKind, Subject},
     ids::{ConnectionId, TenantId},
     matching,
+    names::fold,
     refusal::Refusal,
 };
 use metrics::counter;
@@ -151,7 +153,8 @@ async fn enter_with(
         Some(_) => answered.created_at,
         None => answered.created_at.min(identity.issued_at),
     };
-    if logouts::covers_account(&mut tx, connection, account.id, began_at).await? {
+    let names = names(&account, &identity);
+    if logouts::covers_account(&mut tx, connection, account.id, &names, began_at).await? {
         tx.rollback().await?;
         return Err(Rejection::new(Code::LoggedOut).into());
     }
@@ -166,6 +169,14 @@ async fn enter_with(
     tx.commit().await?;
     counter!("gatehouse_sign_ins_total").increment(1);
     Ok((browser::keep_session(app, jar, connection, &secret), response).into_response())
+}
+
+/// By which somebody may have meant this one before there was an account.
+fn names(account: &Account, identity: &Identity) -> Vec<String> {
+    let Profile { user_name, email, external_id, .. } = &account.profile;
+    let own = [Some(identity.name_id.as_str()), identity.email.as_deref(), external_id.as_deref()];
+    let kept = [Some(user_name.to_string()), email.as_ref().map(|email| email.key().to_owned())];
+    own.into_iter().flatten().map(fold).chain(kept.iter().flatten().map(|name| fold(name))).collect()
 }
 
 /// What the assertion proves.
@@ -194,5 +205,6 @@ fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
 async fn was_logged_out(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<bool, Error> {
     let Identity { name_id, session_index, issued_at, .. } = identity;
     logouts::lock(tx, connection, name_id).await?;
+    logouts::lock_sign_in(tx, connection).await?;
     Ok(logouts::covers(tx, connection, name_id, session_index.as_deref(), *issued_at).await?)
 }

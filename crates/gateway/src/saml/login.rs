@@ -68,7 +68,10 @@ pub async fn tenant(
     let mut tx = app.tenant(tenant.id, Actor::Browser, now).await?;
     let connections = connections::list(&mut tx).await?;
     tx.rollback().await?;
-    let ready = connections.into_iter().find(Connection::is_open).ok_or(Error::NotSetUp)?;
+    let mut open: Vec<Connection> = connections.into_iter().filter(Connection::is_open).collect();
+    // The oldest, but one that is suspended only where there is no other.
+    open.sort_by_key(|connection| connection.suspended_at.is_some());
+    let ready = open.into_iter().next().ok_or(Error::NotSetUp)?;
     Ok(bookmark(&app, tenant.id, ready.id, &client, browser::jar(&headers), None).await?)
 }
 

@@ -47,9 +47,6 @@ use store::{
 };
 use time::OffsetDateTime;
 
-/// How long a logout keeps assertions from before it out: longer than one of them can take to become a session.
-const REMEMBERED: time::Duration = time::Duration::hours(1);
-
 /// How long the identity provider may take to end everybody else's sessions.
 const PATIENCE: time::Duration = time::Duration::minutes(15);
 
@@ -126,13 +123,18 @@ async fn heed(
     match message {
         Message::Request(request) => {
             let ended = obey(app, tenant, connection, &request, now).await?;
-            let understood = json!({ "sessions": ended, "session_indexes": request.session_indexes });
-            trace.done(&request.id, "logged out by the identity provider", None, Some(understood));
+            // One that came before does nothing, and whoever has got hold of it can send it all day.
+            if ended > 0 || app.limits.logs_repeat(connection) {
+                let understood = json!({ "sessions": ended, "session_indexes": request.session_indexes });
+                trace.done(&request.id, "logged out by the identity provider", None, Some(understood));
+            }
             answer(app, &stored, &own_keys, &request, relay_state.as_deref(), now)
         }
         Message::Response(response) => {
             let page = conclude(app, tenant, connection, &response, now).await?;
-            trace.done(&response.in_response_to, "logout answered", None, None);
+            if app.limits.logs_repeat(connection) {
+                trace.done(&response.in_response_to, "logout answered", None, None);
+            }
             Ok(page)
         }
     }
@@ -155,7 +157,7 @@ async fn obey(
         name_id: &name_id.value,
         session_indexes,
         issued_at: *issue_instant,
-        expires_at: now + REMEMBERED,
+        expires_at: now + logouts::MEMORY,
     };
     // Who sends a request again must not end what began since.
     if !logouts::remember(&mut tx, &new).await? {

@@ -275,8 +275,9 @@ impl Change<'_> {
     }
 
     async fn write_user(&self, document: UserDocument, password: Option<Password>) -> Result<Success, Error> {
-        let hash = password::kept(self.directory, password.as_ref()).await?;
-        if *self.method == Method::Post {
+        let known = (*self.method != Method::Post).then_some(AccountId(self.target));
+        let hash = password::kept(self.directory, known, password.as_ref()).await?;
+        if known.is_none() {
             let (directory, wanted) = (Arc::clone(self.directory), users::demanded(self.directory, document)?);
             let creation = Creation { directory, id: Some(AccountId(self.target)), wanted, password: hash };
             let (work, accounts) = users::created(vec![creation]).await?;
@@ -294,7 +295,7 @@ impl Change<'_> {
         if password::wanted(self.directory, written.password.as_ref()).is_some() {
             // No transaction is open while it is hashed, so somebody may change the account.
             work.tx.rollback().await?;
-            hash = password::kept(self.directory, written.password.as_ref()).await?;
+            hash = password::kept(self.directory, Some(account.id), written.password.as_ref()).await?;
             (work, account) = self.locked_user().await?;
             written = users::patched(&work, &account, operations)?;
         }

@@ -5,14 +5,17 @@ use super::call::{Directory, ScimCall};
 use crate::{entropy, error::Error};
 use ::scim::user::Password;
 use anyhow::{Context, anyhow};
-use argon2::{Argon2, PasswordHasher, password_hash::SaltString};
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
+use domain::ids::AccountId;
+use std::sync::Arc;
+use store::passwords;
 
 /// The call with the password's hash, where the connection wants it. No transaction is open while it is made, so what
 /// was read before must be read again.
 pub async fn hashed(call: ScimCall, password: Option<&Password>) -> Result<(ScimCall, Option<String>), Error> {
     let Some(password) = wanted(&call.directory, password) else { return Ok((call, None)) };
-    let directory = call.directory.clone();
-    let (call, hash) = call.without_transaction(hash(&directory, password)).await?;
+    let (directory, account) = (call.directory.clone(), AccountId(call.resource_id()?));
+    let (call, hash) = call.without_transaction(hash(&directory, Some(account), password)).await?;
     Ok((call, Some(hash?)))
 }
 
@@ -21,21 +24,42 @@ pub fn wanted<'p>(directory: &Directory, password: Option<&'p Password>) -> Opti
     password.filter(|_| directory.password_sync)
 }
 
-/// The password's hash, if this directory keeps it. Nothing may be open or locked while it is made.
-pub async fn kept(directory: &Directory, password: Option<&Password>) -> Result<Option<String>, Error> {
+/// The password's hash, if this directory keeps it, for an account if there is one. Nothing may be open or locked while it is made.
+pub async fn kept(
+    directory: &Arc<Directory>,
+    account: Option<AccountId>,
+    password: Option<&Password>,
+) -> Result<Option<String>, Error> {
     match wanted(directory, password) {
-        Some(password) => Ok(Some(hash(directory, password).await?)),
+        Some(password) => Ok(Some(hash(directory, account, password).await?)),
         None => Ok(None),
     }
 }
 
-/// Argon2id with the parameters that RFC 9106 and OWASP give for 19 MiB, in PHC form.
-async fn hash(directory: &Directory, password: &Password) -> Result<String, Error> {
+/// Argon2id with the parameters that RFC 9106 and OWASP give for 19 MiB, in PHC form. For the password that the account has already
+/// it is the hash that is kept: identity providers send it again and again, and nothing has changed then.
+async fn hash(directory: &Arc<Directory>, account: Option<AccountId>, password: &Password) -> Result<String, Error> {
+    let before = match account {
+        Some(account) => {
+            let mut work = directory.open().await?;
+            let before = passwords::of(&mut work.tx, account).await?;
+            work.tx.rollback().await?;
+            before
+        }
+        None => None,
+    };
     let permit = directory.app.limits.hash(directory.tenant).await;
     let password = password.clone();
     // The place is given back when the hash is made, also if nobody waits for it any more.
     let hashed = tokio::task::spawn_blocking(move || {
         let _permit = permit;
+        let is_same = |hash: &String| {
+            let parsed = PasswordHash::new(hash);
+            parsed.is_ok_and(|hash| Argon2::default().verify_password(password.reveal().as_bytes(), &hash).is_ok())
+        };
+        if let Some(before) = before.filter(is_same) {
+            return Ok(before);
+        }
         let salt = SaltString::encode_b64(&entropy::bytes::<16>()).map_err(|error| anyhow!("a salt: {error}"))?;
         let hash = Argon2::default().hash_password(password.reveal().as_bytes(), &salt);
         Ok::<_, anyhow::Error>(hash.map_err(|error| anyhow!("a password hash: {error}"))?.to_string())

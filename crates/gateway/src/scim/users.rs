@@ -72,7 +72,7 @@ pub async fn create(call: ScimCall) -> ScimResult {
     let wanted = demanded(&call, document)?;
     let (projection, bytes) = (Projection::parse(&call.query), call.body.len());
     let (directory, large) = call.end().await?;
-    let password = password::kept(&directory, password.as_ref()).await?;
+    let password = password::kept(&directory, None, password.as_ref()).await?;
     let creation = Creation { directory: Arc::clone(&directory), id: None, wanted, password };
     let account = together::join(creation, bytes, large).await?;
     // Nobody has put it into a group yet.

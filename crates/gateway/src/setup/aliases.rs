@@ -4,11 +4,17 @@ use super::{changed, operator, taken, tell};
 use crate::error::Error;
 use domain::{
     event::{EventKind, Subject},
-    ids::{ConnectionId, TenantId},
+    ids::{ApplicationId, ConnectionId, TenantId},
     refusal::Refusal,
 };
 use serde_json::json;
-use store::{aliases, connections, domains, store::Store, tenants};
+use store::{
+    aliases, applications, connections,
+    control::{self, ControlTx},
+    domains,
+    store::Store,
+    tenants,
+};
 use time::OffsetDateTime;
 
 /// Characters of a name.
@@ -20,13 +26,22 @@ const LONGEST: usize = 200;
 /// [`Refusal::ChangeImpossible`]
 pub fn check(name: &str) -> Result<(), Refusal> {
     let is_plain = name.chars().all(|c| !c.is_control() && !c.is_whitespace());
-    // The id of something else must keep leading to it.
-    let is_id = name.parse::<uuid::Uuid>().is_ok();
-    if !name.is_empty() && name.chars().count() <= LONGEST && is_plain && !is_id {
+    if !name.is_empty() && name.chars().count() <= LONGEST && is_plain {
         return Ok(());
     }
-    let problem = format!("another name has 1 to {LONGEST} characters without spaces, and is no id of Gatehouse's own");
+    let problem = format!("another name has 1 to {LONGEST} characters without spaces");
     Err(Refusal::ChangeImpossible { problem })
+}
+
+/// Whether it is the id of a tenant, connection or application: that keeps leading there.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn is_own_id(tx: &mut ControlTx, name: &str) -> Result<bool, Error> {
+    let Ok(id) = name.parse() else { return Ok(false) };
+    Ok(tenants::exists(tx, TenantId(id)).await?
+        || control::tenant_of_connection(tx, ConnectionId(id)).await?.is_some()
+        || applications::client(tx, ApplicationId(id)).await?.is_some())
 }
 
 /// Gives a tenant, or one of its connections, another name.
@@ -43,7 +58,8 @@ pub async fn add(
     check(name)?;
     let mut control = store.control(now).await?;
     let shadows = tenants::by_slug(&mut control, name).await?.is_some()
-        || domains::owner(&mut control, &name.to_lowercase()).await?.is_some();
+        || domains::owner(&mut control, &name.to_lowercase()).await?.is_some()
+        || is_own_id(&mut control, name).await?;
     control.rollback().await?;
     if shadows {
         return Err(Refusal::NameTaken { name: name.to_owned() }.into());

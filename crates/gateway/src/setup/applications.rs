@@ -181,8 +181,9 @@ pub async fn alias(store: &Store, now: OffsetDateTime, name: &str, alias: &str, 
             return Err(Error::NotFound);
         }
     } else {
-        // A short name of ours leads to what it names.
-        if applications::by_slug(&mut tx, alias).await?.is_some() {
+        // A short name or an id of ours leads to what it names.
+        let is_ours = applications::by_slug(&mut tx, alias).await?.is_some();
+        if is_ours || super::aliases::is_own_id(&mut tx, alias).await? {
             return Err(Refusal::NameTaken { name: alias.to_owned() }.into());
         }
         let added = aliases::insert_application(&mut tx, alias, application.id).await;

@@ -1,6 +1,6 @@
 //! What an operator sets up of a connection's SCIM side: credentials, attributes, settings, a sample user.
 
-use super::{changed, operator, taken, tenant_of};
+use super::{changed, operator, sessions, taken, tenant_of};
 use crate::{
     arrival::{self, Newcomer},
     error::Error,
@@ -20,6 +20,7 @@ use domain::{
     ids::{ConnectionId, TokenId},
     profile_policy::{MOST_FORBIDDEN, ProfilePolicy},
     refusal::Refusal,
+    session::EndReason,
 };
 use serde_json::json;
 use store::{
@@ -28,6 +29,7 @@ use store::{
     events, passwords, schema_attributes,
     schema_attributes::SchemaAttribute,
     scim_tokens::{self, NewToken, TokenKind},
+    sessions::Which,
     store::Store,
 };
 use time::OffsetDateTime;
@@ -94,7 +96,8 @@ pub async fn set_provisioning(
     change: impl FnOnce(&mut Provisioning),
 ) -> Result<(), Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    let mut settings = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?.provisioning;
+    let stored = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let (mut settings, tenant) = (stored.provisioning, tx.tenant());
     change(&mut settings);
     connections::set_provisioning(&mut tx, connection, settings).await?;
     let Provisioning { password_sync, entitlements } = settings;
@@ -107,7 +110,12 @@ pub async fn set_provisioning(
     });
     let event = Event::with(EventKind::ConnectionUpdated, Subject::Connection(connection), data);
     events::append(&mut tx, Some(connection), &[event]).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    // Without an identity provider a password had proven every session.
+    if !password_sync && stored.provisioning.password_sync && stored.idp.is_none() {
+        sessions::revoke(store, now, tenant, Which::Connection(connection), EndReason::PasswordChanged).await?;
+    }
+    Ok(())
 }
 
 /// Sets what is demanded of profiles, from the next request on.

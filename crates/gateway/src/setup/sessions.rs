@@ -9,18 +9,43 @@ use domain::{
 };
 use serde_json::json;
 use store::{
-    connections, events,
+    connections, events, logouts,
     sessions::{BATCH, Which},
     store::Store,
     tenants,
 };
 use time::OffsetDateTime;
 
-/// Ends sessions, a batch in a transaction; answers how many.
+/// Ends sessions, a batch in a transaction, and keeps out sign-ins that are on their way; answers how many.
 ///
 /// # Errors
 /// When the database cannot be used; those of earlier batches have ended.
 pub async fn revoke(
+    store: &Store,
+    now: OffsetDateTime,
+    tenant: TenantId,
+    which: Which<'_>,
+    reason: EndReason,
+) -> Result<usize, Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    let until = now + logouts::MEMORY;
+    let everybody = match which {
+        Which::Connection(connection) => Some(Some(connection)),
+        Which::Tenant => Some(None),
+        _ => None,
+    };
+    if let Some(connection) = everybody {
+        logouts::lock_all(&mut tx, connection).await?;
+        logouts::remember_all(&mut tx, connection, until).await?;
+    }
+    if let Which::User(user) = which {
+        logouts::remember_user(&mut tx, user, until).await?;
+    }
+    tx.commit().await?;
+    end(store, now, tenant, which, reason).await
+}
+
+async fn end(
     store: &Store,
     now: OffsetDateTime,
     tenant: TenantId,
@@ -79,7 +104,7 @@ pub async fn suspend(
     }
     // Who signed in while the door was being shut was kept out, but has a session that would live again.
     let early = match entry {
-        Entry::Open => revoke(store, now, tenant, which, EndReason::Suspended).await?,
+        Entry::Open => end(store, now, tenant, which, EndReason::Suspended).await?,
         Entry::Suspended => 0,
     };
     let mut tx = operator(store, tenant, now).await?;
