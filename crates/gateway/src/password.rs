@@ -197,7 +197,7 @@ impl<'a> Attempt<'a> {
     /// Lets somebody in whose password was right, if nothing has changed since.
     async fn enter(&self, request: &str, account: &Account, hash: &str) -> Result<Option<Response>, Error> {
         let (mut tx, _) = self.waiting(request).await?;
-        logouts::lock_sign_in(&mut tx, self.connection).await?;
+        logouts::lock_sign_in(&mut tx, self.connection, &account.profile.user_name.to_string()).await?;
         let locked = accounts::for_update(&mut tx, self.connection, account.id).await?;
         let is_same = passwords::of(&mut tx, account.id).await?.as_deref() == Some(hash);
         let locked = locked.filter(|locked| is_same && matching::is_let_in(locked).is_ok());
@@ -224,8 +224,8 @@ impl<'a> Attempt<'a> {
             not_on_or_after: None,
             proof: Proof::Password,
         };
-        let begun = session::begin(&mut tx, &account, &proven, &secret).await?;
         let came = Came { authorize: waiting.authorize, target: waiting.target.as_deref() };
+        let begun = session::begin(&mut tx, &account, &proven, &secret, &came).await?;
         let response = session::answer(self.app, &mut tx, begun, came).await?;
         tx.commit().await?;
         counter!("gatehouse_sign_ins_total").increment(1);

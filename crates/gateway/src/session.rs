@@ -46,7 +46,7 @@ pub struct Came<'a> {
     pub target: Option<&'a str>,
 }
 
-/// Begins a session for an account that is let in.
+/// Begins a session for an account that is let in, which an application may have asked for.
 ///
 /// # Errors
 /// [`Error::Suspended`]
@@ -55,6 +55,7 @@ pub async fn begin(
     account: &Account,
     proven: &Proven<'_>,
     secret: &Secret,
+    came: &Came<'_>,
 ) -> Result<(LiveSession, Application), Error> {
     let connection = account.connection_id;
     let application = applications::of_connection(tx, connection).await?.ok_or(Error::NotFound)?;
@@ -71,12 +72,15 @@ pub async fn begin(
         expires_at: session::expires_at(now, limits, proven.not_on_or_after),
         idle_until: now + limits.idle,
         proof: proven.proof,
+        client_id: came.authorize.as_ref().and_then(|request| request["client_id"].as_str()),
     };
-    let id = sessions::insert(tx, &new).await?;
+    let (id, is_one_too_many) = sessions::insert(tx, &new).await?;
     let data = json!({ "user_id": account.user_id, "account_id": account.id });
     let event = Event::with(EventKind::SessionCreated, Subject::Session(id), data);
     events::append(tx, Some(connection), &[event]).await?;
-    revocation::end(tx, Which::Surplus { account: account.id, new: id }, EndReason::Replaced, None).await?;
+    if is_one_too_many {
+        revocation::end(tx, Which::Surplus { account: account.id, new: id }, EndReason::Replaced, None).await?;
+    }
     // Everything else that keeps a session from living was looked at before.
     let live = sessions::live(tx, id).await?.ok_or(Error::Suspended)?;
     Ok((live, application))

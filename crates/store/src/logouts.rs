@@ -21,8 +21,8 @@ pub struct NewLogout<'a> {
     pub expires_at: OffsetDateTime,
 }
 
-/// Makes logouts under that name and sign-ins of it wait for each other until this transaction ends, so that none misses
-/// the other.
+/// Makes logouts under that name and sign-ins of it ([`lock_sign_in`]) wait for each other until this transaction ends, so that none
+/// misses the other.
 pub async fn lock(tx: &mut TenantTx, connection: ConnectionId, name_id: &str) -> Result<()> {
     sqlx::query!(
         "-- logouts::lock
@@ -49,12 +49,14 @@ pub async fn lock_all(tx: &mut TenantTx, connection: Option<ConnectionId>) -> Re
     Ok(())
 }
 
-/// What a sign-in locks of its connection, beside others that do the same.
-pub async fn lock_sign_in(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
+/// What a sign-in locks: its name, and its connection beside others that do the same.
+pub async fn lock_sign_in(tx: &mut TenantTx, connection: ConnectionId, name_id: &str) -> Result<()> {
     sqlx::query!(
         "-- logouts::lock_sign_in
-         SELECT pg_advisory_xact_lock_shared(hashtextextended($1::uuid::text, 1))",
-        connection.0
+         SELECT pg_advisory_xact_lock(hashtextextended($2, hashtextextended($1::uuid::text, 0))),
+                pg_advisory_xact_lock_shared(hashtextextended($1::uuid::text, 1))",
+        connection.0,
+        name_id
     )
     .execute(tx.conn().await?)
     .await?;

@@ -27,6 +27,8 @@ pub struct NewSession<'a> {
     /// When it is over if nobody uses it.
     pub idle_until: OffsetDateTime,
     pub proof: Proof<'a>,
+    /// As what the application asks for a code, if one asked.
+    pub client_id: Option<&'a str>,
 }
 
 /// What proved who it is.
@@ -169,19 +171,22 @@ macro_rules! live {
     };
 }
 
-/// Stores a session that begins.
-pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<SessionId> {
+/// Stores a session that begins; answers also whether the account has too many with it.
+pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<(SessionId, bool)> {
     let (id, now) = (tx.new_id(), tx.now());
     let context = match new.proof {
         Proof::Assertion { context } => context,
         Proof::Password => None,
     };
-    sqlx::query!(
-        "-- sessions::insert
+    let others = sqlx::query_scalar!(
+        r#"-- sessions::insert
          INSERT INTO sessions (id, token_hash, connection_id, account_id, user_id, name_id, name_id_format,
              name_qualifier, sp_name_qualifier, session_index, attributes, auth_time, created_at, expires_at, idle_until,
-             authn_context, by_password)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+             authn_context, by_password, client_ids)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, array_remove(ARRAY[$18::text], NULL))
+         RETURNING (SELECT count(*) FROM (
+             SELECT FROM sessions WHERE account_id = $4 AND ended_at IS NULL LIMIT $19
+         ) AS o) AS "others!""#,
         id,
         new.token_hash,
         new.connection.0,
@@ -198,11 +203,13 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<SessionId
         new.expires_at,
         new.idle_until,
         context,
-        matches!(new.proof, Proof::Password)
+        matches!(new.proof, Proof::Password),
+        new.client_id,
+        MOST_OF_ACCOUNT
     )
-    .execute(tx.conn().await?)
+    .fetch_one(tx.conn().await?)
     .await?;
-    Ok(SessionId(id))
+    Ok((SessionId(id), others >= MOST_OF_ACCOUNT))
 }
 
 /// The live session of the browser with that cookie, in that connection.

@@ -1,12 +1,20 @@
 //! What one person, or one application that goes in circles, can make the gateway keep.
 
-use super::{SignedIn, leaving::enter};
+use super::{SignedIn, clients::with_key, leaving::enter, telling::with_door, universal::trusts};
 use domain::session::EndReason;
 use gateway::setup::sessions;
-use harness::{browser::Browser, customer::superuser};
-use reqwest::StatusCode;
+use harness::{
+    browser::Browser,
+    customer::superuser,
+    sign_in::VERIFIER,
+    signer::{OktaOrg, Signer},
+};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde_json::json;
+use std::time::Duration as Patience;
 use store::sessions::{MOST_CLIENT_IDS, MOST_OF_ACCOUNT, Which};
 use time::Duration;
+use tokio::{runtime::Builder, sync::oneshot, task::spawn_blocking, time::timeout};
 
 #[tokio::test]
 async fn an_account_has_so_many_sessions_and_a_new_one_takes_the_place_of_the_oldest() {
@@ -88,4 +96,63 @@ async fn a_sign_in_that_is_on_its_way_does_not_get_past_an_operator() {
     let (app, which) = (&acme.gateway.app, Which::One(domain::ids::SessionId(sid)));
     sessions::revoke(&app.store, clock.now(), acme.tenant, which, EndReason::Revoked).await.unwrap();
     assert!(waiting.browser.get(page.redirect()).await.redirect().contains("code="));
+}
+
+/// The only thread for long work is taken. What needs it waits, and everybody else is answered.
+async fn waits_for_a_thread(what: &str, request: RequestBuilder, anybody: &str) -> StatusCode {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (taken, is_taken) = oneshot::channel();
+    let holding = spawn_blocking(move || {
+        taken.send(()).unwrap();
+        held.recv().ok();
+    });
+    is_taken.await.unwrap();
+    let mut answer = std::pin::pin!(request.send());
+    assert!(timeout(Patience::from_millis(300), &mut answer).await.is_err(), "{what} is not computed where all wait");
+    assert_eq!(Client::new().get(anybody).send().await.unwrap().status(), StatusCode::OK);
+    drop(release);
+    holding.await.unwrap();
+    answer.await.unwrap().status()
+}
+
+#[test]
+fn tokens_are_signed_and_verified_where_nobody_else_waits() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).max_blocking_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (story, _door) = with_door().await;
+        let (acme, org, signer) = (&story.acme, OktaOrg::start().await, Signer::default());
+        trusts(acme, &org, None).await;
+        let nobody = json!({ "format": "email", "email": "nobody@nowhere.test" });
+        assert_eq!(org.calls(acme, &org.token(acme), nobody.clone()).await.status, StatusCode::NOT_FOUND);
+        let application = with_key(&acme.gateway, &signer).await;
+        let code = story.code().await;
+        // A name would be looked up on such a thread, too.
+        let at = |path: &str| format!("{}{path}", acme.gateway.url.replace("localhost", "127.0.0.1"));
+        let anybody = at("/oauth2/jwks");
+
+        let secret = acme.application.client_secret.as_ref();
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", &acme.application.redirect_uri),
+            ("code_verifier", VERIFIER),
+        ];
+        let trade = Client::new().post(at("/oauth2/token")).basic_auth(&acme.application.client_id, secret).form(&form);
+        assert_eq!(waits_for_a_thread("a signature", trade, &anybody).await, StatusCode::OK);
+
+        let (id, now) = (&application.client_id, acme.gateway.clock.now().unix_timestamp());
+        let claims = json!({ "iss": id, "sub": id, "aud": acme.gateway.url, "jti": "1", "iat": now, "exp": now + 60 });
+        let assertion = signer.sign("JWT", &claims);
+        let form = [
+            ("token", "none"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", &assertion),
+        ];
+        let ask = Client::new().post(at("/oauth2/introspect")).form(&form);
+        assert_eq!(waits_for_a_thread("a client's assertion", ask, &anybody).await, StatusCode::OK);
+
+        let path = format!("/c/{}/global-token-revocation", acme.connection);
+        let call = Client::new().post(at(&path)).bearer_auth(org.token(acme)).json(&json!({ "sub_id": nobody }));
+        assert_eq!(waits_for_a_thread("an organization's token", call, &anybody).await, StatusCode::NOT_FOUND);
+    });
 }

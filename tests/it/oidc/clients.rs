@@ -143,7 +143,7 @@ async fn an_application_may_insist_on_requests_sent_ahead() {
 }
 
 /// An application that proves itself by a key.
-async fn with_key(gateway: &Arc<Gateway>, signer: &Signer) -> Application {
+pub(super) async fn with_key(gateway: &Arc<Gateway>, signer: &Signer) -> Application {
     let jwks = signer.jwks();
     let change = |spec: &mut ApplicationSpec| {
         spec.settings.jwks = Some(jwks);

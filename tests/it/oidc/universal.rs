@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 /// Sets Universal Logout up with that organization's keys.
-async fn trusts(acme: &Customer, org: &OktaOrg, subject: Option<&str>) {
+pub(super) async fn trusts(acme: &Customer, org: &OktaOrg, subject: Option<&str>) {
     let (issuer, subject) = (org.issuer.clone(), subject.map(str::to_owned));
     let heed = |settings: &mut Settings, _: &mut bool| {
         settings.universal_logout = Some(UniversalLogout { issuer, jwks_url: None, subject });
@@ -155,7 +155,7 @@ async fn nobody_slips_in_while_the_call_is_answered() {
     crate::saml::modes::set(acme, |settings| settings.jit = Jit::Create).await;
     let now = acme.gateway.clock.now();
     let mut getting_in = acme.gateway.app.tenant(acme.tenant, store::scope::Actor::Browser, now).await.unwrap();
-    store::logouts::lock_sign_in(&mut getting_in, acme.connection).await.unwrap();
+    store::logouts::lock_sign_in(&mut getting_in, acme.connection, "gil").await.unwrap();
     let subject = json!({ "format": "email", "email": "gil@nowhere.test" });
     let token = org.token(acme);
     let mut calling = std::pin::pin!(org.calls(acme, &token, subject));

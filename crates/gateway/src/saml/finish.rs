@@ -163,8 +163,8 @@ async fn enter_with(
     }
     let secret = Secret::plain();
     let attributes = serde_json::to_value(&identity.attributes).context("attributes serialize")?;
-    let begun = session::begin(&mut tx, &account, &proven(&identity, &attributes), &secret).await?;
     let came = Came { authorize: answered.authorize, target: answered.target.as_deref() };
+    let begun = session::begin(&mut tx, &account, &proven(&identity, &attributes), &secret, &came).await?;
     let response = session::answer(app, &mut tx, begun, came).await?;
     tx.commit().await?;
     counter!("gatehouse_sign_ins_total").increment(1);
@@ -204,7 +204,6 @@ fn is_same_browser(answered: &AnsweredRequest, binding: Option<&str>) -> bool {
 /// Whether the identity provider has ended this very session since it began (core 3.7.3.1).
 async fn was_logged_out(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<bool, Error> {
     let Identity { name_id, session_index, issued_at, .. } = identity;
-    logouts::lock(tx, connection, name_id).await?;
-    logouts::lock_sign_in(tx, connection).await?;
+    logouts::lock_sign_in(tx, connection, name_id).await?;
     Ok(logouts::covers(tx, connection, name_id, session_index.as_deref(), *issued_at).await?)
 }
