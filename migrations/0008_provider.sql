@@ -1,5 +1,12 @@
 -- The OpenID provider: what applications set, sessions that end, and who is told of it.
 
+-- What grew out of sessions that are over is cleaned away before them, so many rows at a time. First here, because requests look
+-- at these before they look at what follows.
+CREATE POLICY control_cleans ON refresh_tokens TO gate_control USING (true);
+CREATE POLICY control_cleans ON grants TO gate_control USING (true);
+GRANT SELECT (tenant_id, token_hash, grant_id), DELETE ON refresh_tokens TO gate_control;
+GRANT SELECT (tenant_id, id, session_id), DELETE ON grants TO gate_control;
+
 ALTER TABLE applications
     -- Told when a session ends (OpenID Connect Back-Channel Logout 1.0).
     ADD COLUMN backchannel_logout_uri text,
@@ -62,15 +69,12 @@ ALTER TABLE sessions
     ADD COLUMN client_ids text[] NOT NULL DEFAULT '{}';
 UPDATE sessions s SET client_ids = g.client_ids
 FROM (
-    SELECT tenant_id, session_id, array_agg(DISTINCT request->>'client_id') AS client_ids FROM grants
-    WHERE request ? 'client_id' GROUP BY tenant_id, session_id
+    SELECT g.tenant_id, g.session_id, array_agg(DISTINCT g.request->>'client_id') AS client_ids
+    FROM sessions l JOIN grants g ON g.tenant_id = l.tenant_id AND g.session_id = l.id
+    WHERE l.ended_at IS NULL AND g.request ? 'client_id'
+    GROUP BY g.tenant_id, g.session_id
 ) AS g
-WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id AND s.ended_at IS NULL;
--- What grew out of sessions that are over is cleaned away before them, so many rows at a time.
-CREATE POLICY control_cleans ON grants TO gate_control USING (true);
-CREATE POLICY control_cleans ON refresh_tokens TO gate_control USING (true);
-GRANT SELECT (tenant_id, id, session_id), DELETE ON grants TO gate_control;
-GRANT SELECT (tenant_id, token_hash, grant_id), DELETE ON refresh_tokens TO gate_control;
+WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id;
 
 -- Applications that are still to be told of a session's end.
 CREATE TABLE logout_deliveries (

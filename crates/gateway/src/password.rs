@@ -208,7 +208,8 @@ impl<'a> Attempt<'a> {
             return Ok(None);
         };
         // Whoever ended everything of somebody without an account did not mean one whom the directory had brought.
-        if logouts::covers_account(&mut tx, self.connection, account.id, &[], waiting.created_at).await? {
+        let names = [logouts::subject_of(account.user_id)];
+        if logouts::covers_account(&mut tx, self.connection, account.id, &names, waiting.created_at).await? {
             tx.rollback().await?;
             return Err(Rejection::new(Code::LoggedOut).into());
         }

@@ -15,12 +15,13 @@ use crate::{
 use ::scim::error::ScimError;
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, patch, post, put},
 };
+use std::{collections::BTreeSet, sync::LazyLock};
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer, csrf::CsrfLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -174,11 +175,11 @@ pub fn router(app: App) -> Router {
             ServiceBuilder::new()
                 .layer(middleware::from_fn(telemetry::observe))
                 .layer(middleware::from_fn(words::heed))
-                .layer(middleware::from_fn(page_form))
                 .layer(set(header::X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
                 // Not `no-referrer`, with which browsers hide also from us where a form of ours came from.
                 .layer(set(header::REFERRER_POLICY, Some("same-origin")))
                 .layer(set(header::STRICT_TRANSPORT_SECURITY, hsts))
+                .layer(middleware::from_fn(page_form))
                 .layer(middleware::from_fn_with_state(app.clone(), scim::log::observe))
                 .layer(middleware::from_fn(scim_form))
                 .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
@@ -230,10 +231,18 @@ async fn scim_form(request: Request, next: middleware::Next) -> Response {
     ScimFailure::from(ScimError { status: status.as_u16(), scim_type: None, detail: detail.to_owned() }).into_response()
 }
 
+/// Routes that no browser goes to by itself.
+static FOR_PROGRAMS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let of_programs = [Access::ScimToken, Access::IdentityProvider, Access::Client, Access::AccessToken];
+    routes().into_iter().filter(|route| of_programs.contains(&route.access)).map(|route| route.path).collect()
+});
+
 /// An error that a person sees is a page, also one that no handler made.
 async fn page_form(request: Request, next: middleware::Next) -> Response {
     let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let is_seen = accepted.is_some_and(|kinds| kinds.contains("text/html")) && !is_scim(request.uri().path());
+    let route = request.extensions().get::<MatchedPath>();
+    let is_for_programs = route.is_some_and(|route| FOR_PROGRAMS.contains(route.as_str()));
+    let is_seen = accepted.is_some_and(|kinds| kinds.contains("text/html")) && !is_for_programs;
     let response = next.run(request).await;
     let status = response.status();
     let is_plain =

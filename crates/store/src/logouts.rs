@@ -107,15 +107,19 @@ pub async fn remember_account(
     Ok(())
 }
 
-/// The same of every account of a user, each kept from sign-ins until this transaction ends.
+/// The subject that stands for a user, by whatever account one comes.
+pub fn subject_of(user: UserId) -> String {
+    format!("user:{user}")
+}
+
+/// Remembers that everything of a user was ended, in every connection. Under [`lock_all`].
 pub async fn remember_user(tx: &mut TenantTx, user: UserId, expires_at: OffsetDateTime) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "-- logouts::remember_user
-         INSERT INTO logouts (connection_id, id, account_id, session_indexes, issued_at, created_at, expires_at)
-         SELECT connection_id, 'user:' || gen_random_uuid(), id, '{}', $2, $2, $3
-         FROM (SELECT connection_id, id FROM accounts WHERE user_id = $1 ORDER BY id FOR UPDATE) AS a",
-        user.0,
+         INSERT INTO logouts (connection_id, id, subject, session_indexes, issued_at, created_at, expires_at)
+         SELECT id, 'user:' || gen_random_uuid(), $1, '{}', $2, $2, $3 FROM connections",
+        subject_of(user),
         now,
         expires_at
     )

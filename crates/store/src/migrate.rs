@@ -16,8 +16,8 @@ use tokio::time::sleep;
 const TRIES: usize = 60;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// PostgreSQL's word for that (`lock_not_available`).
-const LOCKED: &str = "55P03";
+/// PostgreSQL's words for that: `lock_not_available`, and `deadlock_detected` where others hold one table and wait for another.
+const LOCKED: [&str; 2] = ["55P03", "40P01"];
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
@@ -52,7 +52,7 @@ pub async fn run(owner_url: &str) -> Result<usize> {
 
 fn is_locked(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == LOCKED)
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| LOCKED.contains(&&*code))
 }
 
 /// Compares the newest applied migration with the newest this binary knows.

@@ -228,12 +228,19 @@ pub async fn live(tx: &mut TenantTx, id: SessionId) -> Result<Option<LiveSession
     Ok(row.map(LiveSession::from))
 }
 
-/// The connection of the live session that began last among those of the browser.
-pub async fn last_begun(tx: &mut TenantTx, hashes: &[Vec<u8>]) -> Result<Option<ConnectionId>> {
+/// The connection of the live session that began last among those of the browser, and of these connections.
+pub async fn last_begun(tx: &mut TenantTx, hashes: &[Vec<u8>], of: &[ConnectionId]) -> Result<Option<ConnectionId>> {
     let now = tx.now();
-    let row = live!("last_begun", "s.token_hash = ANY($2) ORDER BY s.created_at DESC, s.id DESC LIMIT 1", now, hashes)
-        .fetch_optional(tx.conn().await?)
-        .await?;
+    let of: Vec<Uuid> = of.iter().map(|connection| connection.0).collect();
+    let row = live!(
+        "last_begun",
+        "s.token_hash = ANY($2) AND s.connection_id = ANY($3) ORDER BY s.created_at DESC, s.id DESC LIMIT 1",
+        now,
+        hashes,
+        &of
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
     Ok(row.map(|row| ConnectionId(row.connection_id)))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{SignedIn, clients::with_key, leaving::enter, telling::with_door, universal::trusts};
 use domain::session::EndReason;
-use gateway::setup::sessions;
+use gateway::{saml::settings::Jit, setup::sessions};
 use harness::{
     browser::Browser,
     customer::superuser,
@@ -75,7 +75,7 @@ async fn nobody_makes_up_names_under_which_an_application_is_told() {
 async fn a_sign_in_that_is_on_its_way_does_not_get_past_an_operator() {
     let story = SignedIn::new().await;
     let (acme, clock) = (&story.acme, &story.acme.gateway.clock);
-    let user = story.tokens().await.id_claims()["sub"].as_str().unwrap().parse().unwrap();
+    let user: uuid::Uuid = story.tokens().await.id_claims()["sub"].as_str().unwrap().parse().unwrap();
     let everybody = [Which::User(domain::ids::UserId(user)), Which::Connection(acme.connection), Which::Tenant];
     for which in everybody {
         clock.advance(Duration::SECOND);
@@ -88,6 +88,20 @@ async fn a_sign_in_that_is_on_its_way_does_not_get_past_an_operator() {
         assert_eq!(refused.code(), Some("GH-SAML-909"), "{which:?}: {}", refused.shown());
         enter(&story, &Browser::new()).await;
     }
+    // Nor one by which the user gets another account at this moment.
+    let board = acme.sibling(&acme.gateway.application("https://board.test/callback", |_| {}).await).await;
+    crate::saml::modes::set(&board, |settings| settings.jit = Jit::Create).await;
+    board.idp.add_user(story.ann.clone());
+    let waiting = board.waiting(&story.ann).await;
+    let page = board.post_response(&waiting.browser, &waiting.signed(&waiting.honest())).await;
+    clock.advance(Duration::SECOND);
+    let (app, which) = (&acme.gateway.app, everybody[0]);
+    sessions::revoke(&app.store, clock.now(), acme.tenant, which, EndReason::Revoked).await.unwrap();
+    let refused = waiting.browser.get(page.redirect()).await;
+    assert_eq!(refused.code(), Some("GH-SAML-909"), "{}", refused.shown());
+    clock.advance(Duration::SECOND);
+    let later = board.sign_in(&Browser::new(), &story.ann.email).await.id_claims();
+    assert_eq!(later["sub"], json!(user.to_string()), "it is the same user");
     // One session is one session.
     clock.advance(Duration::SECOND);
     let waiting = acme.waiting(&story.ann).await;

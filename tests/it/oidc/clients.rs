@@ -85,6 +85,19 @@ async fn who_has_to_say_the_organization_first_comes_back_to_the_request_that_wa
     let url = by_reference(&acme.gateway, application, answer.text("request_uri"));
     let page = Browser::new().get(&format!("{url}&tenant={0}&connection={1}", globex.slug, globex.connection)).await;
     assert!(page.redirect().starts_with(&acme.idp.sso_url()), "{}", page.redirect());
+    // Nor where it leads nowhere now.
+    let cid = acme.connection.to_string();
+    let contradiction = [("tenant", Some(globex.slug.as_str())), ("connection", Some(cid.as_str()))];
+    let elsewhere = story.beside().await;
+    let other = elsewhere.connection.to_string();
+    for named in [&contradiction[..], &[("connection", Some(other.as_str()))]] {
+        let answer = acme.post_as(application, "/oauth2/par", &pushed(application, named)).await;
+        let url = by_reference(&acme.gateway, application, answer.text("request_uri"));
+        assert_eq!(Browser::new().get(&url).await.status, StatusCode::NOT_FOUND, "{named:?}");
+        let third = Customer::entering(&acme.gateway, application.clone()).await.connection;
+        let page = Browser::new().get(&format!("{url}&connection={third}")).await;
+        assert_eq!((page.status, page.location), (StatusCode::NOT_FOUND, None), "{named:?}");
+    }
 }
 
 #[tokio::test]

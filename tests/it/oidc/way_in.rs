@@ -155,6 +155,12 @@ async fn of_several_connections_the_one_is_taken_that_is_meant_or_known() {
     let of = |id: ConnectionId| json!(id);
     assert_eq!(first.redeem(&code).await.id_claims()["connection_id"], of(first.connection));
     assert_eq!(signed_in().await, of(first.connection));
+    // One of another application says nothing.
+    gateway.clock.advance(time::Duration::SECOND);
+    let board = first.sibling(&gateway.application("https://board.test/callback", |_| {}).await).await;
+    board.assign(&ann).await;
+    board.sign_in(&browser, &ann.email).await;
+    assert_eq!(signed_in().await, of(first.connection));
     let now = gateway.clock.now();
     let which = Which::Connection(first.connection);
     setup::sessions::revoke(store, now, first.tenant, which, EndReason::Revoked).await.unwrap();

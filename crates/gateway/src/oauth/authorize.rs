@@ -148,12 +148,14 @@ impl Asked<'_> {
     async fn way(&self) -> Result<Option<(TenantId, ConnectionId)>, Error> {
         // Who is signed in through one of several connections goes on there.
         let known = browser::sessions(self.app, &self.jar);
-        let find = |parameters| {
-            let named = Named { known: &known, ..Named::by(parameters) };
-            way_in::find(self.app, Some(self.application.id), named, self.now)
-        };
-        match (find(&self.parameters).await?, &self.beside) {
-            (None, Some(beside)) if Named::by(beside).insists() => find(beside).await,
+        let find =
+            |named| way_in::find(self.app, Some(self.application.id), Named { known: &known, ..named }, self.now);
+        let ahead = Named::by(&self.parameters);
+        match (find(ahead).await?, self.beside.as_ref().map(Named::by)) {
+            // Not out of the tenant that was named ahead, if there is one of that name.
+            (None, Some(beside)) if beside.connection.is_some() => {
+                find(Named { tenant: ahead.tenant.or(ahead.connection), ..beside }).await
+            }
             (found, _) => Ok(found),
         }
     }

@@ -118,13 +118,15 @@ async fn entrance(
 ) -> Result<Option<(TenantId, ConnectionId)>, Error> {
     let mut tx = app.tenant(place.tenant, Actor::Browser, now).await?;
     let all = connections::list(&mut tx).await?;
+    let ways = domains::ways(&all, application)?;
+    let open = || ways.iter().filter(|way| way.is_set_up).map(|way| way.connection);
     let last = match (place.connection, named.known) {
-        (None, [_, ..]) if named.insists() => sessions::last_begun(&mut tx, named.known).await?,
+        (None, [_, ..]) if named.insists() => {
+            sessions::last_begun(&mut tx, named.known, &open().collect::<Vec<_>>()).await?
+        }
         _ => None,
     };
     tx.rollback().await?;
-    let ways = domains::ways(&all, application)?;
-    let open = || ways.iter().filter(|way| way.is_set_up).map(|way| way.connection);
     if let Some(wanted) = place.connection {
         return Ok(open().find(|way| *way == wanted).map(|way| (place.tenant, way)));
     }

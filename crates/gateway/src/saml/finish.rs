@@ -171,12 +171,13 @@ async fn enter_with(
     Ok((browser::keep_session(app, jar, connection, &secret), response).into_response())
 }
 
-/// By which somebody may have meant this one before there was an account.
+/// By which somebody may have meant this one without knowing of the account.
 fn names(account: &Account, identity: &Identity) -> Vec<String> {
     let Profile { user_name, email, external_id, .. } = &account.profile;
     let own = [Some(identity.name_id.as_str()), identity.email.as_deref(), external_id.as_deref()];
     let kept = [Some(user_name.to_string()), email.as_ref().map(|email| email.key().to_owned())];
-    own.into_iter().flatten().map(fold).chain(kept.iter().flatten().map(|name| fold(name))).collect()
+    let names = own.into_iter().flatten().map(fold).chain(kept.iter().flatten().map(|name| fold(name)));
+    names.chain([logouts::subject_of(account.user_id)]).collect()
 }
 
 /// What the assertion proves.

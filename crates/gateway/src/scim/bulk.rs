@@ -293,8 +293,8 @@ impl Change<'_> {
         let mut written = users::patched(&work, &account, operations)?;
         let mut hash = None;
         if password::wanted(self.directory, written.password.as_ref()).is_some() {
-            // No transaction is open while it is hashed, so somebody may change the account.
-            work.tx.rollback().await?;
+            // No transaction is open while it is hashed, and no place is taken, so somebody may change the account.
+            work.close().await?;
             hash = password::kept(self.directory, Some(account.id), written.password.as_ref()).await?;
             (work, account) = self.locked_user().await?;
             written = users::patched(&work, &account, operations)?;

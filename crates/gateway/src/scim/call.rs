@@ -74,6 +74,13 @@ pub struct Work {
     _glance: Option<OwnedSemaphorePermit>,
 }
 
+impl Work {
+    /// Ends the transaction and gives its places back.
+    pub async fn close(self) -> Result<(), Error> {
+        Ok(self.tx.rollback().await?)
+    }
+}
+
 /// One connection's directory, as a proven credential may use it.
 pub struct Directory {
     /// What the request came with.

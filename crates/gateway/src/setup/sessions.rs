@@ -39,6 +39,7 @@ pub async fn revoke(
         logouts::remember_all(&mut tx, connection, until).await?;
     }
     if let Which::User(user) = which {
+        logouts::lock_all(&mut tx, None).await?;
         logouts::remember_user(&mut tx, user, until).await?;
     }
     tx.commit().await?;
