@@ -70,7 +70,8 @@ fn written(item: Value, implied: &Map<String, Value>, sub: Option<&Attribute>, w
     Value::Object(members)
 }
 
-/// Removes values, or one part of them. A value without its `value` says nothing and goes whole.
+/// Removes values, or one part of them. A value without its `value` says nothing and goes whole. Without a filter all are meant (RFC
+/// 7644 3.5.2.2): if it were the main one, the same request once more would remove the next.
 pub(super) fn remove_selected(
     container: &mut Map<String, Value>,
     attribute: &Attribute,
@@ -92,7 +93,10 @@ pub(super) fn remove_selected(
         return;
     }
     let mut items = take_items(container, attribute);
-    let mut selected = select(attribute, filter, &items);
+    let mut selected = match filter {
+        Some(_) => select(attribute, filter, &items),
+        None => (0..items.len()).collect(),
+    };
     for index in selected.drain(..).rev() {
         strip(&mut items[index]);
         if whole || items[index].as_object().is_some_and(Map::is_empty) {

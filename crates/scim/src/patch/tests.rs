@@ -214,6 +214,12 @@ fn values_of_lists_are_added_replaced_and_removed() {
             json!({"op": "replace", "path": "emails.value", "value": "c"}),
             json!({"emails": [{"value": "c", "type": "work", "primary": true}, home]}),
         ),
+        (json!({"op": "replace", "path": "emails.value", "value": null}), json!({"emails": null})),
+        (json!({"op": "remove", "path": "emails.value"}), json!({"emails": null})),
+        (
+            json!({"op": "remove", "path": "emails.primary"}),
+            json!({"emails": [{"value": "ann@work", "type": "work"}, home]}),
+        ),
         (json!({"op": "add", "path": "phoneNumbers.value", "value": "1"}), json!({"phoneNumbers": [{"value": "1"}]})),
     ]);
 }
