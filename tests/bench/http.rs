@@ -109,6 +109,11 @@ impl Http {
     }
 
     /// The last answer, to be shown when it is not what it should be.
+    /// Whether the answer has these words in it.
+    pub fn says(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.buffer[..self.filled]).contains(words)
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.buffer[..self.filled.min(2_000)]).into_owned()
     }

@@ -55,9 +55,7 @@ pub fn of_status(status: StatusCode) -> Response {
         status if status.is_server_error() => page("error-internal", "next-vendor", "GH-SYS-002"),
         _ => page("error-form", "next-back", "GH-SYS-005"),
     };
-    let reference = pages::reference();
-    tracing::info!(reference, status = status.as_u16(), "Answered with a page about what no handler saw");
-    pages::html(status, &page.with(reference))
+    pages::html(status, &page.with(pages::reference()))
 }
 
 /// A page whose sentences are messages.
