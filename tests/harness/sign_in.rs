@@ -113,13 +113,18 @@ impl Customer {
 
     /// Trades a code for tokens.
     pub async fn redeem(&self, code: &str) -> TokenAnswer {
+        self.redeem_as(&self.application, code).await
+    }
+
+    /// The same by an application, or by one under another name.
+    pub async fn redeem_as(&self, application: &Application, code: &str) -> TokenAnswer {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
-            ("redirect_uri", &self.application.redirect_uri),
+            ("redirect_uri", &application.redirect_uri),
             ("code_verifier", VERIFIER),
         ];
-        self.post_as(&self.application, "/oauth2/token", &form).await
+        self.post_as(application, "/oauth2/token", &form).await
     }
 
     /// Trades a refresh token for the next tokens.

@@ -74,18 +74,24 @@ pub struct Limits {
     scim: DefaultKeyedRateLimiter<TenantId>,
     scim_burst: NonZeroU32,
     strangers: DefaultKeyedRateLimiter<ConnectionId>,
-    asked: DefaultKeyedRateLimiter<ConnectionId>,
-    refusals: DefaultKeyedRateLimiter<ConnectionId>,
+    told: DefaultKeyedRateLimiter<(ConnectionId, Told)>,
     certificates: DefaultKeyedRateLimiter<ConnectionId>,
     misses: SyncCache<Miss, Arc<AtomicU32>>,
     pushed: DefaultKeyedRateLimiter<ApplicationId>,
     universal_logouts: DefaultKeyedRateLimiter<(ConnectionId, String)>,
     given: DefaultKeyedRateLimiter<UserId>,
-    repeats: DefaultKeyedRateLimiter<ConnectionId>,
-    wrong_passwords: DefaultKeyedRateLimiter<ConnectionId>,
     shares: Cache<TenantId, Share>,
     places_each: usize,
     patience: Duration,
+}
+
+/// What is told of a connection [`STEPS`] at a time, each kind by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Told {
+    Request,
+    Refusal,
+    Repeat,
+    WrongPassword,
 }
 
 /// What one tenant may hold at once, so that it does not starve the others.
@@ -116,15 +122,12 @@ impl Limits {
             scim: RateLimiter::keyed(scim),
             scim_burst,
             strangers: RateLimiter::keyed(Quota::per_second(STRANGERS)),
-            asked: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
-            refusals: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
+            told: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             certificates: RateLimiter::keyed(Quota::per_minute(CERTIFICATES)),
             misses: SyncCache::builder().max_capacity(REMEMBERED_MISSES).time_to_live(MISSES_COUNT).build(),
             pushed: RateLimiter::keyed(Quota::per_second(PUSHED).allow_burst(PUSHED_BURST)),
             universal_logouts: RateLimiter::keyed(Quota::per_second(UNIVERSAL_LOGOUTS)),
             given: RateLimiter::keyed(Quota::per_second(GIVEN).allow_burst(GIVEN_BURST)),
-            repeats: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
-            wrong_passwords: RateLimiter::keyed(Quota::per_second(STEPS).allow_burst(STEPS_BURST)),
             shares: Cache::builder().max_capacity(REMEMBERED_TENANTS).time_to_idle(Duration::from_secs(600)).build(),
             places_each: usize::try_from(database.max_connections / 2).unwrap_or(1).max(1),
             patience: database.acquire_timeout,
@@ -255,22 +258,22 @@ impl Limits {
 
     /// Whether one more request to the identity provider is written into the connection's log.
     pub fn logs_request(&self, connection: ConnectionId) -> bool {
-        self.asked.check_key(&connection).is_ok()
+        self.told.check_key(&(connection, Told::Request)).is_ok()
     }
 
     /// The same of an answer that the identity provider signed and that was refused.
     pub fn logs_refusal(&self, connection: ConnectionId) -> bool {
-        self.refusals.check_key(&connection).is_ok()
+        self.told.check_key(&(connection, Told::Refusal)).is_ok()
     }
 
     /// The same of a message that the identity provider signed and that may be the same one again and again.
     pub fn logs_repeat(&self, connection: ConnectionId) -> bool {
-        self.repeats.check_key(&connection).is_ok()
+        self.told.check_key(&(connection, Told::Repeat)).is_ok()
     }
 
     /// Whether one more wrong password is told of in an event.
     pub fn tells_of_wrong_password(&self, connection: ConnectionId) -> bool {
-        self.wrong_passwords.check_key(&connection).is_ok()
+        self.told.check_key(&(connection, Told::WrongPassword)).is_ok()
     }
 
     /// Whether one more certificate that is not trusted is noted of the connection.
@@ -283,14 +286,11 @@ impl Limits {
         self.saml.retain_recent();
         self.scim.retain_recent();
         self.strangers.retain_recent();
-        self.asked.retain_recent();
-        self.refusals.retain_recent();
+        self.told.retain_recent();
         self.certificates.retain_recent();
         self.pushed.retain_recent();
         self.universal_logouts.retain_recent();
         self.given.retain_recent();
-        self.repeats.retain_recent();
-        self.wrong_passwords.retain_recent();
     }
 }
 

@@ -115,6 +115,11 @@ pub async fn post(
     }
 }
 
+/// Whether the password belongs to the hash, which takes its time: to be asked where nobody waits.
+pub(crate) fn belongs(password: &[u8], hash: &str) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+}
+
 /// Whether the password belongs to the hash; without one it is compared with nobody's. Hashing has threads of its own and so
 /// many places.
 ///
@@ -128,9 +133,7 @@ async fn is_right(app: &Inner, tenant: TenantId, password: &str, hash: Option<St
         let _permit = permit;
         let is_known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.clone());
-        let parsed = PasswordHash::new(&hash);
-        let matches = parsed.is_ok_and(|hash| Argon2::default().verify_password(&password, &hash).is_ok());
-        matches && is_known
+        belongs(&password, &hash) && is_known
     });
     Ok(checked.await.context("a password is checked")?)
 }

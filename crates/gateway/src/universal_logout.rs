@@ -34,7 +34,7 @@ use store::{
     accounts,
     connections::{self, Connection},
     error::{Constraint, Error as StoreError},
-    logouts,
+    logouts::{self, Whose},
     scope::Actor,
     sessions::Which,
     sign_in_requests,
@@ -133,7 +133,7 @@ async fn end(
     if accounts.is_empty() {
         // The token is used up all the same.
         let (SubjectId::Email(name) | SubjectId::IssSub { sub: name, .. } | SubjectId::Opaque(name)) = &subject;
-        logouts::remember_subject(&mut tx, connection, &fold(name), &own_id(&proven), now + logouts::MEMORY).await?;
+        logouts::remember_end(&mut tx, Some(connection), Whose::Subject(&fold(name))).await?;
         tx.commit().await?;
         return Err(No::NobodyThere);
     }
@@ -141,8 +141,7 @@ async fn end(
     for account in &accounts {
         // A sign-in locks the account, too: it either is over, and its session ends here, or sees what is remembered.
         accounts::for_update(&mut tx, connection, account.id).await?;
-        let id = format!("{}:{}", own_id(&proven), account.id);
-        logouts::remember_account(&mut tx, connection, account.id, &id, now + logouts::MEMORY).await?;
+        logouts::remember_end(&mut tx, Some(connection), Whose::Account(account.id)).await?;
         ended += revocation::end(&mut tx, Which::Account(account.id), EndReason::UniversalLogout, None).await?.len();
     }
     tx.commit().await?;
@@ -252,18 +251,14 @@ async fn fetch(settings: &Outbound, url: &str) -> Result<KeySet, String> {
 
 /// A token ends sessions once: whoever got hold of it must not keep somebody out with it.
 async fn use_once(tx: &mut TenantTx, connection: ConnectionId, proven: &Proven) -> Result<(), No> {
-    let id = own_id(proven);
+    let hash: String = secret::hash(&proven.jti).iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = format!("global-token-revocation:{hash}");
     match sign_in_requests::remember_assertion(tx, connection, &id, proven.expires_at).await {
         Err(StoreError::Conflict(Constraint::Assertion)) => {
             Err(No::Token("This token was used before; sign another one for each call.".to_owned()))
         }
         done => Ok(done?),
     }
-}
-
-fn own_id(proven: &Proven) -> String {
-    let hash: String = secret::hash(&proven.jti).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("global-token-revocation:{hash}")
 }
 
 /// Who is meant, among the accounts of this connection: what another one keeps is not this identity provider's.

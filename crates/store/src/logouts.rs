@@ -1,11 +1,12 @@
-//! Logout over SAML: what identity providers asked for, and what we asked them.
+//! Logout over SAML: what identity providers asked for, and what we asked them. And what else ended everything of somebody, so that
+//! no sign-in that was on its way opens a session after it.
 
 use crate::{error::Result, tenant::TenantTx};
 use domain::ids::{AccountId, ConnectionId, UserId};
 use time::{Duration, OffsetDateTime};
 
 /// How long a logout keeps sign-ins from before it out: longer than one of them can take to become a session.
-pub const MEMORY: Duration = Duration::hours(1);
+const MEMORY: Duration = Duration::hours(1);
 
 /// A logout that an identity provider asked for.
 #[derive(Debug)]
@@ -18,7 +19,6 @@ pub struct NewLogout<'a> {
     pub session_indexes: &'a [String],
     /// By the identity provider's clock.
     pub issued_at: OffsetDateTime,
-    pub expires_at: OffsetDateTime,
 }
 
 /// Makes logouts under that name and sign-ins of it ([`lock_sign_in`]) wait for each other until this transaction ends, so that none
@@ -76,96 +76,48 @@ pub async fn remember(tx: &mut TenantTx, new: &NewLogout<'_>) -> Result<bool> {
         new.session_indexes,
         new.issued_at,
         now,
-        new.expires_at
+        now + MEMORY
     )
     .execute(tx.conn().await?)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Remembers that everything of an account was ended, until no sign-in from before can be on its way any more.
-pub async fn remember_account(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    account: AccountId,
-    id: &str,
-    expires_at: OffsetDateTime,
-) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "-- logouts::remember_account
-         INSERT INTO logouts (connection_id, id, account_id, session_indexes, issued_at, created_at, expires_at)
-         VALUES ($1, $2, $3, '{}', $4, $4, $5)",
-        connection.0,
-        id,
-        account.0,
-        now,
-        expires_at
-    )
-    .execute(tx.conn().await?)
-    .await?;
-    Ok(())
+/// Of whom everything was ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    Account(AccountId),
+    /// Whoever comes by this folded address or name, and had no account then.
+    Subject(&'a str),
+    /// By whatever account they come.
+    User(UserId),
+    Everybody,
 }
 
-/// The subject that stands for a user, by whatever account one comes.
+/// The subject that stands for a user.
 pub fn subject_of(user: UserId) -> String {
     format!("user:{user}")
 }
 
-/// Remembers that everything of a user was ended, in every connection. Under [`lock_all`].
-pub async fn remember_user(tx: &mut TenantTx, user: UserId, expires_at: OffsetDateTime) -> Result<()> {
+/// Remembers that everything was ended, in one connection or in all of the tenant's, until no sign-in from before can be on its way
+/// any more. Where no account is named, under [`lock_all`].
+pub async fn remember_end(tx: &mut TenantTx, connection: Option<ConnectionId>, whose: Whose<'_>) -> Result<()> {
     let now = tx.now();
+    let (account, subject) = match whose {
+        Whose::Account(account) => (Some(account.0), None),
+        Whose::Subject(subject) => (None, Some(subject.to_owned())),
+        Whose::User(user) => (None, Some(subject_of(user))),
+        Whose::Everybody => (None, None),
+    };
     sqlx::query!(
-        "-- logouts::remember_user
-         INSERT INTO logouts (connection_id, id, subject, session_indexes, issued_at, created_at, expires_at)
-         SELECT id, 'user:' || gen_random_uuid(), $1, '{}', $2, $2, $3 FROM connections",
-        subject_of(user),
-        now,
-        expires_at
-    )
-    .execute(tx.conn().await?)
-    .await?;
-    Ok(())
-}
-
-/// Remembers that everything of somebody was ended who has no account yet. Under [`lock_all`].
-pub async fn remember_subject(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    subject: &str,
-    id: &str,
-    expires_at: OffsetDateTime,
-) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "-- logouts::remember_subject
-         INSERT INTO logouts (connection_id, id, subject, session_indexes, issued_at, created_at, expires_at)
-         VALUES ($1, $2, $3, '{}', $4, $4, $5)",
-        connection.0,
-        id,
+        "-- logouts::remember_end
+         INSERT INTO logouts (connection_id, id, account_id, subject, session_indexes, issued_at, created_at, expires_at)
+         SELECT id, 'end:' || gen_random_uuid(), $2, $3, '{}', $4, $4, $5 FROM connections WHERE $1::uuid IS NULL OR id = $1",
+        connection.map(|connection| connection.0),
+        account,
         subject,
         now,
-        expires_at
-    )
-    .execute(tx.conn().await?)
-    .await?;
-    Ok(())
-}
-
-/// Remembers that everything of everybody was ended, in one connection or in all of the tenant's. Under [`lock_all`].
-pub async fn remember_all(
-    tx: &mut TenantTx,
-    connection: Option<ConnectionId>,
-    expires_at: OffsetDateTime,
-) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "-- logouts::remember_all
-         INSERT INTO logouts (connection_id, id, session_indexes, issued_at, created_at, expires_at)
-         SELECT id, 'all:' || gen_random_uuid(), '{}', $2, $2, $3 FROM connections WHERE $1::uuid IS NULL OR id = $1",
-        connection.map(|connection| connection.0),
-        now,
-        expires_at
+        now + MEMORY
     )
     .execute(tx.conn().await?)
     .await?;

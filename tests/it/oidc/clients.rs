@@ -345,13 +345,7 @@ async fn a_client_that_came_from_elsewhere_keeps_its_name() {
     applications::alias(store, now, &acme.application.slug, &old, false).await.unwrap();
     let code = story.code_for(&[("client_id", Some(&old))]).await;
     let renamed = Application { client_id: old.clone(), ..acme.application.clone() };
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", &renamed.redirect_uri),
-        ("code_verifier", VERIFIER),
-    ];
-    let tokens = acme.post_as(&renamed, "/oauth2/token", &form).await;
+    let tokens = acme.redeem_as(&renamed, &code).await;
     assert_eq!(tokens.status, StatusCode::OK, "{}", tokens.body);
     assert_eq!(tokens.id_claims()["aud"], json!(old), "it would refuse a token for a name that it does not know");
     let told = acme.post_as(&renamed, "/oauth2/introspect", &[("token", tokens.text("access_token"))]).await;

@@ -19,7 +19,7 @@ use harness::{
     browser::Browser,
     customer::{Customer, superuser},
     gateway_process::{Application, Gateway, measured, own_database, superuser_of, unique},
-    sign_in::{VERIFIER, claims},
+    sign_in::claims,
 };
 use serde_json::{Value, json};
 use simulator::okta::Style;
@@ -164,13 +164,7 @@ async fn an_application_with_another_name_is_told_under_that() {
     applications::alias(&app.store, now, &acme.application.slug, &old, false).await.unwrap();
     let code = story.code_for(&[("client_id", Some(&old))]).await;
     let renamed = Application { client_id: old.clone(), ..acme.application.clone() };
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", &renamed.redirect_uri),
-        ("code_verifier", VERIFIER),
-    ];
-    let id = acme.post_as(&renamed, "/oauth2/token", &form).await.id_claims();
+    let id = acme.redeem_as(&renamed, &code).await.id_claims();
     revoke(&story, Which::One(session(&id))).await;
     story.acme.hears_of_logouts(&story.acme.gateway).await;
     let heard: BTreeSet<String> =

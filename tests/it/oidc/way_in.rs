@@ -208,17 +208,7 @@ async fn a_name_that_leads_nowhere_is_no_dead_end() {
         let page = story.browser.get(page.redirect()).await;
         let code = parameter(page.redirect(), "code").unwrap_or_else(|| panic!("{url}: {}", page.redirect()));
         let application = Application { client_id, ..acme.application.clone() };
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", application.redirect_uri.as_str()),
-            ("code_verifier", VERIFIER),
-        ];
-        let form = [&form[..], &[("client_id", &application.client_id)]].concat();
-        let secret = [("client_secret", application.client_secret.as_deref().unwrap())];
-        let form = [&form[..], &secret].concat();
-        let token = reqwest::Client::new().post(format!("{}/oauth2/token", acme.gateway.url)).form(&form);
-        assert_eq!(token.send().await.unwrap().status(), StatusCode::OK, "{url}");
+        assert_eq!(acme.redeem_as(&application, &code).await.status, StatusCode::OK, "{url}");
     }
 }
 

@@ -133,10 +133,7 @@ async fn entrance(
     // Who comes to a connection that is suspended is told so, but nobody is led there past another one.
     let is_suspended = |way: ConnectionId| all.iter().any(|one| one.id == way && one.suspended_at.is_some());
     let for_domain = domain.and_then(|domain| mail_domain::way(domain, &ways).ok()).map(|(way, _)| way);
-    let usual = || {
-        let signed_in = open().find(|way| Some(*way) == last);
-        signed_in.or_else(|| open().find(|way| !is_suspended(*way))).or_else(|| open().next())
-    };
+    let usual = || last.or_else(|| open().min_by_key(|way| is_suspended(*way)));
     let found = if named.insists() { for_domain.or_else(usual) } else { for_domain };
     Ok(found.map(|way| (place.tenant, way)))
 }

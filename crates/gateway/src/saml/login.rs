@@ -68,10 +68,9 @@ pub async fn tenant(
     let mut tx = app.tenant(tenant.id, Actor::Browser, now).await?;
     let connections = connections::list(&mut tx).await?;
     tx.rollback().await?;
-    let mut open: Vec<Connection> = connections.into_iter().filter(Connection::is_open).collect();
     // The oldest, but one that is suspended only where there is no other.
-    open.sort_by_key(|connection| connection.suspended_at.is_some());
-    let ready = open.into_iter().next().ok_or(Error::NotSetUp)?;
+    let open = connections.into_iter().filter(Connection::is_open);
+    let ready = open.min_by_key(|connection| connection.suspended_at.is_some()).ok_or(Error::NotSetUp)?;
     Ok(bookmark(&app, tenant.id, ready.id, &client, browser::jar(&headers), None).await?)
 }
 

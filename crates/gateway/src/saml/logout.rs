@@ -151,14 +151,7 @@ async fn obey(
     let LogoutRequest { id, issue_instant, name_id, session_indexes } = request;
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
     logouts::lock(&mut tx, connection, &name_id.value).await?;
-    let new = NewLogout {
-        connection,
-        id,
-        name_id: &name_id.value,
-        session_indexes,
-        issued_at: *issue_instant,
-        expires_at: now + logouts::MEMORY,
-    };
+    let new = NewLogout { connection, id, name_id: &name_id.value, session_indexes, issued_at: *issue_instant };
     // Who sends a request again must not end what began since.
     if !logouts::remember(&mut tx, &new).await? {
         tx.rollback().await?;

@@ -2,10 +2,10 @@
 //! Argon2id is kept.
 
 use super::call::{Directory, ScimCall};
-use crate::{entropy, error::Error};
+use crate::{entropy, error::Error, password::belongs};
 use ::scim::user::Password;
 use anyhow::{Context, anyhow};
-use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
+use argon2::{Argon2, PasswordHasher, password_hash::SaltString};
 use domain::ids::AccountId;
 use std::sync::Arc;
 use store::passwords;
@@ -43,7 +43,7 @@ async fn hash(directory: &Arc<Directory>, account: Option<AccountId>, password: 
         Some(account) => {
             let mut work = directory.open().await?;
             let before = passwords::of(&mut work.tx, account).await?;
-            work.tx.rollback().await?;
+            work.close().await?;
             before
         }
         None => None,
@@ -53,15 +53,12 @@ async fn hash(directory: &Arc<Directory>, account: Option<AccountId>, password: 
     // The place is given back when the hash is made, also if nobody waits for it any more.
     let hashed = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let is_same = |hash: &String| {
-            let parsed = PasswordHash::new(hash);
-            parsed.is_ok_and(|hash| Argon2::default().verify_password(password.reveal().as_bytes(), &hash).is_ok())
-        };
-        if let Some(before) = before.filter(is_same) {
+        let password = password.reveal().as_bytes();
+        if let Some(before) = before.filter(|hash| belongs(password, hash)) {
             return Ok(before);
         }
         let salt = SaltString::encode_b64(&entropy::bytes::<16>()).map_err(|error| anyhow!("a salt: {error}"))?;
-        let hash = Argon2::default().hash_password(password.reveal().as_bytes(), &salt);
+        let hash = Argon2::default().hash_password(password, &salt);
         Ok::<_, anyhow::Error>(hash.map_err(|error| anyhow!("a password hash: {error}"))?.to_string())
     });
     Ok(hashed.await.context("a password is hashed")??)

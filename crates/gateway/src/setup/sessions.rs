@@ -9,7 +9,8 @@ use domain::{
 };
 use serde_json::json;
 use store::{
-    connections, events, logouts,
+    connections, events,
+    logouts::{self, Whose},
     sessions::{BATCH, Which},
     store::Store,
     tenants,
@@ -27,22 +28,18 @@ pub async fn revoke(
     which: Which<'_>,
     reason: EndReason,
 ) -> Result<usize, Error> {
-    let mut tx = operator(store, tenant, now).await?;
-    let until = now + logouts::MEMORY;
-    let everybody = match which {
-        Which::Connection(connection) => Some(Some(connection)),
-        Which::Tenant => Some(None),
+    let kept_out = match which {
+        Which::User(user) => Some((None, Whose::User(user))),
+        Which::Connection(connection) => Some((Some(connection), Whose::Everybody)),
+        Which::Tenant => Some((None, Whose::Everybody)),
         _ => None,
     };
-    if let Some(connection) = everybody {
+    if let Some((connection, whose)) = kept_out {
+        let mut tx = operator(store, tenant, now).await?;
         logouts::lock_all(&mut tx, connection).await?;
-        logouts::remember_all(&mut tx, connection, until).await?;
+        logouts::remember_end(&mut tx, connection, whose).await?;
+        tx.commit().await?;
     }
-    if let Which::User(user) = which {
-        logouts::lock_all(&mut tx, None).await?;
-        logouts::remember_user(&mut tx, user, until).await?;
-    }
-    tx.commit().await?;
     end(store, now, tenant, which, reason).await
 }
 
