@@ -115,6 +115,7 @@ async fn everybody_can_use_invitations_passwords_and_the_pages_that_say_no() {
     let other = Customer::of(gateway).await;
     let email = Email::parse(&format!("dan@{}", other.domain)).unwrap();
     let (_, code) = setup::invitations::invite(store, now, other.connection, &email).await.unwrap();
+    let code = code.unwrap();
     browser.goto(&format!("{}/invite/{}", gateway.url, code.reveal())).await;
     is_for_everybody(&browser, "invitation").await;
     setup::invitations::invite(store, gateway.clock.now(), other.connection, &email).await.unwrap();

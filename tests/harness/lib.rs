@@ -7,3 +7,4 @@ pub mod customer;
 pub mod gateway_process;
 pub mod sign_in;
 pub mod signer;
+pub mod smtp;

@@ -9,8 +9,9 @@ use harness::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
+    io::Write,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// The built binary stands beside this test program's folder.
@@ -61,6 +62,17 @@ impl Operator {
         let output = self.command().envs(settings.iter().copied()).args(&arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What it says to what it reads.
+    pub fn reads(&self, settings: &[(&str, &str)], arguments: &[&str], input: &str) -> String {
+        let mut command = self.command();
+        command.envs(settings.iter().copied()).args(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     pub fn refusal(&self, arguments: &[&str]) -> String {

@@ -693,7 +693,7 @@ const GATE_TENANT: [&str; 4] = [
     "tenants: SELECT",
     "tenants: UPDATE (keeps_administrator, linking, plus_addresses, suspended_at)",
 ];
-const GATE_CONTROL: [&str; 58] = [
+const GATE_CONTROL: [&str; 60] = [
     "_sqlx_migrations: SELECT",
     "aliases: SELECT (connection_id, name, tenant_id)",
     "application_aliases: DELETE",
@@ -711,13 +711,15 @@ const GATE_CONTROL: [&str; 58] = [
     "client_assertions: DELETE",
     "client_assertions: INSERT",
     "client_assertions: SELECT",
-    "connections: SELECT (id, tenant_id)",
+    "connections: SELECT (application_id, id, schema_version, tenant_id)",
+    "connections: UPDATE (schema_version)",
     "domains: SELECT (domain, due_at, proof, tenant_id, token)",
     "domains: UPDATE (due_at)",
     "grants: DELETE",
     "grants: SELECT (id, session_id, tenant_id)",
     "invitations: DELETE",
-    "invitations: SELECT (id, step_at, tenant_id)",
+    "invitations: SELECT (attempts, due_at, id, step_at, tenant_id)",
+    "invitations: UPDATE (attempts, due_at)",
     "logout_deliveries: DELETE",
     "logout_deliveries: SELECT",
     "logout_deliveries: UPDATE (attempts, due_at, given_up_at, problem)",

@@ -6,6 +6,7 @@ mod dialects;
 mod directory;
 mod domains;
 mod groups;
+mod invitations;
 mod isolation;
 mod jit;
 mod links;

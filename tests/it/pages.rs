@@ -357,7 +357,10 @@ async fn an_invitation_is_shown_and_accepted_by_signing_in() {
     let ann = acme.user("ann");
     acme.idp.add_user(ann.clone());
     let email = Email::parse(&ann.email).unwrap();
-    let invite = async || setup::invitations::invite(store, clock.now(), acme.connection, &email).await.unwrap();
+    let invite = async || {
+        let (id, code) = setup::invitations::invite(store, clock.now(), acme.connection, &email).await.unwrap();
+        (id, code.unwrap())
+    };
     let link = |code: &gateway::secret::Secret| format!("{}/invite/{}", gateway.url, code.reveal());
     let (_, first) = invite().await;
     clock.advance(Duration::SECOND);

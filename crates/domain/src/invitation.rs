@@ -1,9 +1,10 @@
-//! The life of an invitation. It lasts 14 days from sending, and nothing that happened to one blocks the next.
+//! The life of an invitation. It lasts 14 days from sending unless the application says otherwise, and nothing that happened to
+//! one blocks the next.
 
-use crate::{ids::InvitationId, refusal::Refusal};
+use crate::{email::Email, ids::InvitationId, refusal::Refusal};
 use time::{Duration, OffsetDateTime};
 
-/// How long a code works after it was sent.
+/// How long a code works after it was sent, usually.
 pub const LIFETIME: Duration = Duration::days(14);
 
 /// An invitation as stored: what happened to it so far.
@@ -11,6 +12,8 @@ pub const LIFETIME: Duration = Duration::days(14);
 pub struct Invitation {
     pub id: InvitationId,
     pub created_at: OffsetDateTime,
+    /// How long the code works after it was sent.
+    pub lifetime: Duration,
     pub step: Step,
 }
 
@@ -25,7 +28,7 @@ pub enum Step {
     Bounced,
     /// The person arrived, by the code or by single sign-on.
     Accepted,
-    /// An administrator withdrew it.
+    /// An administrator withdrew it, or the person was taken out.
     Revoked,
     /// A newer one took its place.
     Superseded,
@@ -42,6 +45,11 @@ impl Step {
             Self::Revoked => "revoked",
             Self::Superseded => "superseded",
         }
+    }
+
+    /// Whether something can still become of it.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Created | Self::Sent { .. } | Self::Bounced)
     }
 }
 
@@ -65,7 +73,10 @@ impl Status {
 pub enum Action {
     Send,
     Bounce,
+    /// By the code.
     Accept,
+    /// By single sign-on: whoever is in needs no code, not even one that would still work.
+    Arrive,
     Revoke,
     Supersede,
 }
@@ -83,11 +94,11 @@ pub enum Status {
 }
 
 impl Invitation {
-    /// When the code stops working: 14 days after sending, or after creation while it was not sent or came back.
+    /// When the code stops working: its lifetime after sending, or after creation while it was not sent or came back.
     pub fn expires_at(&self) -> OffsetDateTime {
         match self.step {
-            Step::Sent { at } => at + LIFETIME,
-            _ => self.created_at + LIFETIME,
+            Step::Sent { at } => at + self.lifetime,
+            _ => self.created_at + self.lifetime,
         }
     }
 
@@ -105,6 +116,9 @@ impl Invitation {
     }
 
     /// The invitation after `action`; a step that is over stays as it is, so every action may be repeated.
+    ///
+    /// # Errors
+    /// Why the code does not work, or why the mail is not worth sending any more.
     pub fn after(self, action: Action, now: OffsetDateTime) -> Result<Self, Refusal> {
         let step = match (action, self.status(now)) {
             (Action::Accept, Status::Pending | Status::Live | Status::Bounced) => Step::Accepted,
@@ -114,8 +128,11 @@ impl Invitation {
             // The code was accepted or replaced while the mail was on its way: nothing to undo.
             (_, Status::Accepted | Status::Revoked | Status::Superseded) => self.step,
             (Action::Send, Status::Stale) => return Err(Refusal::InvitationExpired),
+            // Whoever sent it twice, because nobody knew whether it had gone, gave it no longer life by that.
+            (Action::Send, Status::Live) => self.step,
             (Action::Send, _) => Step::Sent { at: now },
             (Action::Bounce, _) => Step::Bounced,
+            (Action::Arrive, _) => Step::Accepted,
             (Action::Revoke, _) => Step::Revoked,
             (Action::Supersede, _) => Step::Superseded,
         };
@@ -123,10 +140,34 @@ impl Invitation {
     }
 }
 
-/// The earlier invitations that a new one to the same address supersedes. Always possible: none blocks it.
-pub fn superseded_by_a_new_one(earlier: &[Invitation]) -> Vec<InvitationId> {
-    let open = |step| matches!(step, Step::Created | Step::Sent { .. } | Step::Bounced);
-    earlier.iter().filter(|invitation| open(invitation.step)).map(|invitation| invitation.id).collect()
+/// What becomes of the invitation of somebody whom the identity provider wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    Leave,
+    /// Whatever stands is superseded.
+    Invite,
+    /// The same, if the one that stands is of no use any more: [`is_useless`].
+    Renew,
+    Withdraw,
+}
+
+/// What an application that invites by mail wants for an account: who is pushed or assigned again is invited, who goes out is not any
+/// more.
+pub fn wish(was_active: bool, is_active: bool) -> Wish {
+    match (was_active, is_active) {
+        (false, true) => Wish::Invite,
+        (true, false) => Wish::Withdraw,
+        (true, true) => Wish::Renew,
+        (false, false) => Wish::Leave,
+    }
+}
+
+/// Whether the invitation to `invited` (the key of an address) does not lead the account in any more, whose address is `now_at`: it
+/// has run out, or was sent to an address that is not the person's. One that is over is no matter: they came, or somebody withdrew
+/// it.
+pub fn is_useless(invitation: &Invitation, invited: &str, now_at: Option<&Email>, now: OffsetDateTime) -> bool {
+    let is_elsewhere = now_at.is_some_and(|email| email.key() != invited);
+    invitation.step.is_open() && (is_elsewhere || invitation.status(now) == Status::Stale)
 }
 
 #[cfg(test)]
@@ -136,10 +177,11 @@ mod tests {
 
     const DAY: Duration = Duration::DAY;
     const T0: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
-    const ACTIONS: [Action; 5] = [Action::Send, Action::Bounce, Action::Accept, Action::Revoke, Action::Supersede];
+    const ACTIONS: [Action; 6] =
+        [Action::Send, Action::Bounce, Action::Accept, Action::Arrive, Action::Revoke, Action::Supersede];
 
     fn invitation(step: Step) -> Invitation {
-        Invitation { id: InvitationId(Uuid::nil()), created_at: T0, step }
+        Invitation { id: InvitationId(Uuid::nil()), created_at: T0, lifetime: LIFETIME, step }
     }
 
     #[test]
@@ -187,15 +229,37 @@ mod tests {
                     one = next;
                     now += gap * DAY;
                 }
-                let superseded = superseded_by_a_new_one(&[one]);
                 let next = invitation(Step::Sent { at: now });
                 assert_eq!(next.status(now), Status::Live, "the next one works whatever became of this one");
                 let after = one.after(Action::Supersede, now).unwrap();
                 assert!(
-                    superseded.is_empty() || after.after(Action::Accept, now).is_err(),
+                    !after.step.is_open() && after.after(Action::Accept, now).is_err(),
                     "only the newest code works"
                 );
+                assert!(one.after(Action::Arrive, now).is_ok(), "who signs in is in, whatever became of it");
             }
         }
+    }
+
+    #[test]
+    fn only_what_does_not_lead_in_any_more_is_renewed() {
+        let address = |text: &str| Email::parse(text).unwrap();
+        let (ann, now) = (address("Ann@acme.test"), T0 + 15 * DAY);
+        let table = [
+            (Step::Sent { at: T0 + 2 * DAY }, "ann@acme.test", false),
+            (Step::Sent { at: T0 }, "ann@acme.test", true),
+            (Step::Sent { at: T0 + 2 * DAY }, "an@acme.test", true),
+            (Step::Bounced, "an@acme.test", true),
+            (Step::Accepted, "an@acme.test", false),
+            (Step::Revoked, "ann@acme.test", false),
+        ];
+        for (step, invited, is_renewed) in table {
+            assert_eq!(is_useless(&invitation(step), invited, Some(&ann), now), is_renewed, "{step:?} {invited}");
+        }
+        assert!(
+            !is_useless(&invitation(Step::Bounced), "ann@acme.test", Some(&ann), T0 + DAY),
+            "no mail at each change"
+        );
+        assert!(!is_useless(&invitation(Step::Created), "ann@acme.test", None, T0), "nowhere to send another");
     }
 }

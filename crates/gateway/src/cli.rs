@@ -5,6 +5,7 @@ mod application;
 mod connection;
 mod invitation;
 mod key;
+mod mail;
 mod mail_domain;
 mod output;
 mod session;
@@ -86,9 +87,12 @@ enum Command {
     /// A tenant's users: whose accounts are whose, and why they have their roles.
     #[command(subcommand)]
     User(user::Command),
-    /// Who may come by signing in where only those may who are invited.
+    /// Who is invited: by hand, or because SCIM brought them.
     #[command(subcommand)]
     Invitation(invitation::Command),
+    /// Mail that goes out, and mail that comes back.
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Tokens with which an identity provider provisions over SCIM.
     #[command(subcommand)]
     Token(token::Command),
@@ -107,6 +111,8 @@ impl Command {
             Self::Connection(connection) if connection.makes_a_key() => {
                 &["database.url", "database.control_url", "keys.root"]
             }
+            Self::Mail(mail) if mail.needs_keys() => &["database.url", "database.control_url", "keys.root"],
+            Self::Mail(_) => &["database.url", "database.control_url", "mail.smtp_url"],
             Self::Application(_)
             | Self::Tenant(_)
             | Self::Domain(_)
@@ -175,6 +181,7 @@ async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow:
         Command::Session(command) => session::run(command, &Desk::open(config)?, output).await,
         Command::User(command) => user::run(command, &Desk::open(config)?, output).await,
         Command::Invitation(command) => invitation::run(command, &Desk::open(config)?, output).await,
+        Command::Mail(command) => mail::run(command, &Desk::open(config)?, output).await,
         Command::Token(command) => token::run(command, &Desk::open(config)?, output).await,
         Command::Key(command) => key::run(command, Desk::open(config)?, output).await,
     }

@@ -2,7 +2,7 @@
 
 mod reader;
 
-use crate::vault::Vault;
+use crate::{mail, vault::Vault};
 use ipnet::IpNet;
 use reader::Reader;
 use std::{net::SocketAddr, path::Path, time::Duration};
@@ -27,6 +27,7 @@ pub struct Config {
     pub saml: Saml,
     pub outbound: Outbound,
     pub dns: Dns,
+    pub mail: Option<mail::Settings>,
     printed: Vec<(String, String)>,
 }
 
@@ -180,6 +181,7 @@ impl Config {
                 server: reader.address("dns.server"),
                 timeout: Duration::from_secs(reader.number("dns.timeout_seconds", 1..=60)),
             },
+            mail: reader.mail(),
             printed: Vec::new(),
         };
         let printed = reader.finish()?;

@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use domain::{ids::ConnectionId, invitation::Action};
+use domain::invitation::Action;
 use store::{
     applications,
     invitations::{self, Invited},
@@ -27,8 +27,8 @@ use time::OffsetDateTime;
 
 /// `GET /invite/{code}`
 pub async fn get(State(app): State<App>, Path(code): Path<String>) -> Result<Response, PageFailure> {
-    let (mut tx, connection, invited) = find(&app, &code, app.clock.now()).await?;
-    let application = applications::of_connection(&mut tx, connection).await.map_err(Error::from)?;
+    let (mut tx, invited) = find(&app, &code, app.clock.now()).await?;
+    let application = applications::of_connection(&mut tx, invited.connection).await.map_err(Error::from)?;
     let tenant = tenants::current(&mut tx).await.map_err(Error::from)?.ok_or(Error::NotFound)?;
     tx.rollback().await.map_err(Error::from)?;
     let application = application.ok_or(Error::NotFound)?;
@@ -44,22 +44,22 @@ pub async fn accept(
     client: Client,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    let (tx, connection, invited) = find(&app, &code, app.clock.now()).await?;
+    let (tx, invited) = find(&app, &code, app.clock.now()).await?;
     let purpose = Purpose::Enter { target: None, hint: Some(&invited.email) };
-    Ok(login::start(&app, tx, connection, &client, browser::jar(&headers), purpose).await?)
+    Ok(login::start(&app, tx, invited.connection, &client, browser::jar(&headers), purpose).await?)
 }
 
 /// The invitation of a code, if it can be accepted.
-async fn find(app: &Inner, code: &str, now: OffsetDateTime) -> Result<(TenantTx, ConnectionId, Invited), Error> {
+async fn find(app: &Inner, code: &str, now: OffsetDateTime) -> Result<(TenantTx, Invited), Error> {
     let tenant = secret::claimed_tenant(Kind::Invitation, code).ok_or(Error::NotFound)?;
     let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
-    let Some((connection, invited)) = invitations::by_code(&mut tx, &secret::hash(code)).await? else {
+    let Some(invited) = invitations::by_code(&mut tx, &secret::hash(code)).await? else {
         tx.rollback().await?;
         return Err(Error::NotFound);
     };
     // Why it cannot, if it cannot; nothing is written down here.
     match invited.invitation.after(Action::Accept, now) {
-        Ok(_) => Ok((tx, connection, invited)),
+        Ok(_) => Ok((tx, invited)),
         Err(refusal) => {
             tx.rollback().await?;
             Err(refusal.into())

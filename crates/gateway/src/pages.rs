@@ -179,6 +179,44 @@ impl InvitationPage<'_> {
     }
 }
 
+/// The mail of an invitation.
+#[derive(Template)]
+#[template(path = "mail_invitation.html")]
+pub struct InvitationMail<'a> {
+    pub words: Words,
+    pub brand: &'a Brand,
+    pub issuer: &'a str,
+    pub tenant: &'a str,
+    pub email: &'a str,
+    pub link: &'a str,
+    /// The day on which the link stops to work.
+    pub until: &'a str,
+}
+
+/// The same without looks.
+#[derive(Template)]
+#[template(path = "mail_invitation.txt")]
+pub struct InvitationText<'a> {
+    mail: &'a InvitationMail<'a>,
+}
+
+impl<'a> InvitationMail<'a> {
+    /// The mail without looks.
+    pub fn text(&'a self) -> InvitationText<'a> {
+        InvitationText { mail: self }
+    }
+
+    /// The subject, and what stands on top.
+    pub fn title(&self) -> String {
+        self.words.with("invitation-title", "application", &self.brand.name)
+    }
+
+    fn say(&self, id: &str) -> String {
+        let Self { tenant, email, brand, .. } = self;
+        self.words.all(id, &[("tenant", tenant), ("email", email), ("application", &brand.name)])
+    }
+}
+
 /// The end of a sign-in for an application that has no page to begin at.
 #[derive(Template)]
 #[template(path = "signed_in.html")]

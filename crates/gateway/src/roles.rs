@@ -2,6 +2,7 @@
 
 use crate::{
     error::Error,
+    oauth::settings as application,
     provisioning::ruled,
     saml::settings::{Jit, Settings},
 };
@@ -49,6 +50,8 @@ pub struct InForce {
     pub scim_since: Option<OffsetDateTime>,
     /// Who may come by signing in.
     pub jit: Jit,
+    /// For how many days whom SCIM brings is invited by mail; nothing where nobody is.
+    pub invites_for: Option<i32>,
     /// What else the tenant wants.
     pub tenant: Wishes,
 }
@@ -59,13 +62,22 @@ impl InForce {
     /// # Errors
     /// [`Error::NotFound`] without such a connection.
     pub async fn of(tx: &mut TenantTx, connection: ConnectionId) -> Result<Self, Error> {
-        let catalogue = applications::roles(tx, connection).await?.ok_or(Error::NotFound)?;
+        let (catalogue, settings) = applications::terms(tx, connection).await?.ok_or(Error::NotFound)?;
+        let settings = application::Settings::deserialize(settings).context("an application's settings read")?;
         let policy = roles::policy(tx, connection, &catalogue).await?;
         let tenant = tenants::wishes(tx).await?.ok_or(Error::NotFound)?;
         let Terms { profile_policy, sign_in_settings, scim_since } = connections::terms(tx, connection).await?;
         let profiles = ProfilePolicy::deserialize(profile_policy).context("stored demands of profiles read")?;
         let policy = RolePolicy { heeds_asserted_groups: scim_since.is_none(), ..policy };
-        Ok(Self { catalogue, policy, profiles, scim_since, jit: Settings::read(&sign_in_settings)?.jit, tenant })
+        Ok(Self {
+            catalogue,
+            policy,
+            profiles,
+            scim_since,
+            jit: Settings::read(&sign_in_settings)?.jit,
+            invites_for: settings.mailed_for(),
+            tenant,
+        })
     }
 
     /// What sign-ins may do with accounts. Once SCIM keeps them it is nothing.

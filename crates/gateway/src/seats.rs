@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     error::{Error, chain},
+    inviting,
     provisioning::told,
     roles::{self, Groups, InForce},
 };
@@ -125,6 +126,10 @@ async fn admit(tx: &mut TenantTx, first: &[InLine]) -> Result<(), Error> {
     }
     for (connection, events) in told {
         events::append(tx, Some(connection), &events).await?;
+    }
+    for (connection, accounts) in by_connection(&outside) {
+        let in_force = InForce::of(tx, connection).await?;
+        inviting::invite(tx, connection, &in_force, &accounts).await?;
     }
     for (connection, accounts) in by_connection(&inside) {
         let in_force = InForce::of(tx, connection).await?;

@@ -49,8 +49,13 @@ impl Secret {
 
     /// A new secret that says whose it is.
     pub fn of_tenant(kind: Kind, tenant: TenantId) -> Self {
+        Self::from_bytes(kind, tenant, entropy::bytes::<32>())
+    }
+
+    /// The same of bits that nobody else can know.
+    pub fn from_bytes(kind: Kind, tenant: TenantId, secret: [u8; 32]) -> Self {
         let mut bytes = tenant.0.as_bytes().to_vec();
-        bytes.extend(entropy::bytes::<32>());
+        bytes.extend(secret);
         Self(format!("{}{}", kind.prefix(), URL_SAFE_NO_PAD.encode(bytes)))
     }
 

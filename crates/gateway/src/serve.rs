@@ -4,7 +4,8 @@ mod connections;
 
 use self::connections::BOUNDS;
 use crate::{
-    app::App, backchannel, cleaner, clock::Clock, config::Config, keys, operations, password, router, telemetry, watch,
+    app::App, backchannel, cleaner, clock::Clock, config::Config, invitation_mail, keys, mail::Mail, operations,
+    password, router, telemetry, watch,
 };
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, time::Duration};
@@ -44,6 +45,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     behind.spawn(cleaner::run(app.clone()));
     behind.spawn(watch::run(app.clone()));
     behind.spawn(keys::run(app.clone()));
+    match &app.config.mail {
+        Some(settings) => drop(behind.spawn(invitation_mail::run(app.clone(), Mail::new(settings)?))),
+        None => info!("No mail goes out: mail.smtp_url is not set"),
+    }
     behind.spawn(backchannel::run(app.clone(), backchannel::client()?));
     info!(listen = %listen, operations = %operations_listen, public_url = app.issuer(), "Gatehouse serves");
 

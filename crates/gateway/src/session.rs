@@ -3,6 +3,7 @@
 use crate::{
     app::Inner,
     error::Error,
+    inviting,
     oauth::{self, settings::Settings},
     revocation,
     secret::{self, Secret},
@@ -78,6 +79,7 @@ pub async fn begin(
     let data = json!({ "user_id": account.user_id, "account_id": account.id });
     let event = Event::with(EventKind::SessionCreated, Subject::Session(id), data);
     events::append(tx, Some(connection), &[event]).await?;
+    inviting::arrived(tx, account).await?;
     if is_one_too_many {
         revocation::end(tx, Which::Surplus { account: account.id, new: id }, EndReason::Replaced, None).await?;
     }

@@ -3,7 +3,10 @@
 
 use crate::entropy;
 use anyhow::{Context, Result, anyhow, bail};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hkdf::{HKDF_SHA256, Prk, Salt},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::fmt;
 use uuid::Uuid;
@@ -26,6 +29,23 @@ impl Purpose {
     }
 }
 
+/// What a derived secret is for; each purpose has others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Derived {
+    InvitationCode,
+    /// What shows that a mail which came back was ours.
+    MailTag,
+}
+
+impl Derived {
+    fn label(self) -> &'static str {
+        match self {
+            Self::InvitationCode => "invitations.code",
+            Self::MailTag => "invitations.mail",
+        }
+    }
+}
+
 /// The root keys.
 pub struct Vault {
     keys: Vec<RootKey>,
@@ -34,6 +54,8 @@ pub struct Vault {
 struct RootKey {
     id: String,
     key: LessSafeKey,
+    /// What secrets are derived from.
+    seed: Prk,
 }
 
 /// A sealed value and the root key it needs.
@@ -106,6 +128,24 @@ impl Vault {
         Ok(Sealed { root_key_id: root.id.clone(), bytes })
     }
 
+    /// The secret of one row (HKDF, RFC 5869), by the root key that seals; the same each time, so that it need not be stored.
+    ///
+    /// # Errors
+    /// Without a root key.
+    pub fn derive(&self, derived: Derived, row: Uuid) -> Result<[u8; 32]> {
+        self.derive_all(derived, row).next().context("there is no root key")?
+    }
+
+    /// The same by each root key: by one of them it was made.
+    pub fn derive_all(&self, derived: Derived, row: Uuid) -> impl Iterator<Item = Result<[u8; 32]>> {
+        let label = format!("gatehouse:{}:{row}", derived.label());
+        self.keys.iter().map(move |key| {
+            let mut secret = [0; 32];
+            let filled = key.seed.expand(&[label.as_bytes()], HKDF_SHA256).and_then(|okm| okm.fill(&mut secret));
+            filled.map(|()| secret).map_err(|_| anyhow!("a secret could not be derived"))
+        })
+    }
+
     /// Opens what was sealed for the same purpose and row.
     pub fn open(&self, purpose: Purpose, row: Uuid, root_key_id: &str, sealed: &[u8]) -> Result<Vec<u8>> {
         let root = self.keys.iter().find(|key| key.id == root_key_id);
@@ -129,7 +169,8 @@ impl RootKey {
         if id.len() != 8 || !id.chars().all(|c| c.is_ascii_hexdigit()) {
             bail!("no key id");
         }
-        Ok(Self { id: id.to_owned(), key: LessSafeKey::new(key) })
+        let seed = Salt::new(HKDF_SHA256, b"gatehouse").extract(&bytes);
+        Ok(Self { id: id.to_owned(), key: LessSafeKey::new(key), seed })
     }
 }
 
@@ -154,6 +195,19 @@ mod tests {
         assert_eq!(open(&after, Purpose::SigningKey, row), None, "another purpose");
         assert_eq!(open(&after, Purpose::SpKey, Uuid::from_u128(2)), None, "another row");
         assert_eq!(open(&Vault::parse(&new).unwrap(), Purpose::SpKey, row), None, "another root key");
+    }
+
+    #[test]
+    fn each_row_and_purpose_has_a_secret_of_its_own_by_each_root_key() {
+        let (old, new) = (generate_root_key(), generate_root_key());
+        let (before, after) = (Vault::parse(&old).unwrap(), Vault::parse(&format!("{new}\n{old}")).unwrap());
+        let row = Uuid::from_u128(1);
+        let code = before.derive(Derived::InvitationCode, row).unwrap();
+        assert_eq!(before.derive(Derived::InvitationCode, row).unwrap(), code, "the same each time");
+        assert_ne!(before.derive(Derived::InvitationCode, Uuid::from_u128(2)).unwrap(), code);
+        assert_ne!(before.derive(Derived::MailTag, row).unwrap(), code);
+        assert_ne!(after.derive(Derived::InvitationCode, row).unwrap(), code, "the newest key");
+        assert!(after.derive_all(Derived::InvitationCode, row).any(|other| other.unwrap() == code));
     }
 
     #[test]

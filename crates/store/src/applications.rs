@@ -135,6 +135,18 @@ pub async fn update(tx: &mut ControlTx, application: &Application) -> Result<()>
     one_row(&done)
 }
 
+/// Has gateways forget what they remember of the application's connections.
+pub async fn forget_what_is_remembered(tx: &mut ControlTx, id: ApplicationId) -> Result<()> {
+    sqlx::query!(
+        "-- applications::forget_what_is_remembered
+         UPDATE connections SET schema_version = schema_version + 1 WHERE application_id = $1",
+        id.0
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Gives a confidential application another secret.
 pub async fn set_secret(tx: &mut ControlTx, id: ApplicationId, hash: &[u8]) -> Result<()> {
     let done = sqlx::query!(
@@ -217,14 +229,16 @@ pub async fn of_connection(tx: &mut TenantTx, connection: ConnectionId) -> Resul
     row.map(Application::try_from).transpose()
 }
 
-/// The roles of the connection's application.
-pub async fn roles(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<RoleCatalogue>> {
-    let roles = sqlx::query_scalar!(
-        "-- applications::roles
-         SELECT a.roles FROM applications a JOIN connections c ON c.application_id = a.id WHERE c.id = $1",
+/// The roles of the connection's application, and its settings.
+pub async fn terms(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<(RoleCatalogue, Value)>> {
+    let row = sqlx::query!(
+        "-- applications::terms
+         SELECT a.roles, a.settings FROM applications a JOIN connections c ON c.application_id = a.id WHERE c.id = $1",
         connection.0
     )
     .fetch_optional(tx.conn().await?)
     .await?;
-    roles.map(RoleCatalogue::new).transpose().map_err(|_| Error::Damaged("applications.roles"))
+    let Some(row) = row else { return Ok(None) };
+    let catalogue = RoleCatalogue::new(row.roles).map_err(|_| Error::Damaged("applications.roles"))?;
+    Ok(Some((catalogue, row.settings)))
 }

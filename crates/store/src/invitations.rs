@@ -3,25 +3,36 @@
 use crate::{error::Error, error::Result, moment::Moment, pooled::one_row, tenant::TenantTx};
 use domain::{
     email::Email,
-    ids::{ConnectionId, InvitationId},
+    ids::{AccountId, ConnectionId, InvitationId},
     invitation::{Invitation, Step},
 };
-use time::OffsetDateTime;
+use time::Duration;
 use uuid::Uuid;
 
 /// An invitation and whom it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invited {
+    pub connection: ConnectionId,
+    /// Whose it is, where there is an account already.
+    pub account: Option<AccountId>,
     pub email: String,
+    pub email_key: String,
     pub invitation: Invitation,
+    /// Why its mail was not taken, or came back.
+    pub problem: Option<String>,
 }
 
 struct Row {
     id: Uuid,
+    connection_id: Uuid,
+    account_id: Option<Uuid>,
     email: String,
+    email_key: String,
     step: String,
     step_at: Moment,
     created_at: Moment,
+    lifetime_days: i32,
+    problem: Option<String>,
 }
 
 impl TryFrom<Row> for Invited {
@@ -37,40 +48,138 @@ impl TryFrom<Row> for Invited {
             "superseded" => Step::Superseded,
             _ => return Err(Error::Damaged("invitations.step")),
         };
-        let invitation = Invitation { id: InvitationId(row.id), created_at: row.created_at.0, step };
-        Ok(Self { email: row.email, invitation })
+        let lifetime = Duration::days(i64::from(row.lifetime_days));
+        let invitation = Invitation { id: InvitationId(row.id), created_at: row.created_at.0, lifetime, step };
+        let (connection, account) = (ConnectionId(row.connection_id), row.account_id.map(AccountId));
+        let Row { email, email_key, problem, .. } = row;
+        Ok(Self { connection, account, email, email_key, invitation, problem })
     }
 }
 
-/// Stores an invitation; the one before, for the same address, has to be over.
-pub async fn insert(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    email: &Email,
-    code_hash: &[u8],
-) -> Result<InvitationId> {
+/// Selects invitations; the columns are named once, here.
+macro_rules! invitations {
+    ($name:literal, $tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            "-- invitations::" + $name + "
+             SELECT id, connection_id, account_id, email, email_key, step, step_at AS \"step_at: Moment\",
+                    created_at AS \"created_at: Moment\", lifetime_days, problem
+             FROM invitations " + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// An invitation to be stored.
+#[derive(Debug)]
+pub struct NewInvitation<'a> {
+    pub account: Option<AccountId>,
+    pub email: &'a Email,
+    /// In days.
+    pub lifetime: i32,
+    pub proof: Proof<'a>,
+}
+
+/// How the person comes to the code.
+#[derive(Debug)]
+pub enum Proof<'a> {
+    /// The operator hands it on; this is its SHA-256.
+    Link(&'a [u8]),
+    /// By mail.
+    Mail,
+}
+
+/// Stores an invitation; the one before, for the same address or account, has to be over.
+pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &NewInvitation<'_>) -> Result<InvitationId> {
     let (id, now) = (tx.new_id(), tx.now());
+    let (code_hash, due_at) = match new.proof {
+        Proof::Link(hash) => (Some(hash), None),
+        Proof::Mail => (None, Some(now)),
+    };
     sqlx::query!(
         "-- invitations::insert
-         INSERT INTO invitations (id, connection_id, email, email_key, step, step_at, created_at, code_hash)
-         VALUES ($1, $2, $3, $4, 'created', $5, $5, $6)",
+         INSERT INTO invitations
+             (id, connection_id, account_id, email, email_key, step, step_at, created_at, lifetime_days, code_hash, due_at)
+         VALUES ($1, $2, $3, $4, $5, 'created', $6, $6, $7, $8, $9)",
         id,
         connection.0,
-        email.as_str(),
-        email.key(),
+        new.account.map(|account| account.0),
+        new.email.as_str(),
+        new.email.key(),
         now,
-        code_hash
+        new.lifetime,
+        code_hash,
+        due_at
     )
     .execute(tx.conn().await?)
     .await?;
     Ok(InvitationId(id))
 }
 
-/// Stores what happened to an invitation now.
+/// Has accounts that can sign in invited by mail, as many statements for all as for one; whatever stood for them or their addresses
+/// is superseded. Answers what was superseded and what is new, with its account. Of several with one address, the first is invited.
+pub async fn invite(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    accounts: &[Uuid],
+    lifetime: i32,
+) -> Result<(Vec<InvitationId>, Vec<(InvitationId, AccountId)>)> {
+    let (now, ids) = (tx.now(), tx.new_ids(accounts.len()));
+    let superseded = sqlx::query_scalar!(
+        r#"-- invitations::supersede
+        UPDATE invitations i SET step = 'superseded', step_at = $3, due_at = NULL
+        FROM (
+            SELECT o.id FROM unnest($2::uuid[]) AS w (id)
+            CROSS JOIN LATERAL (SELECT id, email_key FROM accounts a WHERE a.connection_id = $1 AND a.id = w.id LIMIT 1) AS a
+            CROSS JOIN LATERAL (
+                SELECT id FROM invitations o WHERE o.connection_id = $1 AND o.email_key = a.email_key
+                    AND o.step IN ('created', 'sent', 'bounced')
+                UNION
+                SELECT id FROM invitations o WHERE o.account_id = a.id AND o.step IN ('created', 'sent', 'bounced')
+            ) AS o
+            ORDER BY o.id
+        ) AS open
+        WHERE i.id = open.id RETURNING i.id"#,
+        connection.0,
+        accounts,
+        now
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    let new = sqlx::query!(
+        r#"-- invitations::invite
+        INSERT INTO invitations
+            (id, connection_id, account_id, email, email_key, step, step_at, created_at, lifetime_days, due_at)
+        SELECT new.id, $1, new.account_id, new.email, new.email_key, 'created', $3, $3, $5, $3
+        FROM (
+            SELECT DISTINCT ON (a.email_key) w.id, a.id AS account_id, a.email, a.email_key
+            FROM unnest($2::uuid[], $4::uuid[]) AS w (account_id, id)
+            CROSS JOIN LATERAL (
+                SELECT * FROM accounts a WHERE a.connection_id = $1 AND a.id = w.account_id LIMIT 1
+            ) AS a
+            WHERE a.active AND a.parked IS NULL AND a.email_key IS NOT NULL
+            ORDER BY a.email_key, w.id
+        ) AS new
+        -- Somebody else of that address is being invited at this moment.
+        ON CONFLICT DO NOTHING
+        RETURNING id, account_id AS "account_id!""#,
+        connection.0,
+        accounts,
+        now,
+        &ids,
+        lifetime
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    let new = new.into_iter().map(|row| (InvitationId(row.id), AccountId(row.account_id)));
+    Ok((superseded.into_iter().map(InvitationId).collect(), new.collect()))
+}
+
+/// Stores what happened to an invitation now; its mail is over with that.
 pub async fn set_step(tx: &mut TenantTx, id: InvitationId, step: Step) -> Result<()> {
     let now = tx.now();
     let done = sqlx::query!(
-        "-- invitations::set_step\n UPDATE invitations SET step = $2, step_at = $3 WHERE id = $1",
+        "-- invitations::set_step\n UPDATE invitations SET step = $2, step_at = $3, due_at = NULL WHERE id = $1",
         id.0,
         step.as_str(),
         now
@@ -80,13 +189,41 @@ pub async fn set_step(tx: &mut TenantTx, id: InvitationId, step: Step) -> Result
     one_row(&done)
 }
 
+/// What ends the invitations of people who are in, or out: open ones, to the account or to its address, become `step`. Answers
+/// which.
+pub async fn end(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    account: AccountId,
+    email: Option<&Email>,
+    step: Step,
+) -> Result<Vec<InvitationId>> {
+    let now = tx.now();
+    let ended = sqlx::query_scalar!(
+        "-- invitations::end
+         UPDATE invitations i SET step = $4, step_at = $5, due_at = NULL
+         FROM (
+             SELECT id FROM invitations WHERE account_id = $2 AND step IN ('created', 'sent', 'bounced')
+             UNION
+             SELECT id FROM invitations WHERE connection_id = $1 AND email_key = $3 AND step IN ('created', 'sent', 'bounced')
+         ) AS open
+         WHERE i.id = open.id AND i.step IN ('created', 'sent', 'bounced') RETURNING i.id",
+        connection.0,
+        account.0,
+        email.map(Email::key),
+        step.as_str(),
+        now
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ended.into_iter().map(InvitationId).collect())
+}
+
 /// The one to this address that is not over, kept from others until this transaction ends.
 pub async fn open(tx: &mut TenantTx, connection: ConnectionId, email: &Email) -> Result<Option<Invitation>> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"-- invitations::open
-        SELECT id, email, step, step_at AS "step_at: Moment", created_at AS "created_at: Moment" FROM invitations
-        WHERE connection_id = $1 AND email_key = $2 AND step IN ('created', 'sent', 'bounced') FOR UPDATE"#,
+    let row = invitations!(
+        "open",
+        "WHERE connection_id = $1 AND email_key = $2 AND step IN ('created', 'sent', 'bounced') FOR UPDATE",
         connection.0,
         email.key()
     )
@@ -95,44 +232,31 @@ pub async fn open(tx: &mut TenantTx, connection: ConnectionId, email: &Email) ->
     row.map(|row| Ok(Invited::try_from(row)?.invitation)).transpose()
 }
 
-/// The connection's invitation of that id, kept from others until this transaction ends.
-pub async fn for_update(tx: &mut TenantTx, connection: ConnectionId, id: InvitationId) -> Result<Option<Invitation>> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"-- invitations::for_update
-        SELECT id, email, step, step_at AS "step_at: Moment", created_at AS "created_at: Moment" FROM invitations
-        WHERE id = $2 AND connection_id = $1 FOR UPDATE"#,
-        connection.0,
-        id.0
-    )
-    .fetch_optional(tx.conn().await?)
-    .await?;
-    row.map(|row| Ok(Invited::try_from(row)?.invitation)).transpose()
+/// The last one of an account.
+pub async fn last_of(tx: &mut TenantTx, account: AccountId) -> Result<Option<Invited>> {
+    let row = invitations!("last_of", "WHERE account_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1", account.0)
+        .fetch_optional(tx.conn().await?)
+        .await?;
+    row.map(Invited::try_from).transpose()
 }
 
-/// The invitation of a code, and the connection that it is into.
-pub async fn by_code(tx: &mut TenantTx, code_hash: &[u8]) -> Result<Option<(ConnectionId, Invited)>> {
-    let row = sqlx::query!(
-        r#"-- invitations::by_code
-        SELECT connection_id, id, email, step, step_at AS "step_at: Moment", created_at AS "created_at: Moment"
-        FROM invitations WHERE code_hash = $1"#,
-        code_hash
-    )
-    .fetch_optional(tx.conn().await?)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let connection = ConnectionId(row.connection_id);
-    let row = Row { id: row.id, email: row.email, step: row.step, step_at: row.step_at, created_at: row.created_at };
-    Ok(Some((connection, row.try_into()?)))
+/// The invitation of that id, kept from others until this transaction ends.
+pub async fn for_update(tx: &mut TenantTx, id: InvitationId) -> Result<Option<Invited>> {
+    let row = invitations!("for_update", "WHERE id = $1 FOR UPDATE", id.0).fetch_optional(tx.conn().await?).await?;
+    row.map(Invited::try_from).transpose()
+}
+
+/// The invitation of a code.
+pub async fn by_code(tx: &mut TenantTx, code_hash: &[u8]) -> Result<Option<Invited>> {
+    let row = invitations!("by_code", "WHERE code_hash = $1", code_hash).fetch_optional(tx.conn().await?).await?;
+    row.map(Invited::try_from).transpose()
 }
 
 /// The connection's invitations, newest first, `limit` at most.
 pub async fn list(tx: &mut TenantTx, connection: ConnectionId, limit: i64) -> Result<Vec<Invited>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"-- invitations::list
-        SELECT id, email, step, step_at AS "step_at: Moment", created_at AS "created_at: Moment" FROM invitations
-        WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2"#,
+    let rows = invitations!(
+        "list",
+        "WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
         connection.0,
         limit
     )
@@ -141,16 +265,17 @@ pub async fn list(tx: &mut TenantTx, connection: ConnectionId, limit: i64) -> Re
     rows.into_iter().map(Invited::try_from).collect()
 }
 
-/// How many people each connection of the tenant expects by invitations that were made, or sent, after `since`: who has an account
-/// is there.
-pub async fn tally(tx: &mut TenantTx, since: OffsetDateTime) -> Result<Vec<(ConnectionId, i64)>> {
+/// How many people each connection of the tenant expects by invitations that still work: who has an account is there.
+pub async fn tally(tx: &mut TenantTx) -> Result<Vec<(ConnectionId, i64)>> {
+    let now = tx.now();
     let rows = sqlx::query!(
         r#"-- invitations::tally
         SELECT connection_id, count(*) AS "standing!" FROM invitations i
         WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.connection_id = i.connection_id AND a.email_key = i.email_key)
-          AND step IN ('created', 'sent', 'bounced') AND CASE WHEN step = 'sent' THEN step_at ELSE created_at END > $1
+          AND step IN ('created', 'sent', 'bounced')
+          AND CASE WHEN step = 'sent' THEN step_at ELSE created_at END + lifetime_days * interval '24 hours' > $1
         GROUP BY connection_id"#,
-        since
+        now
     )
     .fetch_all(tx.conn().await?)
     .await?;

@@ -15,6 +15,7 @@ pub mod exchanges;
 pub mod expired;
 pub mod grants;
 pub mod groups;
+pub mod invitation_mails;
 pub mod invitations;
 pub mod journal;
 pub mod logos;

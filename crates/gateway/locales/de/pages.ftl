@@ -31,6 +31,11 @@ invitation-text = { $tenant } lädt { $email } ein. Sie melden sich mit Ihrem Un
 invitation-button = Annehmen und anmelden
 invitation-over-title = Diese Einladung gilt nicht mehr.
 
+mail-invitation-text = { $tenant } gibt Ihnen Zugang zu { $application }. Melden Sie sich mit Ihrem Unternehmenskonto { $email } an.
+mail-invitation-link = Wenn die Schaltfläche nicht funktioniert, öffnen Sie diese Adresse im Browser:
+mail-invitation-until = Der Link gilt bis { $date }.
+mail-invitation-why = Sie erhalten diese Nachricht, weil { $tenant } die Adresse { $email } zu { $application } hinzugefügt hat. Wenn Sie nicht wissen, warum, fragen Sie Ihre IT-Abteilung. Sie können die Nachricht auch ignorieren; dann geschieht nichts.
+
 moving-title = Einen Moment
 moving-idp = Sie werden zum Anmeldedienst Ihres Unternehmens weitergeleitet. Wenn nichts geschieht, klicken Sie auf die Schaltfläche.
 moving-app = Sie werden zur Anwendung weitergeleitet. Wenn nichts geschieht, klicken Sie auf die Schaltfläche.

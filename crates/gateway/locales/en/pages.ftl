@@ -33,6 +33,11 @@ invitation-text = { $tenant } invites { $email }. You sign in with your company 
 invitation-button = Accept and sign in
 invitation-over-title = This invitation does not work any more.
 
+mail-invitation-text = { $tenant } gives you access to { $application }. Sign in with your company account, { $email }.
+mail-invitation-link = If the button does not work, open this address in your browser:
+mail-invitation-until = The link works until { $date }.
+mail-invitation-why = You get this message because { $tenant } added { $email } to { $application }. If you do not know why, ask your IT admin. Nothing happens if you ignore it.
+
 moving-title = One moment
 moving-idp = You are on your way to your company's sign-in service. If nothing happens, press the button.
 moving-app = You are on your way to the application. If nothing happens, press the button.

@@ -31,6 +31,11 @@ invitation-text = { $tenant } invita a { $email }. Inicie sesión con su cuenta 
 invitation-button = Aceptar e iniciar sesión
 invitation-over-title = Esta invitación ya no es válida.
 
+mail-invitation-text = { $tenant } le da acceso a { $application }. Inicie sesión con su cuenta de empresa, { $email }.
+mail-invitation-link = Si el botón no funciona, abra esta dirección en su navegador:
+mail-invitation-until = El enlace es válido hasta el { $date }.
+mail-invitation-why = Recibe este mensaje porque { $tenant } ha añadido { $email } a { $application }. Si no sabe por qué, pregunte a su administrador de TI. Si lo ignora, no ocurre nada.
+
 moving-title = Un momento
 moving-idp = Le estamos llevando al servicio de acceso de su empresa. Si no ocurre nada, pulse el botón.
 moving-app = Le estamos llevando a la aplicación. Si no ocurre nada, pulse el botón.

@@ -31,6 +31,11 @@ invitation-text = { $tenant } invite { $email }. Vous vous connectez avec votre 
 invitation-button = Accepter et se connecter
 invitation-over-title = Cette invitation n'est plus valable.
 
+mail-invitation-text = { $tenant } vous donne accès à { $application }. Connectez-vous avec votre compte d'entreprise, { $email }.
+mail-invitation-link = Si le bouton ne fonctionne pas, ouvrez cette adresse dans votre navigateur :
+mail-invitation-until = Le lien est valable jusqu'au { $date }.
+mail-invitation-why = Vous recevez ce message parce que { $tenant } a ajouté { $email } à { $application }. Si vous ne savez pas pourquoi, demandez à votre administrateur informatique. Si vous l'ignorez, il ne se passe rien.
+
 moving-title = Un instant
 moving-idp = Vous êtes dirigé vers le service de connexion de votre entreprise. Si rien ne se passe, appuyez sur le bouton.
 moving-app = Vous êtes dirigé vers l'application. Si rien ne se passe, appuyez sur le bouton.

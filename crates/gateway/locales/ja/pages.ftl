@@ -31,6 +31,11 @@ invitation-text = { $tenant } が { $email } を招待しています。会社�
 invitation-button = 承諾してサインイン
 invitation-over-title = この招待は無効になりました。
 
+mail-invitation-text = { $tenant } が { $application } の利用を許可しました。会社のアカウント { $email } でサインインしてください。
+mail-invitation-link = ボタンが使えない場合は、次のアドレスをブラウザーで開いてください:
+mail-invitation-until = リンクの有効期限: { $date }
+mail-invitation-why = このメールは、{ $tenant } が { $email } を { $application } に追加したため送信されました。心当たりがない場合は IT 管理者にお問い合わせください。無視しても何も起こりません。
+
 moving-title = しばらくお待ちください
 moving-idp = 会社のサインインサービスに移動しています。何も起こらない場合は、ボタンを押してください。
 moving-app = アプリケーションに移動しています。何も起こらない場合は、ボタンを押してください。

@@ -31,6 +31,11 @@ invitation-text = { $tenant } convida { $email }. Você entra com a sua conta da
 invitation-button = Aceitar e entrar
 invitation-over-title = Este convite não vale mais.
 
+mail-invitation-text = { $tenant } dá a você acesso a { $application }. Entre com a sua conta da empresa, { $email }.
+mail-invitation-link = Se o botão não funcionar, abra este endereço no navegador:
+mail-invitation-until = O link vale até { $date }.
+mail-invitation-why = Você recebe esta mensagem porque { $tenant } adicionou { $email } a { $application }. Se não souber por quê, pergunte ao administrador de TI. Se ignorar, nada acontece.
+
 moving-title = Um momento
 moving-idp = Você está indo para o serviço de login da sua empresa. Se nada acontecer, pressione o botão.
 moving-app = Você está indo para o aplicativo. Se nada acontecer, pressione o botão.

@@ -3,7 +3,7 @@
 use super::{Desk, output::Output};
 use crate::{
     error::Error,
-    oauth::settings::Settings,
+    oauth::settings::{Invitations, Settings},
     setup::applications::{self as setup, ApplicationSpec},
 };
 use ::oidc::{jwk::KeySet, keys::Algorithm};
@@ -80,6 +80,12 @@ enum YesNo {
     No,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mailing {
+    None,
+    Mail,
+}
+
 /// What may be given at first and changed later; an empty text unsets.
 #[derive(Debug, Args)]
 struct Wishes {
@@ -123,6 +129,12 @@ struct Wishes {
     /// An audience that it may ask for with the parameter resource; repeat for several.
     #[arg(long = "resource", value_name = "URI")]
     resources: Vec<String>,
+    /// Whether whom SCIM brings is invited by mail (none).
+    #[arg(long, value_name = "NONE|MAIL")]
+    invitations: Option<Mailing>,
+    /// For how many days an invitation works: 1 to 90 (14).
+    #[arg(long, value_name = "DAYS")]
+    invitation_days: Option<u16>,
     /// The colour of its pages, such as #0b5cad.
     #[arg(long, value_name = "#RRGGBB")]
     colour: Option<String>,
@@ -164,6 +176,12 @@ impl Wishes {
         settings.client_credentials =
             self.client_credentials.map_or(settings.client_credentials, |answer| answer == YesNo::Yes);
         settings.require_par = self.require_par.map_or(settings.require_par, |answer| answer == YesNo::Yes);
+        settings.invitation_days = self.invitation_days.unwrap_or(settings.invitation_days);
+        match self.invitations {
+            Some(Mailing::None) => settings.invitations = Invitations::None,
+            Some(Mailing::Mail) => settings.invitations = Invitations::Mail,
+            None => {}
+        }
         if let Some(jwks) = jwks {
             settings.jwks = jwks;
         }
@@ -204,6 +222,9 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             known(changed.await, &name)?;
             if let Some(image) = image {
                 setup::set_logo(store, now, &name, image).await?;
+            }
+            if desk.config.mail.is_none() && Settings::of(&find(desk, &name).await?)?.mailed_for().is_some() {
+                output.line("No mail goes out: mail.smtp_url is not set here. Invitations wait until it is.");
             }
             show(desk, &name, output).await
         }
@@ -327,6 +348,8 @@ async fn fields(desk: &Desk, application: &Application) -> anyhow::Result<Vec<(&
         ("client_credentials", json!(settings.client_credentials)),
         ("require_par", json!(settings.require_par)),
         ("resources", json!(settings.resources)),
+        ("invitations", json!(settings.invitations)),
+        ("invitation_days", json!(settings.invitation_days)),
         ("colour", json!(settings.colour)),
         ("has_logo", json!(settings.logo.is_some())),
     ]);

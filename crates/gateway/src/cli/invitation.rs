@@ -4,7 +4,7 @@ use super::{
     Desk,
     output::{Output, moment},
 };
-use crate::{error::Error, setup::invitations as setup};
+use crate::{error::Error, secret::Secret, setup::invitations as setup};
 use anyhow::bail;
 use clap::Subcommand;
 use domain::{
@@ -21,7 +21,8 @@ const PAGE: i64 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Invite an address into a connection for 14 days; whatever stood for it before is superseded. No mail is sent: the link is shown once.
+    /// Invite an address into a connection; whatever stood for it before is superseded. Where the application invites by mail, a
+    /// mail is on its way; elsewhere the link is shown once.
     Create {
         /// The connection's id.
         connection: ConnectionId,
@@ -32,6 +33,13 @@ pub enum Command {
     List {
         /// The connection's id.
         connection: ConnectionId,
+    },
+    /// Make another invitation instead of one that has run out, came back, or got lost.
+    Resend {
+        /// The connection's id.
+        connection: ConnectionId,
+        /// The invitation's id.
+        id: InvitationId,
     },
     /// Withdraw an invitation.
     Revoke {
@@ -48,14 +56,13 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         Command::Create { connection, email } => {
             desk.tenant_of(connection).await?;
             let email = Email::parse(&email)?;
-            let (id, code) = setup::invite(store, now, connection, &email).await?;
-            let all = list(desk, connection).await?;
-            let made = all.iter().find(|invited| invited.invitation.id == id);
-            let mut shown = made.map(|invited| fields(invited, now)).unwrap_or_default();
-            let link = format!("{}/invite/{}", desk.config.server.public_url, code.reveal());
-            shown.push(("link", json!(link)));
-            output.line("Send the link to the person now; it is not shown again.");
-            output.record(&shown)
+            let made = setup::invite(store, now, connection, &email).await?;
+            show(desk, connection, made, output).await
+        }
+        Command::Resend { connection, id } => {
+            desk.tenant_of(connection).await?;
+            let made = known(setup::resend(store, now, connection, id).await, connection, id)?;
+            show(desk, connection, made, output).await
         }
         Command::List { connection } => {
             let all = list(desk, connection).await?;
@@ -63,20 +70,47 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         }
         Command::Revoke { connection, id } => {
             desk.tenant_of(connection).await?;
-            match setup::revoke(store, now, connection, id).await {
-                Err(Error::NotFound) => {
-                    bail!("the connection has no invitation {id}; `gatehouse invitation list {connection}` shows them")
-                }
-                done if done.as_ref().is_ok_and(|after| after.step == Step::Accepted) => bail!(
+            let after = known(setup::revoke(store, now, connection, id).await, connection, id)?;
+            if after.step == Step::Accepted {
+                bail!(
                     "it was accepted, so there is nothing to withdraw; have the person unassigned in the identity provider"
-                ),
-                done => {
-                    done?;
-                    Ok(())
-                }
+                );
             }
+            Ok(())
         }
     }
+}
+
+fn known<T>(outcome: Result<T, Error>, connection: ConnectionId, id: InvitationId) -> anyhow::Result<T> {
+    match outcome {
+        Err(Error::NotFound) => {
+            bail!("the connection has no invitation {id}; `gatehouse invitation list {connection}` shows them")
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+async fn show(
+    desk: &Desk,
+    connection: ConnectionId,
+    (id, code): (InvitationId, Option<Secret>),
+    output: &Output,
+) -> anyhow::Result<()> {
+    let all = list(desk, connection).await?;
+    let made = all.iter().find(|invited| invited.invitation.id == id);
+    let mut shown = made.map(|invited| fields(invited, desk.now())).unwrap_or_default();
+    match code {
+        Some(code) => {
+            let link = format!("{}/invite/{}", desk.config.server.public_url, code.reveal());
+            shown.push(("link", json!(link)));
+            output.line("Send the link to the person now; it is not shown again.");
+        }
+        None if desk.config.mail.is_none() => {
+            output.line("No mail goes out: mail.smtp_url is not set. It waits until it is.");
+        }
+        None => output.line("A mail is on its way."),
+    }
+    output.record(&shown)
 }
 
 async fn list(desk: &Desk, connection: ConnectionId) -> anyhow::Result<Vec<Invited>> {
@@ -87,12 +121,14 @@ async fn list(desk: &Desk, connection: ConnectionId) -> anyhow::Result<Vec<Invit
 }
 
 fn fields(invited: &Invited, now: OffsetDateTime) -> Vec<(&'static str, Value)> {
-    let Invited { email, invitation } = invited;
+    let Invited { email, invitation, account, problem, .. } = invited;
     vec![
         ("id", json!(invitation.id)),
         ("email", json!(email)),
         ("status", json!(invitation.status(now).as_str())),
         ("created_at", json!(moment(invitation.created_at))),
         ("expires_at", json!(moment(invitation.expires_at()))),
+        ("account", json!(account)),
+        ("problem", json!(problem)),
     ]
 }

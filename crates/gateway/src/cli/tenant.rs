@@ -17,7 +17,6 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use domain::{
     ids::{ApplicationId, TenantId},
-    invitation::LIFETIME,
     linking::{Linking, PlusAddresses},
     names::Slug,
     seats::SeatPolicy,
@@ -32,7 +31,6 @@ use store::{
     tenant::TenantTx,
     tenants::{self, Tenant, Wishes},
 };
-use time::OffsetDateTime;
 
 /// Tenants that one `list` prints.
 const PAGE: i64 = 1_000;
@@ -229,7 +227,7 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     let mut tx = desk.tenant(tenant.id).await?;
     let domains: Vec<String> = domains::list(&mut tx).await?.into_iter().map(|proven| proven.domain).collect();
     let wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
-    let members = members(&mut tx, desk.now()).await?;
+    let members = members(&mut tx).await?;
     let seats = seats::list(&mut tx).await?;
     tx.rollback().await?;
     let mut control = desk.store.control(desk.now()).await?;
@@ -258,10 +256,10 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
 }
 
 /// How the accounts of each connection stand.
-async fn members(tx: &mut TenantTx, now: OffsetDateTime) -> anyhow::Result<Vec<Value>> {
+async fn members(tx: &mut TenantTx) -> anyhow::Result<Vec<Value>> {
     let connections = connections::list(tx).await?;
     let named = |id| connections.iter().find(|known| known.id == id).map(|known| known.display_name.as_str());
-    let invited: HashMap<_, _> = invitations::tally(tx, now - LIFETIME).await?.into_iter().collect();
+    let invited: HashMap<_, _> = invitations::tally(tx).await?.into_iter().collect();
     let tallies = accounts::tally(tx).await?;
     let member = |tally: &Tally| {
         json!({

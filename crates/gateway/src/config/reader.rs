@@ -1,6 +1,7 @@
 //! Takes settings one by one and remembers every mistake, so that an operator mends all of them in one go.
 
-use super::{DEFAULTS, origin};
+use super::{DEFAULTS, Hidden, origin};
+use crate::mail;
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
 use ipnet::IpNet;
 use std::{
@@ -9,7 +10,7 @@ use std::{
 use tracing_subscriber::EnvFilter;
 
 /// Settings that must not be printed, and may stand in a file of their own as `<key>_file`.
-const SECRETS: [&str; 4] = ["database.url", "database.control_url", "database.owner_url", "keys.root"];
+const SECRETS: [&str; 5] = ["database.url", "database.control_url", "database.owner_url", "keys.root", "mail.smtp_url"];
 
 pub(super) struct Reader {
     values: BTreeMap<String, String>,
@@ -173,6 +174,25 @@ impl Reader {
             }
         }
         networks
+    }
+
+    /// How mail goes out, if it does.
+    pub(super) fn mail(&mut self) -> Option<mail::Settings> {
+        let url = self.secret("mail.smtp_url");
+        let [from, reply_to, return_path] =
+            ["mail.from", "mail.reply_to", "mail.return_path"].map(|key| (key, self.text(key)));
+        let url = url?;
+        if from.1.is_empty() {
+            self.problems.push("mail.from is not set; mail.smtp_url is, and mail comes from somebody".to_owned());
+            return None;
+        }
+        let mut read = |(key, text): (&str, String)| {
+            let read = if text.is_empty() { None } else { Some(mail::mailbox(&text)) };
+            read.map(|read| self.checked(key, read)).unwrap_or_default()
+        };
+        let (from, reply_to, return_path) = (read(from), read(reply_to), read(return_path));
+        self.checked("mail.smtp_url", mail::server(&url).map(drop))?;
+        Some(mail::Settings { url: Hidden(url), from: from?, reply_to, return_path })
     }
 
     pub(super) fn checked<T>(&mut self, key: &str, result: anyhow::Result<T>) -> Option<T> {

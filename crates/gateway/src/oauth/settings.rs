@@ -2,7 +2,7 @@
 
 use ::oidc::jwk::KeySet;
 use anyhow::Context;
-use domain::{refusal::Refusal, session};
+use domain::{invitation, refusal::Refusal, session};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::applications::Application;
@@ -27,10 +27,23 @@ pub struct Settings {
     pub require_par: bool,
     /// The audiences that it may ask for (RFC 8707), beside the gateway itself.
     pub resources: Vec<String>,
+    /// Whether new users are invited by mail, and for how many days such an invitation works.
+    pub invitations: Invitations,
+    pub invitation_days: u16,
     /// The colour of its pages, as `#rrggbb`.
     pub colour: Option<String>,
     /// Which logo it has, if it has one; the image itself is stored apart.
     pub logo: Option<String>,
+}
+
+/// How an application has its new users invited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Invitations {
+    /// An account is simply there.
+    #[default]
+    None,
+    Mail,
 }
 
 impl Default for Settings {
@@ -46,6 +59,8 @@ impl Default for Settings {
             client_credentials: false,
             require_par: false,
             resources: Vec::new(),
+            invitations: Invitations::None,
+            invitation_days: u16::try_from(invitation::LIFETIME.whole_days()).unwrap_or_default(),
             colour: None,
             logo: None,
         }
@@ -59,6 +74,11 @@ impl Settings {
     /// When what is stored does not read.
     pub fn of(application: &Application) -> anyhow::Result<Self> {
         Self::deserialize(&application.settings).context("an application's settings read")
+    }
+
+    /// For how many days whom SCIM brings is invited by mail; nothing where nobody is.
+    pub fn mailed_for(&self) -> Option<i32> {
+        (self.invitations == Invitations::Mail).then_some(i32::from(self.invitation_days))
     }
 
     /// How long its sessions last.
@@ -98,6 +118,9 @@ impl Settings {
                 "unused sessions last 60 seconds at least, and as long as sessions last at most".to_owned(),
             );
         }
+        if !(1..=90).contains(&self.invitation_days) {
+            return invalid("an invitation works for 1 to 90 days".to_owned());
+        }
         if let Some(jwks) = &self.jwks
             && let Err(problem) = KeySet::parse(jwks)
         {
@@ -135,6 +158,8 @@ mod tests {
             Settings { access_token_seconds: 3_601, ..Settings::default() },
             Settings { session_seconds: 299, idle_seconds: 60, ..Settings::default() },
             Settings { idle_seconds: 43_201, ..Settings::default() },
+            Settings { invitation_days: 0, ..Settings::default() },
+            Settings { invitation_days: 91, ..Settings::default() },
             Settings { colour: Some("red".to_owned()), ..Settings::default() },
             Settings { colour: Some("#ääa".to_owned()), ..Settings::default() },
             Settings { resources: vec!["api".to_owned()], ..Settings::default() },

@@ -12,7 +12,12 @@ pub struct Brand {
     pub logo: Option<String>,
     /// What the style sheet is told of the colour; nothing for the usual one.
     pub style: Option<String>,
+    /// The colour itself, as `#rrggbb`.
+    colour: Option<u32>,
 }
+
+/// The usual colour.
+const USUAL: u32 = 0x000b_5cad;
 
 impl Brand {
     /// The looks of an application.
@@ -21,17 +26,32 @@ impl Brand {
             name: application.display_name.clone(),
             logo: settings.logo.as_ref().map(|version| format!("/brand/{}/logo?v={version}", application.id)),
             style: settings.colour.as_deref().and_then(style),
+            colour: settings.colour.as_deref().and_then(number),
         }
+    }
+
+    /// The colours of a button where there is no style sheet, as in mail: its own, and what stands on it.
+    pub fn button(&self) -> (String, &'static str) {
+        let colour = self.colour.unwrap_or(USUAL);
+        (format!("#{colour:06x}"), on(colour))
     }
 }
 
 /// The colour, and black or white on it, whichever can be read better: one of the two always has a contrast of 4.5 at
 /// least (WCAG 2.2, 1.4.3).
 fn style(colour: &str) -> Option<String> {
-    let digits = colour.strip_prefix('#').filter(|digits| digits.len() == 6)?;
-    let number = u32::from_str_radix(digits, 16).ok()?;
-    let on = if luminance(number) > 0.179 { "#000" } else { "#fff" };
+    let number = number(colour)?;
+    let on = on(number);
     Some(format!(":root {{ --brand: #{number:06x}; --on-brand: {on}; --brand-line: currentColor; }}"))
+}
+
+fn number(colour: &str) -> Option<u32> {
+    let digits = colour.strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
+fn on(colour: u32) -> &'static str {
+    if luminance(colour) > 0.179 { "#000" } else { "#fff" }
 }
 
 /// Relative luminance (WCAG 2.2).

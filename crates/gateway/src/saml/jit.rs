@@ -15,15 +15,14 @@ use anyhow::Context;
 use domain::{
     account::Account,
     email::Email,
-    event::{Event, EventKind, Subject},
     ids::ConnectionId,
-    invitation::{Action, Invitation, Status},
+    invitation::Status,
     names::fold,
     provisioning::{SignedIn, Wanted},
     role::Asserted,
 };
 use serde_json::{Map, Value, json};
-use store::{accounts, domains, events, invitations, tenant::TenantTx, users as people};
+use store::{accounts, domains, invitations, tenant::TenantTx, users as people};
 
 /// The longest text of a profile that a sign-in brings, in characters.
 const LONGEST: usize = 256;
@@ -53,8 +52,10 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
     let body = profile(json!({ "active": true }), identity);
     let mut wanted = users::wanted(UserDocument::read(body, &catalogue)?.document)?;
     in_force.profiles.check(&wanted.document)?;
-    let invitation = invited(tx, connection, wanted.email.as_ref()).await?;
-    if in_force.jit() == Jit::Invited && invitation.is_none() && !is_known(tx, &in_force, wanted.email.as_ref()).await?
+    let email = wanted.email.as_ref();
+    if in_force.jit() == Jit::Invited
+        && !is_invited(tx, connection, email).await?
+        && !is_known(tx, &in_force, email).await?
     {
         return Err(unknown("somebody who is invited, or whom the application knows (--jit invited)"));
     }
@@ -63,27 +64,20 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
     wanted.signed_in = Some(SignedIn { name_id: identity.lasting_name().map(str::to_owned), asserted });
     let index = users::rows(search::index(&wanted.document, catalogue.user()));
     let newcomers = vec![Newcomer { id: None, wanted, index }];
-    let account = arrival::arrive(tx, connection, &in_force, newcomers).await?.pop().context("one came")?;
-    if let Some(invitation) = invitation {
-        accepted(tx, invitation, &account).await?;
-    }
-    Ok(account)
+    // The session that begins now accepts the invitation.
+    Ok(arrival::arrive(tx, connection, &in_force, newcomers).await?.pop().context("one came")?)
 }
 
 fn unknown(expected: &str) -> Error {
     Rejection { expected: Some(expected.to_owned()), ..Rejection::new(Code::UserUnknown) }.into()
 }
 
-/// The invitation to this address that works now, kept from others.
-async fn invited(
-    tx: &mut TenantTx,
-    connection: ConnectionId,
-    email: Option<&Email>,
-) -> Result<Option<Invitation>, Error> {
-    let Some(email) = email else { return Ok(None) };
+/// Whether there is an invitation to this address that works now; it is kept from others.
+async fn is_invited(tx: &mut TenantTx, connection: ConnectionId, email: Option<&Email>) -> Result<bool, Error> {
+    let Some(email) = email else { return Ok(false) };
     let now = tx.now();
     let open = invitations::open(tx, connection, email).await?;
-    Ok(open.filter(|invitation| invitation.status(now) != Status::Stale))
+    Ok(open.is_some_and(|invitation| invitation.status(now) != Status::Stale))
 }
 
 /// Whether the application knows somebody of that address, in a domain that the tenant owns.
@@ -91,14 +85,6 @@ async fn is_known(tx: &mut TenantTx, in_force: &InForce, email: Option<&Email>) 
     let Some(email) = email else { return Ok(false) };
     let plus = in_force.tenant.plus_addresses;
     Ok(domains::is_verified(tx, email.domain()).await? && people::is_imported_at(tx, plus, email).await?)
-}
-
-async fn accepted(tx: &mut TenantTx, invitation: Invitation, account: &Account) -> Result<(), Error> {
-    let after = invitation.after(Action::Accept, tx.now())?;
-    invitations::set_step(tx, after.id, after.step).await?;
-    let data = json!({ "user_id": account.user_id, "account_id": account.id, "rule": "sign_in" });
-    let event = Event::with(EventKind::InvitationAccepted, Subject::Invitation(after.id), data);
-    Ok(events::append(tx, Some(account.connection_id), &[event]).await?)
 }
 
 /// Whether the sign-in says something else of the profile.

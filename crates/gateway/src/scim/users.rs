@@ -10,7 +10,7 @@ use super::{
 use crate::{
     arrival::{self, Newcomer},
     error::Error,
-    provisioning,
+    inviting, provisioning,
     roles::{self, InForce},
     seats::Place,
 };
@@ -119,6 +119,7 @@ pub async fn removed(work: &mut Work, account: Account) -> Result<(), Error> {
     let directory = Arc::clone(&work.directory);
     let place = Place::of(&mut work.tx, &account, false).await?;
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &account, rules::delete()).await?;
+    inviting::withdraw(&mut work.tx, directory.role_policy(), &account).await?;
     provisioning::carry_out(&mut work.tx, account, plan).await?;
     place.taken(&mut work.tx).await?;
     keeps_users(work).await
@@ -156,6 +157,8 @@ pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), E
         passwords.push(password);
     }
     let accounts = arrival::arrive(&mut work.tx, connection, in_force, newcomers).await?;
+    let ids: Vec<Uuid> = accounts.iter().map(|account| account.id.0).collect();
+    inviting::invite(&mut work.tx, connection, in_force, &ids).await?;
     keeps_users(&mut work).await?;
     for (account, password) in accounts.iter().zip(passwords) {
         keep_password(&mut work, account, password.as_deref()).await?;
@@ -213,8 +216,10 @@ pub async fn changed(
     let plan = rules::update(&before, wanted, Roles { waits: place.waits, ..roles_of(&directory, rule) });
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &before, plan).await?;
     let index_before = index(work, &before.profile.document);
+    let was_active = before.profile.active;
     let account = provisioning::carry_out(&mut work.tx, before, plan).await?;
     place.taken(&mut work.tx).await?;
+    inviting::follow(&mut work.tx, directory.role_policy(), was_active, &account).await?;
     let index = index(work, &account.profile.document);
     provisioning::reindex(&mut work.tx, &account, &index_before, &index).await?;
     keep_password(work, &account, password).await?;

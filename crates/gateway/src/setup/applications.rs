@@ -83,7 +83,7 @@ pub async fn change(
     let mut application = applications::for_update(&mut tx, name).await?.ok_or(Error::NotFound)?;
     let has_secret = applications::client(&mut tx, application.id).await?.is_some_and(|(_, secret)| secret.is_some());
     let mut settings = Settings::of(&application)?;
-    let had_keys = settings.jwks.is_some();
+    let (had_keys, invited_for) = (settings.jwks.is_some(), settings.mailed_for());
     change(&mut application, &mut settings);
     if had_keys && settings.jwks.is_none() && !has_secret {
         let problem =
@@ -98,6 +98,9 @@ pub async fn change(
     check(&addresses, &settings, has_secret)?;
     application.settings = serde_json::to_value(&settings).context("settings serialize")?;
     applications::update(&mut tx, &application).await?;
+    if settings.mailed_for() != invited_for {
+        applications::forget_what_is_remembered(&mut tx, application.id).await?;
+    }
     tx.commit().await?;
     Ok(application)
 }

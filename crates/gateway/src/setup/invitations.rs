@@ -3,20 +3,30 @@
 use super::{operator, tenant_of};
 use crate::{
     error::Error,
+    inviting,
+    oauth::settings::{Invitations, Settings},
+    roles::InForce,
     secret::{Kind, Secret},
 };
+use anyhow::Context;
 use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
     ids::{ConnectionId, InvitationId},
-    invitation::{Action, Invitation},
+    invitation::{Action, Invitation, Step},
     refusal::Refusal,
 };
 use serde_json::json;
-use store::{connections, events, invitations, store::Store, tenant::TenantTx};
+use store::{
+    accounts, applications, connections, events,
+    invitations::{self, Invited, NewInvitation, Proof},
+    store::Store,
+    tenant::TenantTx,
+};
 use time::OffsetDateTime;
 
-/// Invites an address; whatever stood for it before is superseded. The code of its link is answered once.
+/// Invites an address; whatever stood for it before is superseded. Where the application invites by mail, a mail is on its way;
+/// elsewhere the code of the link is answered, once.
 ///
 /// # Errors
 /// [`Refusal::ScimLive`] where SCIM keeps the users.
@@ -25,24 +35,92 @@ pub async fn invite(
     now: OffsetDateTime,
     connection: ConnectionId,
     email: &Email,
-) -> Result<(InvitationId, Secret), Error> {
+) -> Result<(InvitationId, Option<Secret>), Error> {
     let tenant = tenant_of(store, now, connection).await?;
-    let code = Secret::of_tenant(Kind::Invitation, tenant);
     let mut tx = operator(store, tenant, now).await?;
     // One after the other: an address has one invitation that stands.
     connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
     if connections::terms(&mut tx, connection).await?.scim_since.is_some() {
         return Err(Refusal::ScimLive.into());
     }
-    if let Some(open) = invitations::open(&mut tx, connection, email).await? {
-        let over = open.after(Action::Supersede, now)?;
-        invitations::set_step(&mut tx, open.id, over.step).await?;
-        tell(&mut tx, connection, EventKind::InvitationSuperseded, open.id).await?;
-    }
-    let id = invitations::insert(&mut tx, connection, email, &code.hash()).await?;
-    tell(&mut tx, connection, EventKind::InvitationCreated, id).await?;
+    let made = instead(&mut tx, connection, email).await?;
     tx.commit().await?;
+    Ok(made)
+}
+
+/// A new invitation to the address instead of what stands.
+async fn instead(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    email: &Email,
+) -> Result<(InvitationId, Option<Secret>), Error> {
+    let application = applications::of_connection(tx, connection).await?.ok_or(Error::NotFound)?;
+    let settings = Settings::of(&application)?;
+    if let Some(open) = invitations::open(tx, connection, email).await? {
+        let over = open.after(Action::Supersede, tx.now())?;
+        invitations::set_step(tx, open.id, over.step).await?;
+        tell(tx, connection, EventKind::InvitationSuperseded, open.id).await?;
+    }
+    let code = (settings.invitations == Invitations::None).then(|| Secret::of_tenant(Kind::Invitation, tx.tenant()));
+    let hash = code.as_ref().map(Secret::hash);
+    let proof = hash.as_ref().map_or(Proof::Mail, |hash| Proof::Link(hash));
+    let lifetime = i32::from(settings.invitation_days);
+    let id = invitations::insert(tx, connection, &NewInvitation { account: None, email, lifetime, proof }).await?;
+    tell(tx, connection, EventKind::InvitationCreated, id).await?;
     Ok((id, code))
+}
+
+/// Makes another invitation instead of one that ran out, came back, or got lost, also where SCIM keeps the users: it is to the same
+/// person. Answers as [`invite`].
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] for somebody who came, or cannot come.
+pub async fn resend(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    id: InvitationId,
+) -> Result<(InvitationId, Option<Secret>), Error> {
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    let before = known(&mut tx, connection, id).await?;
+    let impossible = |problem: &str| Err(Refusal::ChangeImpossible { problem: problem.to_owned() }.into());
+    if before.invitation.step == Step::Accepted {
+        return impossible("it was accepted; the person signs in without an invitation");
+    }
+    let made = match before.account {
+        None => {
+            let email = Email::parse(&before.email).ok().context("a stored address reads")?;
+            instead(&mut tx, connection, &email).await?
+        }
+        Some(account) => {
+            let in_force = InForce::of(&mut tx, connection).await?;
+            if in_force.invites_for.is_none() {
+                return impossible(
+                    "the application does not invite by mail; `gatehouse application set NAME --invitations mail` has it do so",
+                );
+            }
+            inviting::invite(&mut tx, connection, &in_force, &[account.0]).await?;
+            let last = invitations::last_of(&mut tx, account).await?.filter(|last| last.invitation.step.is_open());
+            match last {
+                Some(last) => (last.invitation.id, None),
+                None if accounts::by_id(&mut tx, account).await?.is_none() => {
+                    return impossible("the account is gone; have the person assigned again in the identity provider");
+                }
+                None => {
+                    return impossible(
+                        "the account is deactivated, waits, or has no address; have the person assigned in the identity provider",
+                    );
+                }
+            }
+        }
+    };
+    tx.commit().await?;
+    Ok(made)
+}
+
+async fn known(tx: &mut TenantTx, connection: ConnectionId, id: InvitationId) -> Result<Invited, Error> {
+    let found = invitations::for_update(tx, id).await?;
+    found.filter(|invited| invited.connection == connection).ok_or(Error::NotFound)
 }
 
 /// Withdraws an invitation; one that is over stays as it is, and is answered so.
@@ -56,7 +134,7 @@ pub async fn revoke(
     id: InvitationId,
 ) -> Result<Invitation, Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    let before = invitations::for_update(&mut tx, connection, id).await?.ok_or(Error::NotFound)?;
+    let before = known(&mut tx, connection, id).await?.invitation;
     let after = before.after(Action::Revoke, now)?;
     if after != before {
         invitations::set_step(&mut tx, id, after.step).await?;

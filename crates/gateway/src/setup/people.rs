@@ -1,7 +1,7 @@
 //! What an operator does with a tenant's users: known ones are brought in, two become one, one becomes two, and back.
 
 use super::{operator, tell};
-use crate::{error::Error, revocation, seats::All};
+use crate::{error::Error, inviting, revocation, roles::InForce, seats::All};
 use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
@@ -13,7 +13,7 @@ use domain::{
 use serde_json::json;
 use std::collections::HashMap;
 use store::{
-    events, seats,
+    accounts, events, seats,
     sessions::Which,
     store::Store,
     tenant::TenantTx,
@@ -264,6 +264,10 @@ pub async fn confirm(
     };
     let waiting = held.seat(&mut tx, account).await?;
     held.close(&mut tx).await?;
+    if let Some(account) = accounts::by_id(&mut tx, account).await? {
+        let in_force = InForce::of(&mut tx, account.connection_id).await?;
+        inviting::invite(&mut tx, account.connection_id, &in_force, &[account.id.0]).await?;
+    }
     let user = if is_that_user { asked } else { own };
     let (kind, why) = match waiting {
         Some(Waiting::Outside) => (EventKind::UserParked, "seat"),

@@ -3,6 +3,7 @@
 use super::{operator, tell};
 use crate::{
     error::Error,
+    inviting,
     provisioning::told,
     revocation,
     roles::{Groups, InForce},
@@ -17,7 +18,7 @@ use domain::{
     session::EndReason,
 };
 use serde_json::json;
-use store::{events, roles, seats, sessions::Which, store::Store, tenant::TenantTx};
+use store::{events, roles, seats, seats::InLine, sessions::Which, store::Store, tenant::TenantTx};
 use time::OffsetDateTime;
 
 /// Seats that can be counted.
@@ -98,6 +99,11 @@ async fn move_line(tx: &mut TenantTx, application: ApplicationId, is_outside: bo
             crate::roles::settle(tx, connection, &in_force, &accounts, Groups::Free).await?;
             seats::move_line(tx, &accounts, false).await?;
         }
+    }
+    let coming_in: Vec<InLine> = line.iter().filter(|waiting| !is_outside && waiting.is_outside).cloned().collect();
+    for (connection, accounts) in by_connection(&coming_in) {
+        let in_force = InForce::of(tx, connection).await?;
+        inviting::invite(tx, connection, &in_force, &accounts).await?;
     }
     for waiting in line.iter().filter(|waiting| is_outside && !waiting.is_outside) {
         let (kind, rule, data) = (EventKind::UserParked, Rule::SeatsTaken, json!({ "why": "seat" }));
