@@ -1,12 +1,13 @@
 //! The process itself: what it logs, how it stops, what it refuses to start on, what it does that nobody asks for.
 
-use gateway::{clock::Clock, setup::applications::ApplicationSpec};
+use gateway::{clock::Clock, oauth::settings::Invitations, setup::applications::ApplicationSpec};
 use harness::{
     back_door::BackDoor,
     browser::Browser,
     customer::Customer,
     gateway_process::{Gateway, in_database, measured, migrated, own_database, setting, superuser_of, unique},
     sign_in::claims,
+    smtp::MailServer,
 };
 use serde_json::{Value, json};
 use simulator::okta::{Okta, Style};
@@ -281,4 +282,45 @@ async fn a_process_publishes_the_next_token_keys_by_itself() {
         query.fetch_all(&mut superuser_of(&database).await).await.unwrap().into_iter().collect();
     assert_eq!((published.len(), next.len()), (4, 2), "the next one of each algorithm");
     assert!(next.is_subset(&published), "{next:?} {published:?}");
+}
+
+#[tokio::test]
+async fn of_a_sender_that_is_killed_every_invitation_arrives_all_the_same() {
+    let (database, server) = (own_database().await, MailServer::start().await);
+    let gateway = Gateway::on(&database, Clock::System, |_| {}).await;
+    let by_mail = |spec: &mut ApplicationSpec| spec.settings.invitations = Invitations::Mail;
+    let application = gateway.application("https://app.test/callback", by_mail).await;
+    let acme = Customer::entering(&gateway, application).await;
+    let users: Vec<_> = (0..12).map(|number| acme.user(&format!("user{number}"))).collect();
+    for user in &users {
+        acme.assign(user).await;
+    }
+    let mut settings = on(&database);
+    settings.push(("GATEHOUSE__SERVER__PUBLIC_URL", "https://sso.app.test".to_owned()));
+    settings.push(("GATEHOUSE__MAIL__SMTP_URL", server.url()));
+    settings.push(("GATEHOUSE__MAIL__FROM", "Test app <no-reply@app.test>".to_owned()));
+    // It is killed while the server keeps to itself that it has taken one.
+    server.is("mute", true);
+    let mut first = Process::start_with(&settings).await;
+    let taken = async || (!server.all().is_empty()).then_some(());
+    soon("a mail is on its way", taken).await;
+    first.child.kill().await.unwrap();
+    server.is("mute", false);
+    // What it had taken is kept for it a while; nobody waits for that here.
+    let forget = "UPDATE invitations SET due_at = due_at - interval '1 hour' WHERE due_at IS NOT NULL";
+    sqlx::query(forget).execute(&mut superuser_of(&database).await).await.unwrap();
+    let _second = Process::start_with(&settings).await;
+    let states = async || {
+        let states: Vec<String> = sqlx::query_scalar("SELECT step FROM invitations")
+            .fetch_all(&mut superuser_of(&database).await)
+            .await
+            .unwrap();
+        (states.len() == users.len() && states.iter().all(|state| state == "sent")).then_some(())
+    };
+    soon("all are sent", states).await;
+    for user in &users {
+        let mails = server.to(&user.email);
+        let codes: BTreeSet<(String, String)> = mails.iter().map(|mail| (mail.name(), mail.link())).collect();
+        assert!(codes.len() == 1 && mails.len() <= 2, "{}: {codes:?}", user.email);
+    }
 }

@@ -13,8 +13,8 @@ pub struct Due {
     pub attempts: i32,
 }
 
-/// Takes mails that are due, one of each of `most` tenants at most, from the one behind `after` on, so that ten thousand of one keep
-/// nobody else waiting; keeps others from them for so long.
+/// Takes `most` mails that are due, as many of each tenant, from the one behind `after` on, so that ten thousand of one keep nobody
+/// else waiting; keeps others from them for so long.
 pub async fn take(tx: &mut ControlTx, after: TenantId, most: i64, lease: Duration) -> Result<Vec<Due>> {
     let now = tx.now();
     let rows = sqlx::query!(
@@ -25,11 +25,12 @@ pub async fn take(tx: &mut ControlTx, after: TenantId, most: i64, lease: Duratio
             SELECT (SELECT i.tenant_id FROM invitations i WHERE i.tenant_id > t.tenant_id AND i.due_at <= $2
                     ORDER BY i.tenant_id LIMIT 1)
             FROM turn t WHERE t.tenant_id IS NOT NULL
+        ), tenant AS MATERIALIZED (
+            SELECT tenant_id FROM turn WHERE tenant_id IS NOT NULL LIMIT $3
         ), first AS (
-            SELECT d.tenant_id, d.id FROM (SELECT tenant_id FROM turn WHERE tenant_id IS NOT NULL LIMIT $3) AS t
-            CROSS JOIN LATERAL (
+            SELECT d.tenant_id, d.id FROM tenant t CROSS JOIN LATERAL (
                 SELECT tenant_id, id FROM invitations i WHERE i.tenant_id = t.tenant_id AND i.due_at <= $2
-                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+                ORDER BY due_at LIMIT (SELECT greatest(1, $3 / count(*)) FROM tenant) FOR UPDATE SKIP LOCKED
             ) AS d
         )
         UPDATE invitations i SET due_at = $4, attempts = i.attempts + 1 FROM first
