@@ -693,7 +693,7 @@ const GATE_TENANT: [&str; 4] = [
     "tenants: SELECT",
     "tenants: UPDATE (keeps_administrator, linking, plus_addresses, suspended_at)",
 ];
-const GATE_CONTROL: [&str; 60] = [
+const GATE_CONTROL: [&str; 62] = [
     "_sqlx_migrations: SELECT",
     "aliases: SELECT (connection_id, name, tenant_id)",
     "application_aliases: DELETE",
@@ -705,7 +705,7 @@ const GATE_CONTROL: [&str; 60] = [
     "application_logos: UPDATE",
     "applications: INSERT",
     "applications: SELECT",
-    "applications: UPDATE (backchannel_logout_uri, client_secret_hash, display_name, id_token_alg, initiate_login_uri, redirect_uris, settings)",
+    "applications: UPDATE (backchannel_logout_uri, client_secret_hash, display_name, id_token_alg, initiate_login_uri, redirect_uris, roles, settings)",
     "assertions: DELETE",
     "assertions: SELECT (assertion_id, connection_id, expires_at, tenant_id)",
     "client_assertions: DELETE",
@@ -715,6 +715,8 @@ const GATE_CONTROL: [&str; 60] = [
     "connections: UPDATE (schema_version)",
     "domains: SELECT (domain, due_at, proof, tenant_id, token)",
     "domains: UPDATE (due_at)",
+    "failures: DELETE",
+    "failures: SELECT (id, last_at, tenant_id)",
     "grants: DELETE",
     "grants: SELECT (id, session_id, tenant_id)",
     "invitations: DELETE",
@@ -753,7 +755,7 @@ const GATE_CONTROL: [&str; 60] = [
     "sp_keys: UPDATE (root_key_id, sealed)",
     "tenants: SELECT",
     "watches: SELECT (connection_id, due_at, tenant_id)",
-    "watches: UPDATE (asked_at, due_at)",
+    "watches: UPDATE (asked_at, due_at, roles_since)",
 ];
 
 /// Each row is a sentence about what is wrong with a table.

@@ -58,6 +58,7 @@ pub enum EventKind {
     SessionRevoked,
     LoginFailed,
     ProvisioningFailed,
+    ProvisioningRecovered,
 }
 
 impl EventKind {
@@ -113,6 +114,7 @@ impl EventKind {
             Self::SessionRevoked => "session.revoked",
             Self::LoginFailed => "login.failed",
             Self::ProvisioningFailed => "provisioning.failed",
+            Self::ProvisioningRecovered => "provisioning.recovered",
         }
     }
 }

@@ -44,6 +44,8 @@ id!(
     SessionId,
     /// An invitation.
     InvitationId,
+    /// What an identity provider wanted and did not get.
+    FailureId,
     /// A fact in the outbox.
     EventId,
     /// A bearer token of a SCIM client.

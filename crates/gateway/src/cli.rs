@@ -3,6 +3,7 @@
 mod alias;
 mod application;
 mod connection;
+mod failure;
 mod invitation;
 mod key;
 mod mail;
@@ -90,6 +91,9 @@ enum Command {
     /// Who is invited: by hand, or because SCIM brought them.
     #[command(subcommand)]
     Invitation(invitation::Command),
+    /// Who did not get in, or not as the identity provider wants it, and how to mend that.
+    #[command(subcommand)]
+    Failure(failure::Command),
     /// Mail that goes out, and mail that comes back.
     #[command(subcommand)]
     Mail(mail::Command),
@@ -111,6 +115,7 @@ impl Command {
             Self::Connection(connection) if connection.makes_a_key() => {
                 &["database.url", "database.control_url", "keys.root"]
             }
+            Self::Failure(_) => &["database.url", "database.control_url", "keys.root"],
             Self::Mail(mail) if mail.needs_keys() => &["database.url", "database.control_url", "keys.root"],
             Self::Mail(_) => &["database.url", "database.control_url", "mail.smtp_url"],
             Self::Application(_)
@@ -181,6 +186,7 @@ async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow:
         Command::Session(command) => session::run(command, &Desk::open(config)?, output).await,
         Command::User(command) => user::run(command, &Desk::open(config)?, output).await,
         Command::Invitation(command) => invitation::run(command, &Desk::open(config)?, output).await,
+        Command::Failure(command) => failure::run(command, Desk::open(config)?, output).await,
         Command::Mail(command) => mail::run(command, &Desk::open(config)?, output).await,
         Command::Token(command) => token::run(command, &Desk::open(config)?, output).await,
         Command::Key(command) => key::run(command, Desk::open(config)?, output).await,

@@ -14,6 +14,7 @@ pub mod domains;
 pub mod entropy;
 pub mod error;
 pub mod extract;
+pub mod failures;
 pub mod invitation_mail;
 pub mod invite;
 mod inviting;

@@ -6,7 +6,7 @@ pub mod finish;
 pub mod former;
 pub mod identity;
 pub mod idp;
-mod jit;
+pub(crate) mod jit;
 pub mod keys;
 pub mod login;
 pub mod logout;

@@ -107,7 +107,7 @@ pub async fn round(app: &App) -> Result<usize, Error> {
     Ok(count)
 }
 
-async fn look(app: &App, scope: Scope) -> Result<(), Error> {
+pub async fn look(app: &App, scope: Scope) -> Result<(), Error> {
     let mut tx = app.store.tenant(scope).await?;
     for held in seats::hold_all(&mut tx).await? {
         seats::set_due(&mut tx, held.application, false).await?;

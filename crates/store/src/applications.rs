@@ -147,6 +147,29 @@ pub async fn forget_what_is_remembered(tx: &mut ControlTx, id: ApplicationId) ->
     Ok(())
 }
 
+/// Stores roles, of which there are more than before; everybody's is looked at again.
+pub async fn set_roles(tx: &mut ControlTx, id: ApplicationId, catalogue: &RoleCatalogue) -> Result<()> {
+    let now = tx.now();
+    let done = sqlx::query!(
+        "-- applications::set_roles\n UPDATE applications SET roles = $2 WHERE id = $1",
+        id.0,
+        catalogue.roles()
+    )
+    .execute(tx.conn())
+    .await?;
+    one_row(&done)?;
+    sqlx::query!(
+        "-- applications::look_at_roles
+         UPDATE watches w SET roles_since = $2, due_at = $2 FROM connections c
+         WHERE c.application_id = $1 AND w.tenant_id = c.tenant_id AND w.connection_id = c.id",
+        id.0,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    forget_what_is_remembered(tx, id).await
+}
+
 /// Gives a confidential application another secret.
 pub async fn set_secret(tx: &mut ControlTx, id: ApplicationId, hash: &[u8]) -> Result<()> {
     let done = sqlx::query!(

@@ -21,6 +21,9 @@ const CERTIFICATE_RETENTION: Duration = Duration::days(90);
 /// How long an invitation is kept after what happened to it last; it works for 14 days at most.
 const INVITATION_RETENTION: Duration = Duration::days(90);
 
+/// How long what was refused is kept after it was seen last: what somebody wanted longer ago may not be what they want now.
+const FAILURE_RETENTION: Duration = Duration::days(30);
+
 /// How long logs are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
@@ -39,11 +42,12 @@ pub enum Kind {
     Steps,
     Certificates,
     Invitations,
+    Failures,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SignIns,
         Self::Sessions,
         Self::Logouts,
@@ -52,6 +56,7 @@ impl Kind {
         Self::Steps,
         Self::Certificates,
         Self::Invitations,
+        Self::Failures,
     ];
 }
 
@@ -68,7 +73,23 @@ pub async fn delete(tx: &mut ControlTx, kind: Kind, retention: Retention) -> Res
         Kind::Steps => steps(tx, retention.steps).await,
         Kind::Certificates => seen_certificates(tx).await,
         Kind::Invitations => invitations(tx).await,
+        Kind::Failures => failures(tx).await,
     }
+}
+
+async fn failures(tx: &mut ControlTx) -> Result<u64> {
+    let now = tx.now();
+    let failures = sqlx::query!(
+        "-- expired::delete_failures
+         DELETE FROM failures f USING
+             (SELECT tenant_id, id FROM failures WHERE last_at < $1 ORDER BY last_at LIMIT $2) AS old
+         WHERE f.tenant_id = old.tenant_id AND f.id = old.id",
+        now - FAILURE_RETENTION,
+        BATCH
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(failures.rows_affected())
 }
 
 async fn invitations(tx: &mut ControlTx) -> Result<u64> {

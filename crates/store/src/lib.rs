@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod exchanges;
 pub mod expired;
+pub mod failures;
 pub mod grants;
 pub mod groups;
 pub mod invitation_mails;

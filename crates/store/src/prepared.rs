@@ -39,7 +39,8 @@ const ENTER: &str = "SELECT set_config('role', 'gate_tenant', true), set_config(
                      set_config('plan_cache_mode', 'force_generic_plan', true)";
 
 const BEARER: &str = "SELECT coalesce(t.parent_id, t.id) AS credential, t.read_only, c.schema_version, \
-                      c.password_sync, c.entitlements \
+                      c.password_sync, c.entitlements, \
+                      EXISTS (SELECT FROM failures f WHERE f.connection_id = $1 AND f.closed_at IS NULL) AS has_failures \
                       FROM scim_tokens t JOIN connections c ON c.id = t.connection_id \
                       WHERE t.connection_id = $1 AND t.token_hash = $2 AND t.kind <> 'client' \
                       AND t.revoked_at IS NULL \

@@ -79,6 +79,8 @@ pub struct Bearer {
     pub schema_version: i64,
     pub password_sync: bool,
     pub entitlements: bool,
+    /// Whether something was refused that is still open.
+    pub has_failures: bool,
 }
 
 /// Stores a new credential's SHA-256.
@@ -145,7 +147,27 @@ fn read_bearer(row: &PgRow) -> Result<Bearer> {
         schema_version: row.try_get("schema_version")?,
         password_sync: row.try_get("password_sync")?,
         entitlements: row.try_get("entitlements")?,
+        has_failures: row.try_get("has_failures")?,
     })
+}
+
+/// What an operator has of a connection's directory, without a token of it.
+pub async fn of_operator(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<Bearer>> {
+    let row = sqlx::query!(
+        "-- scim_tokens::of_operator
+         SELECT schema_version, password_sync, entitlements FROM connections WHERE id = $1",
+        connection.0
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row.map(|row| Bearer {
+        credential: TokenId(Uuid::nil()),
+        read_only: false,
+        schema_version: row.schema_version,
+        password_sync: row.password_sync,
+        entitlements: row.entitlements,
+        has_failures: true,
+    }))
 }
 
 /// A live OAuth 2 client.

@@ -59,6 +59,9 @@ pub struct Create {
 pub struct Set {
     /// The application's short name.
     name: String,
+    /// A role, highest first; repeat for all, those that are there and new ones between them.
+    #[arg(long = "role", value_name = "NAME")]
+    roles: Vec<String>,
     #[command(flatten)]
     wishes: Wishes,
 }
@@ -214,12 +217,15 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
     let (store, now) = (&desk.store, desk.now());
     match command {
         Command::Create(create) => register(create, desk, output).await,
-        Command::Set(Set { name, wishes }) => {
+        Command::Set(Set { name, roles, wishes }) => {
             let (jwks, image) = (wishes.keys()?, wishes.image()?);
             let changed = setup::change(store, now, &name, |application, settings| {
                 wishes.heed(application, settings, jwks);
             });
             known(changed.await, &name)?;
+            if !roles.is_empty() {
+                setup::add_roles(store, now, &name, roles).await?;
+            }
             if let Some(image) = image {
                 setup::set_logo(store, now, &name, image).await?;
             }

@@ -1,4 +1,4 @@
-//! Results as text for people, or as JSON for programs.
+//! Results as text for people, as JSON for programs, or as CSV for spreadsheets.
 
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -8,6 +8,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub enum Kind {
     Text,
     Json,
+    /// A table, for spreadsheets: nothing in it is a formula.
+    Csv,
 }
 
 /// Where results go.
@@ -53,6 +55,7 @@ impl Output {
         }
         match self.kind {
             Kind::Json => println!("{:#}", object(fields)),
+            Kind::Csv => print!("{}", table(&[fields.to_vec()])?),
             Kind::Text => {
                 let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
                 for (name, value) in fields {
@@ -74,6 +77,10 @@ impl Output {
             println!("{:#}", Value::Array(records.iter().map(|fields| object(fields)).collect()));
             return Ok(());
         }
+        if self.kind == Kind::Csv && self.field.is_none() {
+            print!("{}", table(records)?);
+            return Ok(());
+        }
         for (index, fields) in records.iter().enumerate() {
             if index > 0 && self.field.is_none() {
                 println!();
@@ -82,6 +89,30 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// A line for each thing below one with the names of fields (RFC 4180).
+fn table(records: &[Vec<(&str, Value)>]) -> anyhow::Result<String> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    if let Some(first) = records.first() {
+        writer.write_record(first.iter().map(|(name, _)| *name))?;
+    }
+    for fields in records {
+        let cells = fields.iter().map(|(_, value)| match value {
+            Value::Null => String::new(),
+            value => cell(&printable(&plain(value))),
+        });
+        writer.write_record(cells)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| anyhow::anyhow!("a table is written: {error}"))?;
+    Ok(String::from_utf8(bytes)?)
+}
+
+/// A cell that no spreadsheet takes for a formula (OWASP, CSV Injection): what begins like one has an apostrophe in front.
+fn cell(text: &str) -> String {
+    let begins = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let is_formula = text.trim_start_matches([' ', '\'', '"']).starts_with(begins) || text.starts_with(begins);
+    if is_formula { format!("'{text}") } else { text.to_owned() }
 }
 
 /// A time as everybody reads it (RFC 3339).
@@ -112,5 +143,24 @@ fn plain(value: &Value) -> String {
         Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nothing_in_a_table_is_a_formula() {
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\"=1", "＝1", "=cmd|' /C calc'!A0"] {
+            let table = table(&[vec![("who", json!(text))]]).unwrap();
+            let mut reader = csv::Reader::from_reader(table.as_bytes());
+            let row = reader.records().next().unwrap().unwrap();
+            assert!(row[0].starts_with('\''), "{text:?} became {:?}", &row[0]);
+        }
+        let table =
+            table(&[vec![("who", json!("Ann, \"the\" one")), ("count", json!(3)), ("ended", Value::Null)]]).unwrap();
+        assert_eq!(table, "who,count,ended\r\n\"Ann, \"\"the\"\" one\",3,\r\n");
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     browser,
     error::{Error, PageFailure},
     extract::{Client, ConnectionPath, parameter},
+    failures,
     secret::{self, Secret},
     session::{self, Came, Proven},
 };
@@ -99,12 +100,25 @@ impl Ticket {
         };
         let mut tx = app.tenant(self.tenant, Actor::Browser, now).await?;
         // Where it is used up already, that was told with it.
-        if sign_in_requests::collect(&mut tx, self.connection, &self.hash).await?.is_some() {
+        if let Some(answered) = sign_in_requests::collect(&mut tx, self.connection, &self.hash).await? {
             failed(&mut tx, self.connection, code).await?;
+            report(&mut tx, self.connection, &answered.identity, &error).await?;
         }
         tx.commit().await?;
         Ok(error)
     }
+}
+
+/// Notes who was kept out for a reason that can be mended.
+async fn report(tx: &mut TenantTx, connection: ConnectionId, identity: &Value, error: &Error) -> Result<(), Error> {
+    let (code, detail) = match error {
+        Error::Refusal(refusal) => (refusal.code(), refusal.to_string()),
+        Error::Saml(rejection) if matches!(rejection.code, Code::UserUnknown | Code::UserDeactivated) => {
+            (rejection.code.id(), format!("{}. {}", rejection.code.title(), rejection.code.fix()))
+        }
+        _ => return Ok(()),
+    };
+    failures::kept_out(tx, connection, identity, (code, &detail)).await
 }
 
 async fn failed(tx: &mut TenantTx, connection: ConnectionId, code: &str) -> Result<(), Error> {

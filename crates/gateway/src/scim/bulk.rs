@@ -6,7 +6,10 @@ use super::{
     creation::Creation,
     groups, password, users,
 };
-use crate::error::{Error, ScimFailure, ScimOutcome, scim_json};
+use crate::{
+    error::{Error, ScimFailure, ScimOutcome, scim_json},
+    failures::{self, Refused, wish::Wish},
+};
 use ::scim::{
     bulk::{self, Bulk, Done, Method, Operation, Resource},
     error::{ScimError, quote},
@@ -114,7 +117,7 @@ impl Run {
         let Operation { method, bulk_id, version, outcome_of_reading } = operation;
         let named = outcome_of_reading.as_ref().ok().and_then(|work| self.location(work));
         let outcome = match outcome_of_reading {
-            Ok(work) => self.run(index, &method, bulk_id.as_deref(), version.as_deref(), work).await,
+            Ok(work) => self.noted(index, &method, bulk_id.as_deref(), version.as_deref(), work).await,
             Err(error) => Err(error),
         };
         if let (Method::Post, Some(id)) = (&method, &bulk_id) {
@@ -160,7 +163,8 @@ impl Run {
         }
     }
 
-    async fn run(
+    /// Runs an operation, and notes what becomes of the wish that it is.
+    async fn noted(
         &mut self,
         index: usize,
         method: &Method,
@@ -174,6 +178,24 @@ impl Run {
         work.leave_out(&is_to_come);
         let known = |id: &str| self.ids.get(id).filter(|_| !self.failed.contains(id)).map(Uuid::to_string);
         work.resolve(&known)?;
+        let wish = Wish::of_bulk(method, &work);
+        let outcome = self.run(index, method, (bulk_id, version), (work, left_out)).await;
+        if let Some(wish) = &wish {
+            let Directory { proof, trace, .. } = &*self.directory;
+            let refused = outcome.as_ref().err().map(Refused::from);
+            let may_end = trace.may_end_failures();
+            failures::note(&proof.app, (proof.tenant, proof.connection), wish, refused.as_ref(), may_end).await;
+        }
+        outcome
+    }
+
+    async fn run(
+        &mut self,
+        index: usize,
+        method: &Method,
+        (bulk_id, version): (Option<&str>, Option<&str>),
+        (work, left_out): (bulk::Work, Option<Value>),
+    ) -> Result<Success, ScimError> {
         let target = match (method, &work.id, bulk_id) {
             (Method::Post, _, Some(id)) => self.ids.get(id).copied(),
             (_, Some(id), _) => read_id(id),
@@ -339,6 +361,20 @@ impl Change<'_> {
         let group = groups::changed(&mut work, before, &changes).await?;
         group_written(work, &group, 200).await
     }
+}
+
+/// Does what was refused once; what is created gets the id `target`.
+///
+/// # Errors
+/// Why it is refused again.
+pub async fn again(
+    directory: &Arc<Directory>,
+    method: &Method,
+    (resource, target): (Resource, Uuid),
+    data: &Value,
+) -> Result<(), Error> {
+    let change = Change { directory, method, target, version: None };
+    change.carried_out(resource, data).await.map(drop)
 }
 
 async fn user_written(mut work: Work, account: &Account, status: u16) -> Result<Success, Error> {

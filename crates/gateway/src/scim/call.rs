@@ -3,7 +3,7 @@
 use super::{
     ScimResult, ahead,
     log::Trace,
-    proof::Proof,
+    proof::{Key, Proof},
     schemas::{self, Schemas},
 };
 use crate::{
@@ -22,7 +22,7 @@ use axum::{
     http::{HeaderMap, HeaderName, Method, header},
 };
 use domain::{
-    ids::{ConnectionId, TokenId},
+    ids::{ConnectionId, FailureId, TokenId},
     role::RoleCatalogue,
 };
 use futures_util::future::BoxFuture;
@@ -32,7 +32,12 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use store::{ahead::Glance, scim_tokens::Bearer, scope::Actor, tenant::TenantTx, users::Linkable};
+use store::{
+    ahead::Glance,
+    scim_tokens::{self, Bearer},
+    tenant::TenantTx,
+    users::Linkable,
+};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -129,6 +134,27 @@ impl Directory {
         }
     }
 
+    /// The directory for what is done again that was refused once.
+    pub async fn for_replay(
+        app: &App,
+        tx: &mut TenantTx,
+        connection: ConnectionId,
+        failure: FailureId,
+    ) -> Result<Arc<Self>, Error> {
+        let proof = Proof { app: app.clone(), tenant: tx.tenant(), connection, key: Key::Replay(failure) };
+        let bearer = scim_tokens::of_operator(tx, connection).await?.ok_or(Error::NotFound)?;
+        let schemas = schemas::in_force(app, tx, connection, &bearer, None).await?;
+        Ok(Arc::new(Self {
+            proof,
+            credential: bearer.credential,
+            schemas,
+            trace: Trace::default(),
+            base_url: format!("{}/scim/v2", app.connection_url(connection)),
+            password_sync: bearer.password_sync,
+            entitlements: bearer.entitlements,
+        }))
+    }
+
     /// One more transaction of the same request, for as long as its credential is valid.
     pub async fn open(self: &Arc<Self>) -> Result<Work, Error> {
         self.open_for(None).await
@@ -138,7 +164,7 @@ impl Directory {
     pub async fn open_for(self: &Arc<Self>, ahead: Option<Linkable>) -> Result<Work, Error> {
         let place = self.app.limits.place(self.tenant).await?;
         let (bearer, mut tx) = self.proof.begin(ahead).await?;
-        tx.act_as(Actor::Scim(self.credential));
+        tx.act_as(self.proof.actor(self.credential));
         let (password_sync, directory) = (bearer.password_sync, Arc::clone(self));
         Ok(Work { tx, password_sync, directory, _place: place, _glance: None })
     }
@@ -285,7 +311,7 @@ impl FromRequest<App> for ScimCall {
         let (query, writes) = (request.uri().query().unwrap_or_default().to_owned(), writes(&request));
         let (conditions, minimal) = (Conditions::read(request.headers()), prefers_minimal(request.headers()));
         let tenant = app.tenant_of(connection, app.clock.now()).await?;
-        let proof = Proof { app: app.clone(), tenant, connection, token_hash };
+        let proof = Proof { app: app.clone(), tenant, connection, key: Key::Token(token_hash) };
         // The body comes before the transaction: a slow client must not hold a database connection. A large one comes
         // after a look at the token, and only a few at a time: a stranger must not fill the memory.
         let limit = app.config.limits.scim_body;
@@ -322,9 +348,10 @@ impl FromRequest<App> for ScimCall {
                 proven
             }
         };
-        tx.act_as(Actor::Scim(bearer.credential));
+        tx.act_as(proof.actor(bearer.credential));
         let schemas = schemas::in_force(app, &mut tx, connection, &bearer, known).await?;
         trace.read_by(&schemas);
+        trace.has_failures(bearer.has_failures);
         let directory = Arc::new(Directory {
             proof,
             credential: bearer.credential,

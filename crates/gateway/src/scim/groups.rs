@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    provisioning,
+    failures, provisioning,
     roles::{self, Groups},
 };
 use ::scim::{
@@ -237,6 +237,9 @@ async fn settle_roles(work: &mut Work, mut accounts: Vec<Uuid>, members: &[Uuid]
 async fn apply_members(work: &mut Work, group: GroupId, changes: &[GroupChange]) -> Result<u64, Error> {
     let connection = work.connection;
     let (mut added, mut removed, mut unknown) = (0, 0, Unknown::default());
+    if work.trace.may_end_failures() && changes.iter().any(is_of_members) {
+        failures::members_are_new(&mut work.tx, connection, group).await?;
+    }
     for change in changes {
         let tx = &mut work.tx;
         match change {
@@ -267,6 +270,8 @@ async fn apply_members(work: &mut Work, group: GroupId, changes: &[GroupChange])
     }
     let mut told = unknown.event(group);
     if let Some(note) = unknown.note() {
+        let members: Vec<Uuid> = unknown.ids.iter().copied().collect();
+        failures::left_out(&mut work.tx, connection, group, &members, &note).await?;
         work.trace.note(note);
     }
     if added + removed > 0 {
@@ -275,6 +280,10 @@ async fn apply_members(work: &mut Work, group: GroupId, changes: &[GroupChange])
     }
     events::append(&mut work.tx, Some(connection), &told).await?;
     Ok(added + removed)
+}
+
+fn is_of_members(change: &GroupChange) -> bool {
+    !matches!(change, GroupChange::Rename(_) | GroupChange::SetExternalId(_))
 }
 
 /// The ids that can be somebody's.

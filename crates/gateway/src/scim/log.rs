@@ -1,10 +1,16 @@
 //! The log of SCIM exchanges: what identity providers asked and were told, and when each credential was used last.
 //! Written in batches behind the requests, so that no request waits for it. Never a password, never a token.
 
-mod redact;
+pub(crate) mod redact;
 
 use super::schemas::Schemas;
-use crate::{app::App, error::ScimOutcome, extract, journal::Entry};
+use crate::{
+    app::App,
+    error::ScimOutcome,
+    extract,
+    failures::{self, Refused, wish::Wish},
+    journal::Entry,
+};
 use ::scim::ignored;
 use axum::{
     body::Bytes,
@@ -16,7 +22,10 @@ use axum::{
 use domain::ids::{ConnectionId, TokenId};
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 use store::{
@@ -46,6 +55,7 @@ struct Told {
     proven: OnceLock<(TokenId, Bytes)>,
     schemas: OnceLock<Arc<Schemas>>,
     note: OnceLock<String>,
+    has_failures: AtomicBool,
 }
 
 impl Trace {
@@ -63,6 +73,21 @@ impl Trace {
     /// What the administrator should know although the request succeeded; the first of several.
     pub fn note(&self, sentence: String) {
         self.0.note.get_or_init(|| sentence);
+    }
+
+    /// Whether the connection has failures that are open.
+    pub fn has_failures(&self, has: bool) {
+        self.0.has_failures.store(has, Ordering::Relaxed);
+    }
+
+    /// The same, as it was told.
+    pub fn may_end_failures(&self) -> bool {
+        self.0.has_failures.load(Ordering::Relaxed)
+    }
+
+    /// What it was told to note, if it was.
+    pub fn noted(&self) -> Option<&str> {
+        self.0.note.get().map(String::as_str)
     }
 
     /// What of a request that succeeded had no effect.
@@ -193,6 +218,10 @@ impl Begun {
             None if status < 300 => trace.remarks(&method, &target),
             None => None,
         };
+        if let Some(wish) = proven.and_then(|(_, body)| Wish::of_request(&method, &target, body)) {
+            let refused = failed.then(|| Refused::told(status, outcome));
+            failures::note(&app, (tenant, connection), &wish, refused.as_ref(), trace.may_end_failures()).await;
+        }
         let exchange = Exchange {
             connection,
             at,

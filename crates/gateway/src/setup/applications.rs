@@ -105,6 +105,27 @@ pub async fn change(
     Ok(application)
 }
 
+/// Gives an application more roles. Those that it has stay, and the highest and the default stay where they are.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Refusal::RolesInvalid`], or [`Refusal::ChangeImpossible`].
+pub async fn add_roles(store: &Store, now: OffsetDateTime, name: &str, roles: Vec<String>) -> Result<(), Error> {
+    let catalogue = RoleCatalogue::new(roles)?;
+    let mut tx = store.control(now).await?;
+    let application = applications::for_update(&mut tx, name).await?.ok_or(Error::NotFound)?;
+    let (old, new) = (application.catalogue.roles(), catalogue.roles());
+    let is_more = old.iter().all(|role| new.contains(role)) && old.first() == new.first() && old.last() == new.last();
+    if !is_more {
+        let problem = format!(
+            "roles can only be added: give all of {} as well, the first and the last in their places",
+            old.join(", ")
+        );
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
+    applications::set_roles(&mut tx, application.id, &catalogue).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Gives a confidential application another secret; the one before stops to work.
 ///
 /// # Errors

@@ -77,6 +77,13 @@ pub(super) fn text(text: &str) -> String {
     secret::replaced(text, REMOVED)
 }
 
+/// Whether there is nothing in it that would not be kept.
+pub(crate) fn is_harmless(value: &Value) -> bool {
+    let mut kept = value.clone();
+    redact(&mut kept);
+    kept == *value
+}
+
 fn speaks_of_a_secret(path_and_query: &str, body: &[u8]) -> bool {
     let in_body = match serde_json::from_slice::<Value>(body) {
         Ok(value) => mentions_a_secret(&value),
