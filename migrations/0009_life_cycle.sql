@@ -66,3 +66,40 @@ GRANT SELECT (tenant_id, id, last_at), DELETE ON failures TO gate_control;
 -- Who has another role than was sent, and whose invitation came back, are part of the same report.
 CREATE INDEX accounts_unknown_role ON accounts (tenant_id, connection_id, id) WHERE role_reason = 'unknown';
 CREATE INDEX invitations_bounced ON invitations (tenant_id, connection_id, id) WHERE step = 'bounced';
+
+-- Departures of a connection: counted within an hour, and paused when they are too many for the tenant.
+ALTER TABLE tenants ADD COLUMN mass_change_percent smallint NOT NULL DEFAULT 50 CHECK (mass_change_percent BETWEEN 0 AND 100);
+GRANT UPDATE (mass_change_percent) ON tenants TO gate_tenant;
+CREATE TABLE guards (
+    tenant_id      uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    connection_id  uuid NOT NULL,
+    -- When the window began, and how many were active then.
+    since          timestamptz NOT NULL,
+    there          integer NOT NULL,
+    -- Nobody goes while this is set.
+    paused_at      timestamptz,
+    -- Everybody may go until then.
+    approved_until timestamptz,
+    PRIMARY KEY (tenant_id, connection_id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+-- The count, in several rows.
+CREATE TABLE departures (
+    tenant_id     uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL,
+    slot          smallint NOT NULL,
+    since         timestamptz NOT NULL,
+    gone          integer NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, slot),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+DO $$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['guards', 'departures']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY tenant_isolation ON %I TO gate_tenant USING (tenant_id = current_setting(''app.tenant_id'')::uuid)', name);
+    END LOOP;
+END $$;
+GRANT SELECT, INSERT, UPDATE ON guards, departures TO gate_tenant;

@@ -180,6 +180,10 @@ impl Place {
 
 async fn filled(desk: &Arc<Gateway>, gatehouse: &Gatehouse, size: u64) -> Place {
     let customer = Customer::of(desk).await;
+    // Everybody goes and comes back here, again and again.
+    let all_may_go = |wishes: &mut store::tenants::Wishes| wishes.mass_change_percent = 0;
+    let (store, now) = (&desk.app.store, desk.clock.now());
+    gateway::setup::people::wish(store, now, customer.tenant, all_may_go).await.unwrap();
     let constants = [customer.tenant.0, customer.connection.0, customer.token_id.0].map(|id| id.to_string());
     let mut place = Place {
         size,

@@ -415,3 +415,83 @@ async fn who_waits_and_whose_invitation_came_back_are_in_the_same_report() {
     assert_says(&line, &json!({ "source": "link", "code": "GH-USR-008", "can_be_replayed": false }));
     assert!(line["what_to_do"].as_str().unwrap().contains("gatehouse user confirm"), "{line}");
 }
+
+async fn guard(acme: &Customer, arguments: &[&str]) -> Value {
+    let connection = acme.connection.to_string();
+    Operator::new().await.json(&[&["failure", "guard", connection.as_str()][..], arguments].concat())
+}
+
+#[tokio::test]
+async fn a_sync_that_takes_out_too_many_waits_for_somebody_to_say_that_it_is_meant() {
+    let acme = Customer::new().await;
+    let mut ids = Vec::new();
+    for number in 0..30 {
+        let user = acme.user(&format!("user{number:02}"));
+        acme.idp.add_user(user.clone());
+        ids.push(push(&acme, &document(&user)).await.1["id"].as_str().unwrap().to_owned());
+    }
+    let last = acme.user("user29");
+    let signed_in = acme.sign_in(&Browser::new(), &last.email).await;
+    // Twenty of any organization may go, whatever the share is.
+    for id in &ids[..19] {
+        assert_eq!(turn(&acme, id, false).await, 200);
+    }
+    let gone = acme.scim(Method::DELETE, &format!("/Users/{}", ids[19]), None).await;
+    assert_eq!(gone.status, 204);
+    for id in &ids[20..] {
+        let out = json!({ "Operations": [{ "op": "replace", "path": "active", "value": false }] });
+        let answer = acme.scim(Method::PATCH, &format!("/Users/{id}"), Some(out)).await.document(409);
+        assert!(answer["detail"].as_str().unwrap().contains("more than 50 %"), "{answer}");
+    }
+    assert_eq!(acme.events("provisioning.paused_mass_change").await.len(), 1, "told once");
+    assert_says(&acme.events("provisioning.paused_mass_change").await[0]["data"], &json!({ "there": 30, "gone": 20 }));
+    let says = guard(&acme, &[]).await;
+    assert_says(&says, &json!({ "waiting_to_go": 10, "gone": 20, "of_users": 30, "mass_change_percent": 50 }));
+    assert!(says["paused_at"].is_string(), "{says}");
+    assert!(acme.is_active(signed_in.text("refresh_token")).await, "who waits to go is still in");
+    // Nothing else stands still, and time alone does not end it.
+    acme.gateway.clock.advance(Duration::hours(3));
+    assert_eq!(push(&acme, &document(&acme.user("new"))).await.0, 201);
+    assert_eq!(turn(&acme, &ids[20], false).await, 409);
+    assert_eq!(turn(&acme, &ids[0], true).await, 200);
+    assert_eq!(replayed(&acme).await, Vec::<String>::new(), "those wait for another word");
+    let in_now = |users: Vec<(String, bool)>| users.into_iter().filter(|(_, active)| *active).count();
+    assert_eq!(in_now(users(&acme).await), 12);
+
+    let done = guard(&acme, &["--approve"]).await;
+    let outcomes: Vec<&str> = done.as_array().unwrap().iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["done"; 10]);
+    assert_eq!((in_now(users(&acme).await), report(&acme).await.len()), (2, 0));
+    assert_eq!(acme.events("provisioning.resumed").await.len(), 1);
+    let waiting = acme.waiting(&last).await;
+    let response = waiting.signed(&waiting.honest());
+    waiting.is_refused_at_finish(&response, "GH-SAML-1005").await;
+}
+
+#[tokio::test]
+async fn a_share_is_the_tenants_to_choose_and_a_mistake_is_over_when_somebody_says_so() {
+    let acme = Customer::new().await;
+    let mut ids = Vec::new();
+    for number in 0..24 {
+        ids.push(
+            push(&acme, &document(&acme.user(&format!("user{number}")))).await.1["id"].as_str().unwrap().to_owned(),
+        );
+    }
+    let set = async |percent: &str| {
+        Operator::new().await.json(&["tenant", "set", &acme.slug, "--mass-change-percent", percent])
+    };
+    assert_says(&set("100").await, &json!({ "mass_change_percent": 100 }));
+    for id in &ids[..21] {
+        assert_eq!(turn(&acme, id, false).await, 200);
+    }
+    set("10").await;
+    assert_eq!(turn(&acme, &ids[21], false).await, 409);
+    guard(&acme, &["--resume"]).await;
+    assert_says(&guard(&acme, &[]).await, &json!({ "paused_at": null, "gone": 0, "of_users": 3, "waiting_to_go": 1 }));
+    assert_eq!(turn(&acme, &ids[21], false).await, 200, "twenty more, and the identity provider says it again");
+    assert_eq!(report(&acme).await, Vec::<Value>::new());
+    set("0").await;
+    assert_eq!(turn(&acme, &ids[22], false).await, 200);
+    let refused = Operator::new().await.run(&["tenant", "set", &acme.slug, "--mass-change-percent", "101"]);
+    assert!(!refused.status.success());
+}

@@ -691,7 +691,7 @@ const GATE_TENANT: [&str; 4] = [
     "applications: SELECT (backchannel_logout_uri, display_name, id, id_token_alg, initiate_login_uri, redirect_uris, roles, settings, slug)",
     "tenants: INSERT",
     "tenants: SELECT",
-    "tenants: UPDATE (keeps_administrator, linking, plus_addresses, suspended_at)",
+    "tenants: UPDATE (keeps_administrator, linking, mass_change_percent, plus_addresses, suspended_at)",
 ];
 const GATE_CONTROL: [&str; 62] = [
     "_sqlx_migrations: SELECT",

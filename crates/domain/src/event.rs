@@ -59,6 +59,8 @@ pub enum EventKind {
     LoginFailed,
     ProvisioningFailed,
     ProvisioningRecovered,
+    MassChangePaused,
+    MassChangeResumed,
 }
 
 impl EventKind {
@@ -115,6 +117,8 @@ impl EventKind {
             Self::LoginFailed => "login.failed",
             Self::ProvisioningFailed => "provisioning.failed",
             Self::ProvisioningRecovered => "provisioning.recovered",
+            Self::MassChangePaused => "provisioning.paused_mass_change",
+            Self::MassChangeResumed => "provisioning.resumed",
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod account;
 pub mod email;
 pub mod event;
 pub mod expiry;
+pub mod guard;
 pub mod ids;
 pub mod invitation;
 pub mod linking;

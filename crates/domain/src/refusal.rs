@@ -84,6 +84,10 @@ pub enum Refusal {
         "this key is in use: it signs, or it is the one to encrypt for; make the key that follows it, and retire this one when that is in use"
     )]
     KeyInUse,
+    #[error(
+        "more than {percent} % of the users would be out within an hour, so nobody else goes until that is confirmed; if it is meant, ask the application's vendor to confirm it, otherwise check the assignments in the identity provider"
+    )]
+    MassChange { percent: u8 },
     #[error("it is not confirmed yet whose account this is; ask your IT admin to have it confirmed")]
     UserParked,
     #[error(
@@ -136,6 +140,7 @@ impl Refusal {
             Self::ChangeImpossible { .. } => "GH-USR-010",
             Self::SeatsTaken { .. } => "GH-SEA-001",
             Self::SeatAwaited => "GH-SEA-002",
+            Self::MassChange { .. } => "GH-GRD-001",
             Self::AttributeMissing { .. } => "GH-USR-011",
             Self::CharacterForbidden { .. } => "GH-USR-012",
             Self::GroupNameTaken { .. } => "GH-GRP-001",

@@ -7,6 +7,7 @@ pub mod wish;
 use crate::{
     app::Inner,
     error::{Error, ScimOutcome, chain},
+    guard,
     saml::identity::Identity,
 };
 use ::scim::error::ScimError;
@@ -35,6 +36,9 @@ const LONGEST: usize = 1_000;
 
 /// Statuses that say nothing about the wish: the client waits, or looks again, and sends it anew.
 const PASSING: [u16; 3] = [401, 412, 429];
+
+/// The code of departures that wait for somebody to say that they are meant.
+pub const MASS_CHANGE: &str = "GH-GRD-001";
 
 /// A "no", as it was told.
 #[derive(Debug, Clone)]
@@ -115,6 +119,9 @@ async fn failed(
         wish: kept.as_ref(),
     };
     noted(&mut tx, connection, &new).await?;
+    if refused.code == MASS_CHANGE {
+        guard::pause(&mut tx, connection).await?;
+    }
     Ok(tx.commit().await?)
 }
 

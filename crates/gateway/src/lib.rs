@@ -15,6 +15,7 @@ pub mod entropy;
 pub mod error;
 pub mod extract;
 pub mod failures;
+mod guard;
 pub mod invitation_mail;
 pub mod invite;
 mod inviting;

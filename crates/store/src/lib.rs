@@ -8,6 +8,7 @@ pub mod applications;
 pub mod attributes;
 pub mod connections;
 pub mod control;
+pub mod departures;
 pub mod domains;
 pub mod error;
 pub mod events;

@@ -115,6 +115,8 @@ pub struct Wishes {
     pub keeps_administrator: bool,
     pub linking: Linking,
     pub plus_addresses: PlusAddresses,
+    /// Above which share of users, in per cent, a sync that takes them out is paused; 0 for none.
+    pub mass_change_percent: u8,
 }
 
 /// The same, kept from others until this transaction ends.
@@ -131,7 +133,7 @@ pub async fn wishes(tx: &mut TenantTx) -> Result<Option<Wishes>> {
     let id = tx.tenant().0;
     let row = sqlx::query!(
         "-- tenants::wishes
-         SELECT keeps_administrator, linking, plus_addresses FROM tenants WHERE id = $1",
+         SELECT keeps_administrator, linking, plus_addresses, mass_change_percent FROM tenants WHERE id = $1",
         id
     )
     .fetch_optional(tx.conn().await?)
@@ -140,7 +142,8 @@ pub async fn wishes(tx: &mut TenantTx) -> Result<Option<Wishes>> {
     let damaged = Error::Damaged("tenants.linking");
     let Some(linking) = Linking::read(&row.linking) else { return Err(damaged) };
     let Some(plus_addresses) = PlusAddresses::read(&row.plus_addresses) else { return Err(damaged) };
-    Ok(Some(Wishes { keeps_administrator: row.keeps_administrator, linking, plus_addresses }))
+    let mass_change_percent = u8::try_from(row.mass_change_percent).unwrap_or_default();
+    Ok(Some(Wishes { keeps_administrator: row.keeps_administrator, linking, plus_addresses, mass_change_percent }))
 }
 
 /// Sets that. What gateways remember of the tenant's connections is old then.
@@ -148,11 +151,12 @@ pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
     let (id, now) = (tx.tenant().0, tx.now());
     let done = sqlx::query!(
         "-- tenants::wish
-         UPDATE tenants SET keeps_administrator = $2, linking = $3, plus_addresses = $4 WHERE id = $1",
+         UPDATE tenants SET keeps_administrator = $2, linking = $3, plus_addresses = $4, mass_change_percent = $5 WHERE id = $1",
         id,
         wishes.keeps_administrator,
         wishes.linking.as_str(),
-        wishes.plus_addresses.as_str()
+        wishes.plus_addresses.as_str(),
+        i16::from(wishes.mass_change_percent)
     )
     .execute(tx.conn().await?)
     .await?;

@@ -8,15 +8,20 @@ use crate::{
     app::App,
     clock::Clock,
     error::Error,
-    failures::{self, replay::Outcome},
+    failures::{self, MASS_CHANGE, replay::Outcome},
+    guard,
 };
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use domain::ids::{ConnectionId, FailureId, TenantId};
+use domain::{
+    guard::APPROVAL,
+    ids::{ConnectionId, FailureId, TenantId},
+};
 use serde_json::{Value, json};
 use store::{
-    connections,
+    connections, departures,
     failures::{self as rows, End, Failure, Half, State},
+    tenants,
 };
 
 /// Failures of each kind that are listed.
@@ -28,6 +33,8 @@ pub enum Command {
     List(List),
     /// Do again what was refused, after its cause is gone. The identity provider is not asked.
     Replay(Replay),
+    /// Show whether a sync is paused that takes out too many people, and say whether it is meant.
+    Guard(Guard),
     /// Say that a failure is no matter: it leaves the list.
     Dismiss {
         /// The tenant's short name.
@@ -60,6 +67,18 @@ pub struct Replay {
     ids: Vec<FailureId>,
 }
 
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// The connection's id.
+    connection: ConnectionId,
+    /// It is meant: who was to go goes now, and everybody may within 24 hours.
+    #[arg(long, conflicts_with = "resume")]
+    approve: bool,
+    /// It was not meant, and is over: counting begins anew. Who was to go stays until the identity provider says so again.
+    #[arg(long)]
+    resume: bool,
+}
+
 pub async fn run(command: Command, desk: Desk, output: &Output) -> anyhow::Result<()> {
     match command {
         Command::List(List { tenant, connection, all }) => {
@@ -68,7 +87,19 @@ pub async fn run(command: Command, desk: Desk, output: &Output) -> anyhow::Resul
         }
         Command::Replay(Replay { tenant, ids }) => {
             let tenant = desk.tenant_by_slug(&tenant).await?.id;
-            again(desk, tenant, ids, output).await
+            again(desk, tenant, (ids, false), output).await
+        }
+        Command::Guard(Guard { connection, approve, resume }) => {
+            let tenant = desk.tenant_of(connection).await?;
+            if approve || resume {
+                let until = approve.then(|| desk.now() + APPROVAL);
+                guard::resume(&desk.store, desk.now(), (tenant, connection), until).await?;
+            }
+            if approve {
+                let ids = of_guard(&desk, tenant, connection).await?;
+                return again(desk, tenant, (ids, true), output).await;
+            }
+            show_guard(&desk, tenant, connection, output).await
         }
         Command::Dismiss { tenant, id } => {
             let mut tx = desk.tenant(desk.tenant_by_slug(&tenant).await?.id).await?;
@@ -200,16 +231,49 @@ fn capital(text: &str) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-async fn again(desk: Desk, tenant: TenantId, ids: Vec<FailureId>, output: &Output) -> anyhow::Result<()> {
+/// Departures that wait for somebody to say that they are meant.
+async fn of_guard(desk: &Desk, tenant: TenantId, connection: ConnectionId) -> anyhow::Result<Vec<FailureId>> {
+    let mut tx = desk.tenant(tenant).await?;
+    let open = rows::open(&mut tx, connection, PAGE).await?;
+    tx.rollback().await?;
+    Ok(open.into_iter().filter(|failure| failure.code == MASS_CHANGE).map(|failure| failure.id).collect())
+}
+
+async fn show_guard(desk: &Desk, tenant: TenantId, connection: ConnectionId, output: &Output) -> anyhow::Result<()> {
+    let waiting = of_guard(desk, tenant, connection).await?.len();
+    let mut tx = desk.tenant(tenant).await?;
+    let percent = tenants::wishes(&mut tx).await?.map_or(0, |wishes| wishes.mass_change_percent);
+    let guard = departures::guard(&mut tx, connection).await?;
+    tx.rollback().await?;
+    let (gone, there) = guard.map_or((0, 0), |guard| (guard.departures.gone, guard.departures.there));
+    output.record(&[
+        ("mass_change_percent", json!(percent)),
+        ("paused_at", json!(guard.and_then(|guard| guard.paused_at).map(moment))),
+        ("waiting_to_go", json!(waiting)),
+        ("gone", json!(gone)),
+        ("of_users", json!(there)),
+        ("since", json!(guard.map(|guard| moment(guard.since)))),
+        ("approved_until", json!(guard.and_then(|guard| guard.approved_until).map(moment))),
+    ])
+}
+
+async fn again(
+    desk: Desk,
+    tenant: TenantId,
+    (ids, is_of_guard): (Vec<FailureId>, bool),
+    output: &Output,
+) -> anyhow::Result<()> {
     let Desk { config, store, .. } = desk;
     store.close().await;
     let app = App::start(config, Clock::System).await?;
     let mut wanted = ids.clone();
-    if ids.is_empty() {
+    if ids.is_empty() && !is_of_guard {
         let mut tx = app.tenant(tenant, store::scope::Actor::Operator, app.clock.now()).await?;
         let connections = connections::list(&mut tx).await?;
         for connection in &connections {
-            wanted.extend(rows::open(&mut tx, connection.id, PAGE).await?.iter().map(|failure| failure.id));
+            let open = rows::open(&mut tx, connection.id, PAGE).await?;
+            // Those wait for `failure guard --approve`.
+            wanted.extend(open.iter().filter(|failure| failure.code != MASS_CHANGE).map(|failure| failure.id));
         }
         tx.rollback().await?;
         for connection in &connections {

@@ -115,15 +115,20 @@ pub struct Set {
     /// Whether ann+test@acme.com is ann@acme.com when accounts are linked.
     #[arg(long, value_name = "RULE", value_parser = named(PlusAddresses::ALL.map(PlusAddresses::as_str), PlusAddresses::read))]
     plus_addresses: Option<PlusAddresses>,
+    /// Above which share of a connection's users a sync that takes them out within an hour is paused until you say that it is meant: 1
+    /// to 100 (50), 0 for never. Twenty may always go.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    mass_change_percent: Option<u8>,
 }
 
 async fn set(set: Set, desk: &Desk) -> anyhow::Result<()> {
-    let Set { name, keep_administrator, linking, plus_addresses } = set;
+    let Set { name, keep_administrator, linking, plus_addresses, mass_change_percent } = set;
     let tenant = desk.tenant_by_slug(&name).await?;
     let change = |wishes: &mut Wishes| {
         wishes.keeps_administrator = keep_administrator.map_or(wishes.keeps_administrator, Switch::is_on);
         wishes.linking = linking.unwrap_or(wishes.linking);
         wishes.plus_addresses = plus_addresses.unwrap_or(wishes.plus_addresses);
+        wishes.mass_change_percent = mass_change_percent.unwrap_or(wishes.mass_change_percent);
     };
     Ok(setup::people::wish(&desk.store, desk.now(), tenant.id, change).await?)
 }
@@ -248,6 +253,7 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     shown.push(("domains", json!(domains)));
     shown.push(("keeps_administrator", json!(wishes.keeps_administrator)));
     shown.push(("linking", json!(wishes.linking.as_str())));
+    shown.push(("mass_change_percent", json!(wishes.mass_change_percent)));
     shown.push(("plus_addresses", json!(wishes.plus_addresses.as_str())));
     shown.push(("seats", json!(seats)));
     shown.push(("members", json!(members)));

@@ -154,7 +154,7 @@ fn refused(refusal: &Refusal) -> ScimError {
             (409, Some(ScimType::Uniqueness))
         }
         // Nothing that Entra would take for a wrong token, and nobody who could be looked for by name.
-        Refusal::LastAdministrator | Refusal::SeatsTaken { .. } => (409, None),
+        Refusal::LastAdministrator | Refusal::SeatsTaken { .. } | Refusal::MassChange { .. } => (409, None),
         _ => (400, Some(ScimType::InvalidValue)),
     };
     ScimError { status, scim_type, detail: format!("{refusal} ({})", refusal.code()) }

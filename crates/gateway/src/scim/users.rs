@@ -10,7 +10,7 @@ use super::{
 use crate::{
     arrival::{self, Newcomer},
     error::Error,
-    inviting, provisioning,
+    guard, inviting, provisioning,
     roles::{self, InForce},
     seats::Place,
 };
@@ -119,6 +119,9 @@ pub async fn removed(work: &mut Work, account: Account) -> Result<(), Error> {
     let directory = Arc::clone(&work.directory);
     let place = Place::of(&mut work.tx, &account, false).await?;
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &account, rules::delete()).await?;
+    if account.profile.active {
+        guard::leaves(&mut work.tx, &directory).await?;
+    }
     inviting::withdraw(&mut work.tx, directory.role_policy(), &account).await?;
     provisioning::carry_out(&mut work.tx, account, plan).await?;
     place.taken(&mut work.tx).await?;
@@ -215,6 +218,9 @@ pub async fn changed(
     let place = Place::of(&mut work.tx, &before, wanted.active).await?;
     let plan = rules::update(&before, wanted, Roles { waits: place.waits, ..roles_of(&directory, rule) });
     let plan = roles::guarded(&mut work.tx, directory.role_policy(), &before, plan).await?;
+    if plan.ends_sessions.is_some() {
+        guard::leaves(&mut work.tx, &directory).await?;
+    }
     let index_before = index(work, &before.profile.document);
     let was_active = before.profile.active;
     let account = provisioning::carry_out(&mut work.tx, before, plan).await?;

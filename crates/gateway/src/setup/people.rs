@@ -42,6 +42,7 @@ pub async fn wish(
         "keeps_administrator": wishes.keeps_administrator,
         "linking": wishes.linking.as_str(),
         "plus_addresses": wishes.plus_addresses.as_str(),
+        "mass_change_percent": wishes.mass_change_percent,
     });
     tell(&mut tx, EventKind::TenantUpdated, Subject::Tenant(tenant), data).await?;
     Ok(tx.commit().await?)
