@@ -93,6 +93,13 @@ impl Customer {
         self.scim(Method::POST, "/Users", Some(document)).await.document(201)["id"].as_str().unwrap().to_owned()
     }
 
+    /// Has nobody asked however many of its people go at once.
+    pub async fn lets_everybody_go(&self) {
+        let (store, now) = (&self.gateway.app.store, self.gateway.clock.now());
+        let never = |wishes: &mut store::tenants::Wishes| wishes.mass_change_percent = 0;
+        setup::people::wish(store, now, self.tenant, never).await.unwrap();
+    }
+
     /// One more connection of the same tenant, to that application.
     pub async fn sibling(&self, application: &Application) -> Self {
         let (tenant, slug, domain) = (self.tenant, self.slug.clone(), self.domain.clone());

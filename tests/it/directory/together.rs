@@ -278,6 +278,7 @@ async fn a_token_that_is_revoked_while_it_is_used_opens_nothing_more() {
 #[tokio::test]
 async fn totals_are_exact_while_users_come_and_go() {
     let acme = Arc::new(Customer::new().await);
+    acme.lets_everybody_go().await;
     let lives = (0..8).map(|life| {
         let acme = Arc::clone(&acme);
         tokio::spawn(async move {
