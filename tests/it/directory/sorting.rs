@@ -356,6 +356,7 @@ async fn a_walk_visits_everybody_once_who_is_there_throughout_while_others_come_
     const ORDERS: [&str; 4] =
         ["", "sortBy=userName", "sortBy=title&sortOrder=descending", "sortBy=title&filter=userName+pr"];
     let acme = Arc::new(Customer::new().await);
+    acme.lets_everybody_go().await;
     let (mut staying, mut fleeting) = (BTreeSet::new(), Vec::new());
     for i in 0..12 {
         let mut body = json!({ "userName": format!("{}-{i}", ["a", "m", "z"][i % 3]) });
