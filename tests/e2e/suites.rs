@@ -18,7 +18,9 @@ struct Outcome {
 }
 
 async fn customer() -> Customer {
-    Customer::of(&Gateway::start_with(Clock::System, |_| {}).await).await
+    let acme = Customer::of(&Gateway::start_with(Clock::System, |_| {}).await).await;
+    acme.lets_everybody_go().await;
+    acme
 }
 
 fn repository() -> PathBuf {

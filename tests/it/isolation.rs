@@ -691,7 +691,7 @@ const GATE_TENANT: [&str; 4] = [
     "applications: SELECT (backchannel_logout_uri, display_name, id, id_token_alg, initiate_login_uri, redirect_uris, roles, settings, slug)",
     "tenants: INSERT",
     "tenants: SELECT",
-    "tenants: UPDATE (keeps_administrator, linking, mass_change_percent, plus_addresses, suspended_at)",
+    "tenants: UPDATE (delete_after_days, keeps_administrator, linking, mass_change_percent, plus_addresses, suspended_at)",
 ];
 const GATE_CONTROL: [&str; 62] = [
     "_sqlx_migrations: SELECT",
@@ -711,7 +711,7 @@ const GATE_CONTROL: [&str; 62] = [
     "client_assertions: DELETE",
     "client_assertions: INSERT",
     "client_assertions: SELECT",
-    "connections: SELECT (application_id, id, schema_version, tenant_id)",
+    "connections: SELECT (application_id, id, removed_at, schema_version, tenant_id)",
     "connections: UPDATE (schema_version)",
     "domains: SELECT (domain, due_at, proof, tenant_id, token)",
     "domains: UPDATE (due_at)",

@@ -17,6 +17,7 @@ mod oidc;
 mod operations;
 mod pages;
 mod people;
+mod removal;
 mod roles;
 mod saml;
 mod scim;

@@ -17,6 +17,7 @@ pub mod profile_policy;
 pub mod provisioning;
 pub mod reassignment;
 pub mod refusal;
+pub mod removal;
 pub mod role;
 pub mod seats;
 pub mod session;

@@ -129,6 +129,10 @@ pub enum Rule {
     SeatsTaken,
     /// It is the account's turn for a seat.
     SeatFree,
+    /// Somebody with a shell on the gateway wants it.
+    Operator,
+    /// The account has been out for longer than the tenant wants to keep such.
+    Retention,
 }
 
 /// A new account: for a new user, or for one that the tenant already has; on one of `seats`, if they are counted.
@@ -266,15 +270,15 @@ pub(crate) fn kept(role: &str, reason: &RoleReason) -> PlannedEvent {
     event(EventKind::ProvisioningFailed, Rule::LastAdministrator, data)
 }
 
-/// An account that goes for good (SCIM DELETE).
-pub fn delete() -> ChangePlan {
+/// An account that goes for good, as by SCIM's DELETE.
+pub fn delete(by: Rule) -> ChangePlan {
     ChangePlan {
         account: AccountEffect::Delete,
         user_follows: false,
         waits: None,
         ends_sessions: Some(EndReason::Deleted),
-        events: vec![event(EventKind::UserDeleted, Rule::IdentityProvider, json!({}))],
-        by: Rule::IdentityProvider,
+        events: vec![event(EventKind::UserDeleted, by, json!({}))],
+        by,
     }
 }
 
@@ -357,6 +361,8 @@ impl Rule {
             Self::LastAdministrator => "last_administrator",
             Self::SeatsTaken => "seats_taken",
             Self::SeatFree => "seat_free",
+            Self::Operator => "operator",
+            Self::Retention => "retention",
         }
     }
 }

@@ -40,6 +40,8 @@ pub enum EndReason {
     PasswordChanged,
     /// The connection or its tenant was suspended.
     Suspended,
+    /// The connection was removed.
+    ConnectionRemoved,
     /// The identity provider wants everything of the user to end (Okta's Universal Logout).
     UniversalLogout,
 }
@@ -58,6 +60,7 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::PasswordChanged => "password_changed",
             Self::Suspended => "suspended",
+            Self::ConnectionRemoved => "connection_removed",
             Self::UniversalLogout => "universal_logout",
         }
     }

@@ -30,6 +30,7 @@ pub mod outbound;
 pub mod pages;
 pub mod password;
 pub mod provisioning;
+pub mod purge;
 pub mod revocation;
 pub mod roles;
 pub mod router;

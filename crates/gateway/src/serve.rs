@@ -5,7 +5,7 @@ mod connections;
 use self::connections::BOUNDS;
 use crate::{
     app::App, backchannel, cleaner, clock::Clock, config::Config, invitation_mail, keys, mail::Mail, operations,
-    password, router, telemetry, watch,
+    password, purge, router, telemetry, watch,
 };
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, time::Duration};
@@ -44,6 +44,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut behind = JoinSet::new();
     behind.spawn(cleaner::run(app.clone()));
     behind.spawn(watch::run(app.clone()));
+    behind.spawn(purge::run(app.clone()));
     behind.spawn(keys::run(app.clone()));
     match &app.config.mail {
         Some(settings) => drop(behind.spawn(invitation_mail::run(app.clone(), Mail::new(settings)?))),

@@ -7,6 +7,7 @@ pub mod domains;
 pub mod idp;
 pub mod invitations;
 pub mod people;
+pub mod removal;
 pub mod roles;
 pub mod seats;
 pub mod sessions;

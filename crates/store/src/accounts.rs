@@ -139,12 +139,12 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: Vec<NewAcc
          ), account AS (
              INSERT INTO accounts (id, connection_id, user_id, user_name, user_name_key, external_id, email, email_key,
                  display_name, active, role, role_reason, role_basis, is_highest, name_id, document, version, created_at,
-                 updated_at, indexed, parked, parked_user, waits_since, linked_by)
+                 updated_at, indexed, parked, parked_user, waits_since, linked_by, inactive_since)
              SELECT id, $1, user_id, user_name, user_name_key, external_id, email, email_key, display_name, active, role,
                     role_reason, role_basis, is_highest, name_id, document, 1, $2, $2, true,
                     CASE WHEN parked_user IS NOT NULL THEN 'link' WHEN is_outside THEN 'seat' END, parked_user,
                     CASE WHEN waits THEN $2 END,
-                    CASE WHEN is_person THEN 'new' ELSE 'address' END
+                    CASE WHEN is_person THEN 'new' ELSE 'address' END, CASE WHEN NOT active THEN $2 END
              FROM new
          ), attributes AS (
              INSERT INTO account_attributes (connection_id, account_id, path, item, value_key, long_key, type_key, is_primary)
@@ -275,6 +275,7 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
          UPDATE accounts SET user_name = $2, user_name_key = $3, external_id = $4, email = $5, email_key = $6,
              display_name = $7, active = $8, role = $9, role_reason = $10, name_id = $11, document = $12,
              version = version + 1, updated_at = $13, is_highest = $15,
+             inactive_since = CASE WHEN NOT $8 THEN coalesce(inactive_since, $13) END,
              role_basis = $14::jsonb || jsonb_build_object('version', version + 1)
          WHERE id = $1",
         id.0,
@@ -296,6 +297,24 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
     .execute(tx.conn().await?)
     .await?;
     one_row(&done)
+}
+
+/// Accounts that have been out since that time at least, those for the longest time first, `limit` at most.
+pub async fn out_since(
+    tx: &mut TenantTx,
+    before: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<(ConnectionId, AccountId)>> {
+    let rows = sqlx::query!(
+        "-- accounts::out_since
+         SELECT a.connection_id, a.id FROM accounts a JOIN connections c ON c.id = a.connection_id
+         WHERE a.inactive_since <= $1 AND NOT a.active ORDER BY a.inactive_since, a.id LIMIT $2",
+        before,
+        limit
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (ConnectionId(row.connection_id), AccountId(row.id))).collect())
 }
 
 /// Removes an account with its memberships and sessions.
@@ -459,12 +478,17 @@ pub async fn page(
 
 /// A user's accounts, oldest first, and how each came to the user: `new`, `address` or `operator`.
 pub async fn of_user(tx: &mut TenantTx, user: UserId) -> Result<Vec<(Account, String)>> {
-    let rows = accounts!("of_user", "accounts WHERE user_id = $1 ORDER BY id LIMIT 1000", user.0)
-        .fetch_all(tx.conn().await?)
-        .await?;
+    let rows = accounts!(
+        "of_user",
+        "accounts WHERE user_id = $1 AND connection_id IN (SELECT id FROM connections) ORDER BY id LIMIT 1000",
+        user.0
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
     let links = sqlx::query_scalar!(
         r#"-- accounts::links
-        SELECT coalesce(linked_by, 'new') AS "link!" FROM accounts WHERE user_id = $1 ORDER BY id LIMIT 1000"#,
+        SELECT coalesce(linked_by, 'new') AS "link!" FROM accounts
+        WHERE user_id = $1 AND connection_id IN (SELECT id FROM connections) ORDER BY id LIMIT 1000"#,
         user.0
     )
     .fetch_all(tx.conn().await?)

@@ -31,6 +31,7 @@ mod pool;
 mod pooled;
 pub mod prepared;
 pub mod pushed_requests;
+pub mod removals;
 pub mod responses;
 pub mod roles;
 pub mod schema_attributes;

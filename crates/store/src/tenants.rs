@@ -117,6 +117,8 @@ pub struct Wishes {
     pub plus_addresses: PlusAddresses,
     /// Above which share of users, in per cent, a sync that takes them out is paused; 0 for none.
     pub mass_change_percent: u8,
+    /// After how many days an account that is out is deleted; nothing for never.
+    pub delete_after_days: Option<i32>,
 }
 
 /// The same, kept from others until this transaction ends.
@@ -133,7 +135,7 @@ pub async fn wishes(tx: &mut TenantTx) -> Result<Option<Wishes>> {
     let id = tx.tenant().0;
     let row = sqlx::query!(
         "-- tenants::wishes
-         SELECT keeps_administrator, linking, plus_addresses, mass_change_percent FROM tenants WHERE id = $1",
+         SELECT keeps_administrator, linking, plus_addresses, mass_change_percent, delete_after_days FROM tenants WHERE id = $1",
         id
     )
     .fetch_optional(tx.conn().await?)
@@ -143,7 +145,8 @@ pub async fn wishes(tx: &mut TenantTx) -> Result<Option<Wishes>> {
     let Some(linking) = Linking::read(&row.linking) else { return Err(damaged) };
     let Some(plus_addresses) = PlusAddresses::read(&row.plus_addresses) else { return Err(damaged) };
     let mass_change_percent = u8::try_from(row.mass_change_percent).unwrap_or_default();
-    Ok(Some(Wishes { keeps_administrator: row.keeps_administrator, linking, plus_addresses, mass_change_percent }))
+    let (keeps_administrator, delete_after_days) = (row.keeps_administrator, row.delete_after_days);
+    Ok(Some(Wishes { keeps_administrator, linking, plus_addresses, mass_change_percent, delete_after_days }))
 }
 
 /// Sets that. What gateways remember of the tenant's connections is old then.
@@ -151,12 +154,15 @@ pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
     let (id, now) = (tx.tenant().0, tx.now());
     let done = sqlx::query!(
         "-- tenants::wish
-         UPDATE tenants SET keeps_administrator = $2, linking = $3, plus_addresses = $4, mass_change_percent = $5 WHERE id = $1",
+         UPDATE tenants SET keeps_administrator = $2, linking = $3, plus_addresses = $4, mass_change_percent = $5,
+                delete_after_days = $6
+         WHERE id = $1",
         id,
         wishes.keeps_administrator,
         wishes.linking.as_str(),
         wishes.plus_addresses.as_str(),
-        i16::from(wishes.mass_change_percent)
+        i16::from(wishes.mass_change_percent),
+        wishes.delete_after_days
     )
     .execute(tx.conn().await?)
     .await?;
@@ -179,6 +185,18 @@ pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
     .execute(tx.conn().await?)
     .await?;
     Ok(())
+}
+
+/// Tenants that have accounts deleted which are out, and after how many days.
+pub async fn that_delete(tx: &mut ControlTx, limit: i64) -> Result<Vec<(TenantId, i32)>> {
+    let rows = sqlx::query!(
+        r#"-- tenants::that_delete
+        SELECT id, delete_after_days AS "days!" FROM tenants WHERE delete_after_days IS NOT NULL ORDER BY id LIMIT $1"#,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (TenantId(row.id), row.days)).collect())
 }
 
 /// Keeps everybody of the tenant from signing in, or lets them in again; answers whether that is a change.

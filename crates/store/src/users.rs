@@ -56,6 +56,19 @@ pub async fn delete_if_alone(tx: &mut TenantTx, id: UserId) -> Result<()> {
     Ok(())
 }
 
+/// Removes a user who has no account, also one whom the application knew before; not one who may be somebody who waits.
+pub async fn forget(tx: &mut TenantTx, id: UserId) -> Result<()> {
+    sqlx::query!(
+        "-- users::forget
+         DELETE FROM users WHERE id = $1 AND NOT EXISTS (SELECT FROM accounts WHERE user_id = $1)
+           AND NOT EXISTS (SELECT FROM accounts WHERE parked_user = $1)",
+        id.0
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
 /// Whose accounts new ones with these addresses would be, and on which seats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Linkable {

@@ -117,7 +117,7 @@ fn the_last_administrator_stays_one_and_stays_in() {
     let ann = Account { profile, ..ann };
     let again = keep_administrator(&ann, updated(&ann, |_| {})).unwrap();
     assert_eq!((again.account, again.events), (AccountEffect::Keep, vec![]), "told once");
-    for plan in [updated(&ann, |w| w.active = false), delete()] {
+    for plan in [updated(&ann, |w| w.active = false), delete(Rule::IdentityProvider)] {
         assert!(loses_administrator(&ann, &plan, &catalogue()));
         assert_eq!(keep_administrator(&ann, plan), Err(Refusal::LastAdministrator));
     }
@@ -125,7 +125,7 @@ fn the_last_administrator_stays_one_and_stays_in() {
     assert!(!loses_administrator(&ann, &stays, &catalogue()));
     let mut out = ann.clone();
     out.profile.active = false;
-    assert!(!loses_administrator(&out, &delete(), &catalogue()), "who is out administers nothing");
+    assert!(!loses_administrator(&out, &delete(Rule::IdentityProvider), &catalogue()), "who is out administers nothing");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_binding_goes_when_its_address_is_taken_from_the_account() {
 
 #[test]
 fn deletion_ends_access_and_takes_the_user_with_the_last_account() {
-    let plan = delete();
+    let plan = delete(Rule::IdentityProvider);
     assert_eq!((plan.account, plan.ends_sessions), (AccountEffect::Delete, Some(EndReason::Deleted)));
     assert_eq!(kinds(&plan.events), ["user.deleted"]);
 }

@@ -5,6 +5,7 @@ mod directory;
 mod idp;
 mod key;
 mod profiles;
+mod removal;
 mod roles;
 mod sign_in;
 
@@ -78,6 +79,13 @@ pub enum Command {
         /// The connection's id.
         id: ConnectionId,
     },
+    /// Remove a connection, after a look at what goes with it. Nothing is deleted for 30 days, in which `restore` brings all of it back.
+    Remove(removal::Remove),
+    /// Bring back a connection that was removed: ids, addresses, tokens, users, groups.
+    Restore {
+        /// The connection's id.
+        id: ConnectionId,
+    },
     /// Show every value to paste, under the label that Okta gives its field.
     Show {
         /// The connection's id.
@@ -88,6 +96,9 @@ pub enum Command {
         /// The tenant's short name.
         #[arg(long)]
         tenant: String,
+        /// Those that were removed, and until when they can be restored.
+        #[arg(long)]
+        removed: bool,
     },
 }
 
@@ -148,8 +159,14 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         }
         Command::Suspend { id } => suspend(desk, id, Entry::Suspended, output).await,
         Command::Resume { id } => suspend(desk, id, Entry::Open, output).await,
+        Command::Remove(arguments) => removal::remove(arguments, desk, output).await,
+        Command::Restore { id } => {
+            removal::restore(desk, id).await?;
+            show(desk, id, output).await
+        }
         Command::Show { id } => show(desk, id, output).await,
-        Command::List { tenant } => {
+        Command::List { tenant, removed: true } => removal::list(&tenant, desk, output).await,
+        Command::List { tenant, .. } => {
             let tenant = desk.tenant_by_slug(&tenant).await?;
             let mut tx = desk.tenant(tenant.id).await?;
             let all = connections::list(&mut tx).await?;

@@ -119,16 +119,22 @@ pub struct Set {
     /// to 100 (50), 0 for never. Twenty may always go.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     mass_change_percent: Option<u8>,
+    /// After how many days an account that is out is deleted for good: 1 to 3650, 0 for never.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i32).range(0..=3650))]
+    delete_after_days: Option<i32>,
 }
 
 async fn set(set: Set, desk: &Desk) -> anyhow::Result<()> {
-    let Set { name, keep_administrator, linking, plus_addresses, mass_change_percent } = set;
+    let Set { name, keep_administrator, linking, plus_addresses, mass_change_percent, delete_after_days } = set;
     let tenant = desk.tenant_by_slug(&name).await?;
     let change = |wishes: &mut Wishes| {
         wishes.keeps_administrator = keep_administrator.map_or(wishes.keeps_administrator, Switch::is_on);
         wishes.linking = linking.unwrap_or(wishes.linking);
         wishes.plus_addresses = plus_addresses.unwrap_or(wishes.plus_addresses);
         wishes.mass_change_percent = mass_change_percent.unwrap_or(wishes.mass_change_percent);
+        if let Some(days) = delete_after_days {
+            wishes.delete_after_days = Some(days).filter(|days| *days > 0);
+        }
     };
     Ok(setup::people::wish(&desk.store, desk.now(), tenant.id, change).await?)
 }
@@ -253,6 +259,7 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     shown.push(("domains", json!(domains)));
     shown.push(("keeps_administrator", json!(wishes.keeps_administrator)));
     shown.push(("linking", json!(wishes.linking.as_str())));
+    shown.push(("delete_after_days", json!(wishes.delete_after_days)));
     shown.push(("mass_change_percent", json!(wishes.mass_change_percent)));
     shown.push(("plus_addresses", json!(wishes.plus_addresses.as_str())));
     shown.push(("seats", json!(seats)));

@@ -60,6 +60,13 @@ pub enum Command {
         #[arg(short = 'n', long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1000))]
         limit: i64,
     },
+    /// Delete a user all of whose accounts are deactivated, for good.
+    Delete {
+        #[command(flatten)]
+        tenant: Of,
+        /// The user's id.
+        user: UserId,
+    },
     /// Make two users one: the accounts of the first are the second one's.
     Merge {
         #[command(flatten)]
@@ -140,6 +147,11 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         Command::Import(import) => bring_in(&import, desk, output).await,
         Command::Show { tenant, who } => show(desk, tenant.find(desk).await?, &who, output).await,
         Command::List { connection, after, limit } => list(desk, connection, after, limit, output).await,
+        Command::Delete { tenant, user } => {
+            people::delete(store, now, tenant.find(desk).await?, user).await.map_err(explained)?;
+            output.line("Deleted.");
+            Ok(())
+        }
         Command::Merge { tenant, user, into } => {
             let change = people::merge(store, now, tenant.find(desk).await?, user, into).await.map_err(explained)?;
             told(change, output)

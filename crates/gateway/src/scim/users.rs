@@ -27,7 +27,7 @@ use domain::{
     email::Email,
     ids::AccountId,
     names::UserName,
-    provisioning::{self as rules, Roles, Wanted},
+    provisioning::{self as rules, Roles, Rule, Wanted},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -118,7 +118,8 @@ pub async fn delete(mut call: ScimCall) -> ScimResult {
 pub async fn removed(work: &mut Work, account: Account) -> Result<(), Error> {
     let directory = Arc::clone(&work.directory);
     let place = Place::of(&mut work.tx, &account, false).await?;
-    let plan = roles::guarded(&mut work.tx, directory.role_policy(), &account, rules::delete()).await?;
+    let plan =
+        roles::guarded(&mut work.tx, directory.role_policy(), &account, rules::delete(Rule::IdentityProvider)).await?;
     if account.profile.active {
         guard::leaves(&mut work.tx, &directory).await?;
     }

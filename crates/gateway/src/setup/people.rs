@@ -1,12 +1,12 @@
 //! What an operator does with a tenant's users: known ones are brought in, two become one, one becomes two, and back.
 
 use super::{operator, tell};
-use crate::{error::Error, inviting, revocation, roles::InForce, seats::All};
+use crate::{error::Error, inviting, purge, revocation, roles::InForce, seats::All};
 use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
     ids::{AccountId, TenantId, UserId},
-    provisioning::Waiting,
+    provisioning::{Rule, Waiting},
     refusal::Refusal,
     session::EndReason,
 };
@@ -43,6 +43,7 @@ pub async fn wish(
         "linking": wishes.linking.as_str(),
         "plus_addresses": wishes.plus_addresses.as_str(),
         "mass_change_percent": wishes.mass_change_percent,
+        "delete_after_days": wishes.delete_after_days,
     });
     tell(&mut tx, EventKind::TenantUpdated, Subject::Tenant(tenant), data).await?;
     Ok(tx.commit().await?)
@@ -99,6 +100,29 @@ fn check(known: &[Known]) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Deletes a user all of whose accounts are out, with these.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] while an account is active.
+pub async fn delete(store: &Store, now: OffsetDateTime, tenant: TenantId, user: UserId) -> Result<(), Error> {
+    let mut tx = operator(store, tenant, now).await?;
+    users::row(&mut tx, user).await?.ok_or(Error::NotFound)?;
+    for (account, _) in accounts::of_user(&mut tx, user).await? {
+        let done = purge::delete(&mut tx, account.connection_id, account.id, Rule::Operator).await;
+        done.map_err(|error| match error {
+            Error::NotFound => {
+                let problem =
+                    "the user has an active account; have the person unassigned in the identity provider first";
+                Refusal::ChangeImpossible { problem: problem.to_owned() }.into()
+            }
+            error => error,
+        })?;
+    }
+    // Whom the application knew without any account.
+    users::forget(&mut tx, user).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Makes two users one: the accounts of the first are the second one's. Answers the change, which can be undone.

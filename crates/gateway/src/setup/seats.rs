@@ -71,6 +71,15 @@ pub async fn remove(
     Ok(connections)
 }
 
+/// Counts seats anew, where somebody counts, because a connection of the application came or went.
+pub(super) async fn recount(tx: &mut TenantTx, application: ApplicationId) -> Result<(), Error> {
+    let all = seats::list(tx).await?;
+    let Some(counted) = all.into_iter().find(|counted| counted.held.application == application) else { return Ok(()) };
+    let domain::seats::Seats { limit, policy, .. } = counted.held.seats;
+    save(tx, application, limit, &policy).await?;
+    Ok(())
+}
+
 async fn save(
     tx: &mut TenantTx,
     application: ApplicationId,
