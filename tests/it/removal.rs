@@ -4,6 +4,7 @@ use crate::{cli::Operator, scim::assert_says};
 use domain::{removal::Fate, seats::SeatPolicy};
 use gateway::{
     error::Error,
+    invitation_mail,
     oauth::settings::Invitations,
     purge, router,
     setup::{self, removal},
@@ -12,6 +13,7 @@ use harness::{
     browser::Browser,
     customer::Customer,
     gateway_process::{Gateway, own_database, superuser_of},
+    smtp::MailServer,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -229,6 +231,16 @@ async fn people_of_a_removed_connection_are_invited_into_another_one() {
         (1, 1),
         "ben's was before"
     );
+    // Nobody is mailed for a connection that is not there.
+    removal::remove(store, now, board.connection, Fate::Keep, None).await.unwrap();
+    let server = MailServer::start().await;
+    let mail = server.sender();
+    invitation_mail::round(&acme.gateway.app, &mail).await.unwrap();
+    assert_eq!(server.all().len(), 0);
+    removal::restore(store, now, board.connection).await.unwrap();
+    place.passes(Duration::hours(1));
+    invitation_mail::round(&acme.gateway.app, &mail).await.unwrap();
+    assert_eq!(server.all().len(), 1);
 }
 
 #[tokio::test]

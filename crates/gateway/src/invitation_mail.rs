@@ -133,9 +133,11 @@ async fn written(app: &Inner, tx: &mut TenantTx, due: Due) -> Result<Option<Lett
         note(tx, due, Err(Problem::Recipient(problem))).await?;
         return Ok(None);
     };
-    let connection = connections::by_id(tx, invited.connection).await?.ok_or(Error::NotFound)?;
-    if connection.suspended_at.is_some() {
-        let problem = "the connection or its tenant is suspended";
+    let closed = match connections::by_id(tx, invited.connection).await? {
+        None => Some("the connection was removed"),
+        Some(connection) => connection.suspended_at.map(|_| "the connection or its tenant is suspended"),
+    };
+    if let Some(problem) = closed {
         invitation_mails::failed(tx, due.id, problem, Some(now + SUSPENDED)).await?;
         return Ok(None);
     }

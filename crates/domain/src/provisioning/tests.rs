@@ -125,7 +125,10 @@ fn the_last_administrator_stays_one_and_stays_in() {
     assert!(!loses_administrator(&ann, &stays, &catalogue()));
     let mut out = ann.clone();
     out.profile.active = false;
-    assert!(!loses_administrator(&out, &delete(Rule::IdentityProvider), &catalogue()), "who is out administers nothing");
+    assert!(
+        !loses_administrator(&out, &delete(Rule::IdentityProvider), &catalogue()),
+        "who is out administers nothing"
+    );
 }
 
 #[test]
