@@ -19,3 +19,25 @@ UPDATE accounts SET inactive_since = updated_at WHERE NOT active;
 CREATE INDEX accounts_inactive ON accounts (tenant_id, inactive_since, id) WHERE inactive_since IS NOT NULL;
 ALTER TABLE tenants ADD COLUMN delete_after_days integer CHECK (delete_after_days BETWEEN 1 AND 3650);
 GRANT UPDATE (delete_after_days) ON tenants TO gate_tenant;
+
+-- People who were erased: that and when, and keyed hashes of their addresses, so that somebody can ask after one.
+CREATE TABLE tombstones (
+    tenant_id uuid NOT NULL DEFAULT current_setting('app.tenant_id')::uuid REFERENCES tenants (id) ON DELETE CASCADE,
+    id        uuid NOT NULL,
+    -- The user, who may have gone before.
+    user_id   uuid,
+    addresses bytea[] NOT NULL,
+    erased_at timestamptz NOT NULL,
+    -- How many rows of each kind went.
+    counts    jsonb NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX tombstones_addresses ON tombstones USING gin (addresses);
+ALTER TABLE tombstones ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON tombstones TO gate_tenant USING (tenant_id = current_setting('app.tenant_id')::uuid);
+GRANT SELECT, INSERT ON tombstones TO gate_tenant;
+GRANT DELETE ON invitations, failures, user_changes, sign_in_requests, logouts TO gate_tenant;
+-- Whether a text has one of these words, which are in lower case as far as they are ASCII.
+CREATE FUNCTION mentions(content text, words text[]) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (SELECT FROM unnest(words) w WHERE strpos(lower(content COLLATE "C"), w) > 0)
+$$;

@@ -5,6 +5,7 @@ mod deactivation;
 mod dialects;
 mod directory;
 mod domains;
+mod erasure;
 mod failures;
 mod groups;
 mod invitations;

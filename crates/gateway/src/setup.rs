@@ -4,6 +4,7 @@ pub mod aliases;
 pub mod applications;
 pub mod directory;
 pub mod domains;
+pub mod erasure;
 pub mod idp;
 pub mod invitations;
 pub mod people;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     hkdf::{HKDF_SHA256, Prk, Salt},
+    hmac,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::fmt;
@@ -35,6 +36,8 @@ pub enum Derived {
     InvitationCode,
     /// What shows that a mail which came back was ours.
     MailTag,
+    /// By which an address is known again that is not kept.
+    Tombstone,
 }
 
 impl Derived {
@@ -42,6 +45,7 @@ impl Derived {
         match self {
             Self::InvitationCode => "invitations.code",
             Self::MailTag => "invitations.mail",
+            Self::Tombstone => "tombstones.addresses",
         }
     }
 }
@@ -144,6 +148,18 @@ impl Vault {
             let filled = key.seed.expand(&[label.as_bytes()], HKDF_SHA256).and_then(|okm| okm.fill(&mut secret));
             filled.map(|()| secret).map_err(|_| anyhow!("a secret could not be derived"))
         })
+    }
+
+    /// A keyed hash (HMAC-SHA-256) of a text by the secret of a row, by each root key; the one that seals comes first.
+    ///
+    /// # Errors
+    /// Without a root key.
+    pub fn tags(&self, derived: Derived, row: Uuid, text: &str) -> Result<Vec<Vec<u8>>> {
+        let tag = |secret: Result<[u8; 32]>| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &secret?);
+            Ok(hmac::sign(&key, text.as_bytes()).as_ref().to_vec())
+        };
+        self.derive_all(derived, row).map(tag).collect()
     }
 
     /// Opens what was sealed for the same purpose and row.

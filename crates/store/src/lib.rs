@@ -10,6 +10,7 @@ pub mod connections;
 pub mod control;
 pub mod departures;
 pub mod domains;
+pub mod erasures;
 pub mod error;
 pub mod events;
 pub mod exchanges;

@@ -10,7 +10,10 @@ use crate::{
     roles::InForce,
     saml::settings::Settings,
     scim::schemas,
-    setup::people::{self, Imported, Known},
+    setup::{
+        erasure::{self, Erased, Who},
+        people::{self, Imported, Known},
+    },
 };
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -66,6 +69,16 @@ pub enum Command {
         tenant: Of,
         /// The user's id.
         user: UserId,
+    },
+    /// Erase a person for good, everywhere in the tenant: accounts, also of removed connections, invitations, logs. Shows what would go.
+    Erase {
+        #[command(flatten)]
+        tenant: Of,
+        /// The user's id or address; also the address of somebody who is gone already.
+        who: String,
+        /// Do it; there is no way back.
+        #[arg(long)]
+        yes: bool,
     },
     /// Make two users one: the accounts of the first are the second one's.
     Merge {
@@ -152,6 +165,7 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             output.line("Deleted.");
             Ok(())
         }
+        Command::Erase { tenant, who, yes } => erase(desk, tenant.find(desk).await?, &who, yes, output).await,
         Command::Merge { tenant, user, into } => {
             let change = people::merge(store, now, tenant.find(desk).await?, user, into).await.map_err(explained)?;
             told(change, output)
@@ -191,6 +205,29 @@ fn explained(error: Error) -> anyhow::Error {
 fn told(change: Uuid, output: &Output) -> anyhow::Result<()> {
     output.line("Done. To undo it: gatehouse user undo --tenant NAME CHANGE, with this change:");
     output.record(&[("change", json!(change))])
+}
+
+async fn erase(desk: &Desk, tenant: TenantId, who: &str, yes: bool, output: &Output) -> anyhow::Result<()> {
+    let erased = erasure::erase(&desk.store, desk.vault()?, desk.now(), tenant, &Who::parse(who)?, yes).await;
+    let Erased { user, accounts, gone } = erased.map_err(explained)?;
+    if yes {
+        output.line("Erased. Backups, and whoever was told of the person, still know them: the application, the identity provider.");
+    } else {
+        output.line("This would go, and nothing has yet. Add --yes to erase it; there is no way back:");
+    }
+    output.record(&[
+        ("user", json!(user)),
+        ("is_erased", json!(yes)),
+        ("accounts", json!(accounts)),
+        ("invitations", json!(gone.invitations)),
+        ("failures", json!(gone.failures)),
+        ("failures_of_others_cut", json!(gone.wishes)),
+        ("scim_exchanges", json!(gone.scim_exchanges)),
+        ("sign_in_steps", json!(gone.sign_in_steps)),
+        ("sign_in_requests", json!(gone.sign_in_requests)),
+        ("logouts", json!(gone.logouts)),
+        ("merges_and_splits", json!(gone.user_changes)),
+    ])
 }
 
 async fn bring_in(import: &Import, desk: &Desk, output: &Output) -> anyhow::Result<()> {
@@ -271,7 +308,11 @@ async fn show(desk: &Desk, tenant: TenantId, who: &str, output: &Output) -> anyh
     }
     tx.rollback().await?;
     if records.is_empty() {
-        bail!("the tenant has no user {who}");
+        let erased = erasure::find(&desk.store, desk.vault()?, desk.now(), tenant, &Who::parse(who)?).await?;
+        match erased.first() {
+            Some(tombstone) => bail!("{who} was erased at {}", moment(tombstone.erased_at)),
+            None => bail!("the tenant has no user {who}"),
+        }
     }
     output.list(&records)
 }
