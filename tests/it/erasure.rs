@@ -20,7 +20,7 @@ use harness::{
 use reqwest::Method;
 use serde_json::json;
 use simulator::directory::DirectoryUser;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeMap;
 use store::{
     logouts::{self, Whose},
@@ -51,17 +51,17 @@ async fn found(database: &mut PgConnection) -> BTreeMap<String, i64> {
     found
 }
 
-struct Place {
-    acme: Customer,
-    database: PgConnection,
-    person: DirectoryUser,
+pub struct Place {
+    pub acme: Customer,
+    pub database: PgConnection,
+    pub person: DirectoryUser,
     /// The account, and that in a connection that was removed.
     accounts: [String; 2],
 }
 
 impl Place {
     /// A tenant in which the person is wherever one can be.
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let name = own_database().await;
         let gateway = Gateway::on(&name, Clock::manual(), |_| {}).await;
         let by_mail = |spec: &mut ApplicationSpec| spec.settings.invitations = Invitations::Mail;
@@ -83,7 +83,7 @@ impl Place {
     }
 
     /// Requests that were refused, sign-ins, and what an operator did.
-    async fn live(&mut self) {
+    pub async fn live(&mut self) {
         let (acme, person) = (&self.acme, &self.person);
         let more = json!({ "Operations": [{ "op": "add", "value": { "phoneNumbers": [{ "value": "0815471199" }] } }] });
         acme.scim(Method::PATCH, &format!("/Users/{}", self.accounts[0]), Some(more)).await.document(200);

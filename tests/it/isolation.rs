@@ -845,7 +845,7 @@ async fn refusal(database: &mut PgConnection, statement: &str) -> String {
     }
 }
 
-async fn owned_tables(database: &mut PgConnection) -> Vec<String> {
+pub async fn owned_tables(database: &mut PgConnection) -> Vec<String> {
     let query = "SELECT table_name::text FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'tenant_id' ORDER BY 1";
     let tables: Vec<String> = sqlx::query_scalar(query).fetch_all(database).await.unwrap();
     assert!(tables.len() >= 14, "{tables:?}");

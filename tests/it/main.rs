@@ -6,6 +6,7 @@ mod dialects;
 mod directory;
 mod domains;
 mod erasure;
+mod export;
 mod failures;
 mod groups;
 mod invitations;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 pub enum EventKind {
     TenantCreated,
     TenantUpdated,
+    TenantExported,
     TenantSuspended,
     TenantResumed,
     DomainVerified,
@@ -73,6 +74,7 @@ impl EventKind {
         match self {
             Self::TenantCreated => "tenant.created",
             Self::TenantUpdated => "tenant.updated",
+            Self::TenantExported => "tenant.exported",
             Self::TenantSuspended => "tenant.suspended",
             Self::TenantResumed => "tenant.resumed",
             Self::DomainVerified => "domain.verified",

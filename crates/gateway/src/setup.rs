@@ -5,6 +5,7 @@ pub mod applications;
 pub mod directory;
 pub mod domains;
 pub mod erasure;
+pub mod export;
 pub mod idp;
 pub mod invitations;
 pub mod people;

@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod exchanges;
 pub mod expired;
+pub mod exports;
 pub mod failures;
 pub mod grants;
 pub mod groups;

@@ -270,7 +270,7 @@ pub async fn delete(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
 }
 
 /// Whether this transaction sees connections that were removed.
-async fn show_removed(tx: &mut TenantTx, shows: bool) -> Result<()> {
+pub(crate) async fn show_removed(tx: &mut TenantTx, shows: bool) -> Result<()> {
     let word = if shows { "yes" } else { "" };
     sqlx::query!("-- removals::show_removed\n SELECT set_config('app.shows_removed', $1, true) AS word", word)
         .fetch_one(tx.conn().await?)

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     roles,
     setup::{
-        self,
+        self, export,
         sessions::{self, Entry},
     },
 };
@@ -22,7 +22,7 @@ use domain::{
     seats::SeatPolicy,
 };
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, io::BufWriter};
 use store::{
     accounts::{self, Tally},
     applications, connections, domains, invitations,
@@ -55,6 +55,11 @@ pub enum Command {
     },
     /// Show an organization, its mail domains, its seats and its members.
     Show {
+        /// Its short name.
+        name: String,
+    },
+    /// Write everything of an organization to standard output, a JSON object a line, without secrets. The last line has `counts`.
+    Export {
         /// Its short name.
         name: String,
     },
@@ -209,6 +214,12 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         Command::Suspend { name } => suspend(desk, &name, Entry::Suspended, output).await,
         Command::Resume { name } => suspend(desk, &name, Entry::Open, output).await,
         Command::Show { name } => show(desk, &name, output).await,
+        Command::Export { name } => {
+            let tenant = desk.tenant_by_slug(&name).await?.id;
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            export::write(&desk.store, desk.now(), tenant, &mut out).await?;
+            Ok(())
+        }
         Command::List { after } => {
             let mut tx = desk.store.control(desk.now()).await?;
             let all = tenants::list(&mut tx, &after, PAGE).await?;
