@@ -40,6 +40,16 @@ pub struct Customer {
     pub(crate) http: reqwest::Client,
 }
 
+/// How a connection is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Okta,
+    /// Without an identity provider to ask.
+    Passwords,
+    /// Okta, and nothing takes effect yet.
+    Shadow,
+}
+
 /// An answer of the SCIM server.
 #[derive(Debug)]
 pub struct ScimAnswer {
@@ -67,7 +77,7 @@ impl Customer {
         let domain = format!("{slug}.test");
         let name = Slug::parse(&slug).unwrap();
         let tenant = setup::create_tenant(&app.store, now, &name, "Acme", std::slice::from_ref(&domain)).await.unwrap();
-        Self::connected(gateway, application, tenant, (slug, domain), "Okta", true).await
+        Self::connected(gateway, application, tenant, (slug, domain), "Okta", Kind::Okta).await
     }
 
     /// A new tenant whose only connection has no identity provider to ask: its directory synchronizes passwords.
@@ -77,7 +87,8 @@ impl Customer {
         let domain = format!("{slug}.test");
         let name = Slug::parse(&slug).unwrap();
         let tenant = setup::create_tenant(&app.store, now, &name, "Acme", std::slice::from_ref(&domain)).await.unwrap();
-        let customer = Self::connected(gateway, application, tenant, (slug, domain), "Directory", false).await;
+        let customer =
+            Self::connected(gateway, application, tenant, (slug, domain), "Directory", Kind::Passwords).await;
         let on = |settings: &mut store::connections::Provisioning| settings.password_sync = true;
         setup::directory::set_provisioning(&app.store, now, customer.connection, on).await.unwrap();
         customer
@@ -103,7 +114,13 @@ impl Customer {
     /// One more connection of the same tenant, to that application.
     pub async fn sibling(&self, application: &Application) -> Self {
         let (tenant, slug, domain) = (self.tenant, self.slug.clone(), self.domain.clone());
-        Self::connected(&self.gateway, application.clone(), tenant, (slug, domain), &unique("Okta"), true).await
+        Self::connected(&self.gateway, application.clone(), tenant, (slug, domain), &unique("Okta"), Kind::Okta).await
+    }
+
+    /// The same in shadow.
+    pub async fn shadow(&self, application: &Application) -> Self {
+        let (tenant, slug, domain) = (self.tenant, self.slug.clone(), self.domain.clone());
+        Self::connected(&self.gateway, application.clone(), tenant, (slug, domain), &unique("Okta"), Kind::Shadow).await
     }
 
     async fn connected(
@@ -112,14 +129,17 @@ impl Customer {
         tenant: TenantId,
         (slug, domain): (String, String),
         name: &str,
-        has_idp: bool,
+        kind: Kind,
     ) -> Self {
         let (app, now) = (&gateway.app, gateway.clock.now());
         let client = application.client_id.parse().unwrap();
         let connection = setup::create_connection(&app.store, now, &app.vault, tenant, client, name).await.unwrap();
         let idp = identity_provider(&gateway.clock).await;
         let provider = IdentityProvider::from_metadata(&idp.metadata()).unwrap();
-        if has_idp {
+        if kind == Kind::Shadow {
+            setup::shadow::begin(&app.store, now, connection).await.unwrap();
+        }
+        if kind != Kind::Passwords {
             setup::idp::set(&app.store, now, connection, &provider).await.unwrap();
         }
         let (token_id, token) =

@@ -25,6 +25,7 @@ mod saml;
 mod scim;
 mod seats;
 mod serve;
+mod shadow;
 mod tidy;
 mod transactions;
 mod transcripts;

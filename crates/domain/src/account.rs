@@ -35,6 +35,8 @@ pub enum Parked {
     Link(UserId),
     /// For a seat.
     Seat,
+    /// For its connection to go live; until then it is nobody's.
+    Shadow,
 }
 
 /// What decided about an account's role, and what else was said about it.

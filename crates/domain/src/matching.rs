@@ -63,7 +63,7 @@ fn admit(account: Account, binds: bool) -> Result<SignIn, Refusal> {
 pub fn is_let_in(account: &Account) -> Result<(), Refusal> {
     match account {
         Account { profile: Profile { active: false, .. }, .. } => Err(Refusal::UserDeactivated),
-        Account { parked: Some(Parked::Link(_)), .. } => Err(Refusal::UserParked),
+        Account { parked: Some(Parked::Link(_) | Parked::Shadow), .. } => Err(Refusal::UserParked),
         Account { parked: Some(Parked::Seat), .. } => Err(Refusal::SeatAwaited),
         _ => Ok(()),
     }

@@ -41,6 +41,7 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod setup;
+pub mod shadow;
 pub mod telemetry;
 pub mod universal_logout;
 pub mod vault;

@@ -12,7 +12,8 @@ use domain::{
 };
 use serde_json::{Value, json};
 use store::{
-    accounts::{self, NewAccount, Owner},
+    accounts,
+    arrivals::{self, NewAccount, Owner},
     attributes::{self, AttributeRow},
     connections,
     error::{Constraint, Error as StoreError},
@@ -32,27 +33,45 @@ pub struct New {
     pub index: Vec<AttributeRow>,
 }
 
-/// Creates accounts, all or none of them. Who names one alone is told whether its name is taken.
-pub async fn create(tx: &mut TenantTx, connection: ConnectionId, new: Vec<New>) -> Result<Vec<Account>, Error> {
+/// Creates accounts, all or none of them; as a placeholder's, if that is given. Who names one alone is told whether its name is taken.
+pub async fn create(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    placeholder: Option<UserId>,
+    new: Vec<New>,
+) -> Result<Vec<Account>, Error> {
     let only = match &new[..] {
         [only] => Some(only.plan.profile.user_name.to_string()),
         _ => None,
     };
-    let account = |New { id, plan: CreatePlan { owner, profile, waits, events }, index }| {
-        let new = || Owner::New(UserId(tx.new_id()));
-        let (owner, asked) = match owner {
-            Ownership::New => (new(), None),
-            Ownership::Existing(user) => (Owner::Existing(user), None),
-            Ownership::Asked(user) => (new(), Some(user)),
-        };
-        let events = told(id, owner.id(), events);
-        NewAccount { id, owner, asked, waits, profile, attributes: index, events }
-    };
-    let new = new.into_iter().map(account).collect();
-    accounts::insert(tx, connection, new).await.map_err(|error| match &only {
+    let new = new.into_iter().map(|new| stored(tx, placeholder, new)).collect();
+    arrivals::insert(tx, connection, new).await.map_err(|error| match &only {
         Some(user_name) => taken(error, user_name),
         None => error.into(),
     })
+}
+
+/// Gives accounts that were a placeholder's to whom the plans say.
+pub async fn adopt(tx: &mut TenantTx, connection: ConnectionId, new: Vec<New>) -> Result<Vec<NewAccount>, Error> {
+    let new: Vec<NewAccount> = new.into_iter().map(|new| stored(tx, None, new)).collect();
+    arrivals::adopt(tx, &new).await?;
+    let told: Vec<Event> = new.iter().flat_map(|new| &new.events).cloned().collect();
+    events::append(tx, Some(connection), &told).await?;
+    Ok(new)
+}
+
+fn stored(tx: &TenantTx, placeholder: Option<UserId>, New { id, plan, index }: New) -> NewAccount {
+    let CreatePlan { owner, profile, waits, events } = plan;
+    let new = || Owner::New(UserId(tx.new_id()));
+    let (owner, asked) = match (placeholder, owner) {
+        (Some(placeholder), _) => (Owner::Existing(placeholder), None),
+        (None, Ownership::New) => (new(), None),
+        (None, Ownership::Existing(user)) => (Owner::Existing(user), None),
+        (None, Ownership::Asked(user)) => (new(), Some(user)),
+    };
+    let events = told(id, owner.id(), events);
+    let in_shadow = placeholder.is_some();
+    NewAccount { id, owner, asked, waits, in_shadow, profile, attributes: index, events }
 }
 
 /// Makes the account's search index what `after` says.
@@ -132,7 +151,7 @@ pub async fn carry_out(tx: &mut TenantTx, before: Account, plan: ChangePlan) -> 
     if let Some(waiting) = waits {
         seats::wait(tx, after.id, waiting).await?;
     }
-    if user_follows {
+    if user_follows && after.parked != Some(Parked::Shadow) {
         let Profile { email, display_name, .. } = &after.profile;
         users::update(tx, after.user_id, email.as_ref(), display_name.as_deref()).await?;
     }

@@ -5,6 +5,7 @@ use crate::{
     oauth::settings as application,
     provisioning::ruled,
     saml::settings::{Jit, Settings},
+    shadow,
 };
 use ::scim::user::UserDocument;
 use anyhow::Context;
@@ -54,6 +55,8 @@ pub struct InForce {
     pub invites_for: Option<i32>,
     /// What else the tenant wants.
     pub tenant: Wishes,
+    /// Whether the directory is only filled, and nothing takes effect.
+    pub in_shadow: bool,
 }
 
 impl InForce {
@@ -62,11 +65,23 @@ impl InForce {
     /// # Errors
     /// [`Error::NotFound`] without such a connection.
     pub async fn of(tx: &mut TenantTx, connection: ConnectionId) -> Result<Self, Error> {
+        let live = Self::when_live(tx, connection).await?;
+        if !live.in_shadow {
+            return Ok(live);
+        }
+        // Nobody is anybody there: none is invited, missed, or the last one.
+        let tenant = Wishes { keeps_administrator: false, mass_change_percent: 0, ..live.tenant };
+        Ok(Self { invites_for: None, tenant, ..live })
+    }
+
+    /// The same as it will be when the connection is not in shadow any more.
+    pub async fn when_live(tx: &mut TenantTx, connection: ConnectionId) -> Result<Self, Error> {
         let (catalogue, settings) = applications::terms(tx, connection).await?.ok_or(Error::NotFound)?;
         let settings = application::Settings::deserialize(settings).context("an application's settings read")?;
         let policy = roles::policy(tx, connection, &catalogue).await?;
         let tenant = tenants::wishes(tx).await?.ok_or(Error::NotFound)?;
-        let Terms { profile_policy, sign_in_settings, scim_since } = connections::terms(tx, connection).await?;
+        let Terms { profile_policy, sign_in_settings, scim_since, in_shadow } =
+            connections::terms(tx, connection).await?;
         let profiles = ProfilePolicy::deserialize(profile_policy).context("stored demands of profiles read")?;
         let policy = RolePolicy { heeds_asserted_groups: scim_since.is_none(), ..policy };
         Ok(Self {
@@ -77,6 +92,7 @@ impl InForce {
             jit: Settings::read(&sign_in_settings)?.jit,
             invites_for: settings.mailed_for(),
             tenant,
+            in_shadow,
         })
     }
 
@@ -245,6 +261,7 @@ pub async fn settle_all(
         // Before any account, as in a change of a group.
         roles::lock_groups(&mut tx, connection).await?;
         let in_force = InForce::of(&mut tx, connection).await?;
+        shadow::enter(&mut tx, connection, &in_force).await?;
         changed += settle(&mut tx, connection, &in_force, &ids, Groups::Kept).await?;
         tx.commit().await?;
     }
@@ -257,6 +274,7 @@ async fn settle_kept(store: &Store, scope: Scope, connection: ConnectionId) -> R
     let mut changed = 0;
     if !kept.is_empty() {
         let in_force = InForce::of(&mut tx, connection).await?;
+        shadow::enter(&mut tx, connection, &in_force).await?;
         changed = settle(&mut tx, connection, &in_force, &kept, Groups::Free).await?;
     }
     tx.commit().await?;

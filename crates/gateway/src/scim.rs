@@ -4,6 +4,7 @@ mod ahead;
 pub mod answer;
 pub mod bulk;
 pub mod call;
+mod conditions;
 pub mod creation;
 pub mod discovery;
 mod group_list;

@@ -12,7 +12,7 @@ use domain::{
     event::{Event, EventKind, Subject},
     ids::{AccountId, ApplicationId, ConnectionId, UserId},
     provisioning::{self as rules, PlannedEvent, Rule, Waiting},
-    seats::Seating,
+    seats::{SeatPolicy, Seating},
 };
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -42,6 +42,13 @@ impl Line {
         let mut line = Self { before: held.seats.taken, held };
         line.let_in(tx).await?;
         Ok(Some(line))
+    }
+
+    /// Who would be refused for want of a seat waits outside.
+    pub fn refuses_nobody(&mut self) {
+        if self.held.seats.policy == SeatPolicy::Refuse {
+            self.held.seats.policy = SeatPolicy::Park;
+        }
     }
 
     /// Lets in whose turn it is, and keeps the count.
@@ -181,8 +188,8 @@ impl Place {
     /// # Errors
     /// [`domain::refusal::Refusal::SeatsTaken`]
     pub async fn of(tx: &mut TenantTx, account: &Account, is_active: bool) -> Result<Self, Error> {
-        let is_asked_about = matches!(account.parked, Some(Parked::Link(_)));
-        if account.profile.active == is_active || is_asked_about {
+        let is_nobodys = matches!(account.parked, Some(Parked::Link(_) | Parked::Shadow));
+        if account.profile.active == is_active || is_nobodys {
             let how = if account.parked == Some(Parked::Seat) { Waiting::Outside } else { Waiting::Inside };
             return Ok(Self { waits: account.waits_since.map(|_| how), line: None });
         }

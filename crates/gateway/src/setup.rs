@@ -13,6 +13,7 @@ pub mod removal;
 pub mod roles;
 pub mod seats;
 pub mod sessions;
+pub mod shadow;
 pub mod sign_in;
 pub mod sp_keys;
 

@@ -21,6 +21,8 @@ pub struct Connection {
     pub created_at: OffsetDateTime,
     /// Since when nobody may sign in through it, or nobody of the tenant.
     pub suspended_at: Option<OffsetDateTime>,
+    /// Whether its directory is only filled, and nothing takes effect.
+    pub in_shadow: bool,
 }
 
 impl Connection {
@@ -77,6 +79,7 @@ struct Row {
     sign_in_settings: Value,
     created_at: OffsetDateTime,
     suspended_at: Option<OffsetDateTime>,
+    shadow: bool,
 }
 
 impl From<Row> for Connection {
@@ -98,6 +101,7 @@ impl From<Row> for Connection {
             sign_in_settings,
             created_at,
             suspended_at,
+            shadow: in_shadow,
         } = row;
         let slo = idp_slo_url.zip(idp_slo_binding);
         let slo = slo.map(|(url, binding)| StoredSlo { url, response_url: idp_slo_response_url, binding });
@@ -119,6 +123,7 @@ impl From<Row> for Connection {
             sign_in_settings,
             created_at,
             suspended_at,
+            in_shadow,
         }
     }
 }
@@ -144,6 +149,7 @@ pub(crate) fn read(row: &PgRow) -> Result<Connection> {
         sign_in_settings: row.try_get("sign_in_settings")?,
         created_at,
         suspended_at: suspended_at.map(|since| since.0),
+        shadow: row.try_get("shadow")?,
     };
     Ok(row.into())
 }
@@ -211,19 +217,22 @@ pub struct Terms {
     pub sign_in_settings: Value,
     /// Since when SCIM keeps them; `None` where it does not.
     pub scim_since: Option<OffsetDateTime>,
+    /// Whether its directory is only filled, and nothing takes effect.
+    pub in_shadow: bool,
 }
 
 /// What decides about the connection's users.
 pub async fn terms(tx: &mut TenantTx, id: ConnectionId) -> Result<Terms> {
     let row = sqlx::query!(
         r#"-- connections::terms
-        SELECT profile_policy, sign_in_settings, scim_since AS "scim_since: Moment" FROM connections WHERE id = $1"#,
+        SELECT profile_policy, sign_in_settings, scim_since AS "scim_since: Moment", shadow FROM connections WHERE id = $1"#,
         id.0
     )
     .fetch_one(tx.conn().await?)
     .await?;
     let scim_since = row.scim_since.map(|since| since.0);
-    Ok(Terms { profile_policy: row.profile_policy, sign_in_settings: row.sign_in_settings, scim_since })
+    let in_shadow = row.shadow;
+    Ok(Terms { profile_policy: row.profile_policy, sign_in_settings: row.sign_in_settings, scim_since, in_shadow })
 }
 
 /// Notes that SCIM keeps the connection's users from now on, or does not any more; whether that is news. What gateways remember
@@ -291,7 +300,7 @@ pub async fn by_id(tx: &mut TenantTx, id: ConnectionId) -> Result<Option<Connect
         "-- connections::by_id
          SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_sso_binding, idp_slo_url,
                 idp_slo_response_url, idp_slo_binding, idp_certificates, allow_sha1, password_sync, entitlements,
-                sign_in_settings, created_at,
+                sign_in_settings, created_at, shadow,
                 coalesce(suspended_at, (SELECT t.suspended_at FROM tenants t WHERE t.id = connections.tenant_id)) AS suspended_at
          FROM connections WHERE id = $1",
         id.0
@@ -308,7 +317,7 @@ pub async fn list(tx: &mut TenantTx) -> Result<Vec<Connection>> {
         "-- connections::list
          SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_sso_binding, idp_slo_url,
                 idp_slo_response_url, idp_slo_binding, idp_certificates, allow_sha1, password_sync, entitlements,
-                sign_in_settings, created_at,
+                sign_in_settings, created_at, shadow,
                 coalesce(suspended_at, (SELECT t.suspended_at FROM tenants t WHERE t.id = connections.tenant_id)) AS suspended_at
          FROM connections ORDER BY created_at, id LIMIT 1000"
     )

@@ -14,6 +14,8 @@ pub struct Held {
     pub is_active: bool,
     /// Its connection was removed, and may come back.
     pub is_removed: bool,
+    /// Its connection is in shadow, so that it is nobody's yet.
+    pub in_shadow: bool,
     /// Everything it is called.
     pub names: Vec<String>,
     pub document: Value,
@@ -51,15 +53,18 @@ pub struct Gone {
     pub user_changes: u64,
 }
 
-/// All accounts of a user, also those of removed connections, kept from others until this transaction ends.
-pub async fn accounts_of(tx: &mut TenantTx, user: UserId) -> Result<Vec<Held>> {
+/// All accounts of a user, also those of removed connections, and those with that address in connections in shadow; kept from others until
+/// this transaction ends.
+pub async fn accounts_of(tx: &mut TenantTx, user: Option<UserId>, email_key: Option<&str>) -> Result<Vec<Held>> {
     let rows = sqlx::query!(
         r#"-- erasures::accounts_of
         SELECT a.id, a.connection_id, a.active, c.id IS NULL AS "is_removed!", a.document,
+               coalesce(a.parked = 'shadow', false) AS "in_shadow!",
                array_remove(ARRAY[a.user_name, a.external_id, a.email, a.display_name, a.name_id], NULL) AS "names!"
         FROM accounts a LEFT JOIN connections c ON c.id = a.connection_id
-        WHERE a.user_id = $1 ORDER BY a.id FOR UPDATE OF a"#,
-        user.0
+        WHERE a.user_id = $1 OR (a.parked = 'shadow' AND a.email_key = $2) ORDER BY a.id FOR UPDATE OF a"#,
+        user.map(|user| user.0),
+        email_key
     )
     .fetch_all(tx.conn().await?)
     .await?;
@@ -68,15 +73,16 @@ pub async fn accounts_of(tx: &mut TenantTx, user: UserId) -> Result<Vec<Held>> {
         connection: ConnectionId(row.connection_id),
         is_active: row.active,
         is_removed: row.is_removed,
+        in_shadow: row.in_shadow,
         names: row.names,
         document: row.document,
     });
     Ok(held.collect())
 }
 
-/// Deletes an account of a removed connection, and all that hangs on it.
-pub async fn delete_removed(tx: &mut TenantTx, account: AccountId) -> Result<()> {
-    sqlx::query!("-- erasures::delete_removed\n DELETE FROM accounts WHERE id = $1", account.0)
+/// Deletes an account of whose end nobody is told, and all that hangs on it.
+pub async fn delete_untold(tx: &mut TenantTx, account: AccountId) -> Result<()> {
+    sqlx::query!("-- erasures::delete_untold\n DELETE FROM accounts WHERE id = $1", account.0)
         .execute(tx.conn().await?)
         .await?;
     Ok(())

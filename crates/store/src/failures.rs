@@ -301,7 +301,7 @@ pub async fn halves(tx: &mut TenantTx, connection: ConnectionId, limit: i64) -> 
     let parked = sqlx::query!(
         r#"-- failures::parked
         SELECT id, user_name, parked AS "parked!", coalesce(waits_since, updated_at) AS "since!" FROM accounts
-        WHERE connection_id = $1 AND parked IS NOT NULL AND active ORDER BY id LIMIT $2"#,
+        WHERE connection_id = $1 AND parked IN ('link', 'seat') AND active ORDER BY id LIMIT $2"#,
         connection.0,
         limit
     )

@@ -1,6 +1,6 @@
 //! Connections that were removed: hidden from every statement of the tenant, and brought back as they were, for 30 days.
 
-use crate::{control::ControlTx, error::Result, pooled::one_row, tenant::TenantTx};
+use crate::{control::ControlTx, error::Result, pooled::one_row, shadows, tenant::TenantTx};
 use domain::{
     ids::{ApplicationId, ConnectionId, TenantId},
     removal::{Fate, UNDO},
@@ -214,7 +214,7 @@ pub async fn delete_accounts(tx: &mut TenantTx, connection: ConnectionId, keeps_
     let gone = sqlx::query!(
         "-- removals::delete_accounts
          DELETE FROM accounts WHERE id IN (SELECT id FROM accounts WHERE connection_id = $1 ORDER BY id LIMIT $2)
-         RETURNING id, user_id, parked_user",
+         RETURNING id, user_id, parked, parked_user",
         connection.0,
         BATCH
     )
@@ -231,13 +231,15 @@ pub async fn delete_accounts(tx: &mut TenantTx, connection: ConnectionId, keeps_
         .await?;
         return Ok(u64::try_from(accounts.len()).unwrap_or(0));
     }
+    // Of who never was anybody nobody was told.
+    let known = || gone.iter().filter(|row| row.parked.as_deref() != Some("shadow"));
     sqlx::query!(
         "-- removals::tell_deleted
          INSERT INTO events (id, kind, subject, subject_id, data, connection_id, actor, occurred_at)
          SELECT gen_random_uuid(), 'user.deleted', 'user', user_id, jsonb_build_object('account_id', id, 'rule', 'removal'), $3, $4, $5
          FROM unnest($1::uuid[], $2::uuid[]) AS w (id, user_id)",
-        &accounts,
-        &gone.iter().map(|row| row.user_id).collect::<Vec<_>>(),
+        &known().map(|row| row.id).collect::<Vec<_>>(),
+        &known().map(|row| row.user_id).collect::<Vec<_>>(),
         connection.0,
         actor,
         now
@@ -266,7 +268,8 @@ pub async fn delete(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
     .execute(tx.conn().await?)
     .await?;
     show_removed(tx, false).await?;
-    one_row(&done)
+    one_row(&done)?;
+    shadows::forget_placeholder(tx, connection).await
 }
 
 /// Whether this transaction sees connections that were removed.

@@ -21,7 +21,7 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 4] = [
         "uuid",
         "SELECT id, application_id, display_name, idp_entity_id, idp_sso_url, idp_sso_binding, idp_slo_url, \
          idp_slo_response_url, idp_slo_binding, idp_certificates, allow_sha1, password_sync, entitlements, \
-         sign_in_settings, created_at, coalesce(suspended_at, \
+         sign_in_settings, created_at, shadow, coalesce(suspended_at, \
          (SELECT t.suspended_at FROM tenants t WHERE t.id = connections.tenant_id)) AS suspended_at FROM connections WHERE id = $1",
     ),
     (

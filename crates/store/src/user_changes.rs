@@ -104,11 +104,11 @@ pub async fn accounts_of(tx: &mut TenantTx, user: UserId) -> Result<Vec<Moved>> 
     Ok(rows.into_iter().map(|row| moved((row.id, row.connection_id))).collect())
 }
 
-/// An account and whose it is.
+/// An account and whose it is; not one of a connection in shadow, which is nobody's.
 pub async fn account(tx: &mut TenantTx, id: AccountId) -> Result<Option<Moved>> {
     let row = sqlx::query!(
         "-- user_changes::account
-         SELECT connection_id, user_id FROM accounts WHERE id = $1",
+         SELECT connection_id, user_id FROM accounts WHERE id = $1 AND parked IS DISTINCT FROM 'shadow'",
         id.0
     )
     .fetch_optional(tx.conn().await?)

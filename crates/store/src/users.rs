@@ -283,11 +283,11 @@ pub async fn import(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<UserId
     Ok(ids.into_iter().map(UserId).collect())
 }
 
-/// The user's row, to be put back as it was.
+/// The user's row, to be put back as it was; a placeholder is nobody.
 pub async fn row(tx: &mut TenantTx, id: UserId) -> Result<Option<Value>> {
     let row = sqlx::query_scalar!(
         r#"-- users::row
-        SELECT to_jsonb(u) AS "row!" FROM users u WHERE id = $1"#,
+        SELECT to_jsonb(u) AS "row!" FROM users u WHERE id = $1 AND NOT EXISTS (SELECT FROM connections c WHERE c.id = u.id)"#,
         id.0
     )
     .fetch_optional(tx.conn().await?)

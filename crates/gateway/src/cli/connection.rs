@@ -7,6 +7,7 @@ mod key;
 mod profiles;
 mod removal;
 mod roles;
+mod shadow;
 mod sign_in;
 
 use super::{
@@ -44,7 +45,12 @@ pub enum Command {
         /// Put a sample user into the directory: Okta's SPEC test of a SCIM server wants to find one.
         #[arg(long)]
         sample_user: bool,
+        /// Only fill its directory at first: what the identity provider sends has no effect, and nobody signs in, until `go-live`.
+        #[arg(long)]
+        shadow: bool,
     },
+    /// Show what would happen if a connection in shadow went live, or have it go live.
+    GoLive(shadow::GoLive),
     /// Tell what the identity provider is: by the address of its metadata, by its metadata, or by three fields.
     Idp(idp::Idp),
     /// Fetch the identity provider's metadata now; without this they are fetched once a day.
@@ -127,9 +133,14 @@ impl Command {
 
 pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     match command {
-        Command::Create { tenant, application, name, sample_user } => {
-            create(desk, &tenant, &application, &name, sample_user, output).await
+        Command::Create { tenant, application, name, sample_user, shadow } => {
+            let id = create(desk, &tenant, &application, &name, shadow).await?;
+            if sample_user {
+                setup::directory::create_sample_user(&desk.store, desk.now(), id).await?;
+            }
+            show(desk, id, output).await
         }
+        Command::GoLive(arguments) => shadow::go_live(arguments, desk, output).await,
         Command::Set(set) => {
             let id = set.connection();
             directory::set(set, desk).await?;
@@ -182,9 +193,8 @@ async fn create(
     tenant: &str,
     application: &str,
     name: &str,
-    sample_user: bool,
-    output: &Output,
-) -> anyhow::Result<()> {
+    shadow: bool,
+) -> anyhow::Result<ConnectionId> {
     let vault = desk.vault()?;
     // A key sealed under a root key that the gateways do not have would keep them from starting.
     keys::check(&desk.store, vault, desk.now()).await?;
@@ -192,10 +202,10 @@ async fn create(
     let application = application::find(desk, application).await?;
     let (store, now) = (&desk.store, desk.now());
     let id = setup::create_connection(store, now, vault, tenant.id, application.id, name).await?;
-    if sample_user {
-        setup::directory::create_sample_user(store, now, id).await?;
+    if shadow {
+        setup::shadow::begin(store, now, id).await?;
     }
-    show(desk, id, output).await
+    Ok(id)
 }
 
 async fn suspend(desk: &Desk, id: ConnectionId, entry: Entry, output: &Output) -> anyhow::Result<()> {
@@ -212,6 +222,7 @@ async fn show(desk: &Desk, id: ConnectionId, output: &Output) -> anyhow::Result<
     let mut fields = fields(desk, &connection)?;
     let since = connections::terms(&mut tx, id).await?.scim_since;
     fields.push(("scim_since", "SCIM keeps the users since", json!(since.map(moment))));
+    fields.push(("in_shadow", "Nothing takes effect until it goes live", json!(connection.in_shadow)));
     fields.push(("suspended_at", "Nobody signs in since", json!(connection.suspended_at.map(moment))));
     fields.extend(idp::watched(&mut tx, &connection).await?);
     tx.rollback().await?;

@@ -358,6 +358,7 @@ fn told_of(connection: &str, account: &Account, linked_by: &str) -> Value {
         (false, _) => "deactivated".to_owned(),
         (true, Some(Parked::Link(user))) => format!("waits: is it user {user}?"),
         (true, Some(Parked::Seat)) => "waits for a seat".to_owned(),
+        (true, Some(Parked::Shadow)) => "waits for its connection to go live".to_owned(),
         (true, None) => "active".to_owned(),
     };
     json!({

@@ -63,7 +63,7 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
     let asserted = Asserted { roles: identity.role_names(), groups, id: identity.asserted_id() };
     wanted.signed_in = Some(SignedIn { name_id: identity.lasting_name().map(str::to_owned), asserted });
     let index = users::rows(search::index(&wanted.document, catalogue.user()));
-    let newcomers = vec![Newcomer { id: None, wanted, index }];
+    let newcomers = vec![Newcomer { id: None, wanted, index, rule: None }];
     // The session that begins now accepts the invitation.
     Ok(arrival::arrive(tx, connection, &in_force, newcomers).await?.pop().context("one came")?)
 }

@@ -2,7 +2,8 @@
 
 use super::{
     ScimResult,
-    call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work, check_current, read_id},
+    call::{BULK_OPERATIONS, Directory, ScimCall, TRIES, Work, read_id},
+    conditions::check_current,
     creation::Creation,
     groups, password, users,
 };

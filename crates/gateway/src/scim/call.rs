@@ -2,6 +2,7 @@
 
 use super::{
     ScimResult, ahead,
+    conditions::Conditions,
     log::Trace,
     proof::{Key, Proof},
     schemas::{self, Schemas},
@@ -13,13 +14,14 @@ use crate::{
     limits::Held,
     roles::InForce,
     secret::{self, Kind},
+    shadow,
 };
-use ::scim::{discovery::Offer, error::ScimError, etag, schema::Catalogue, user::Meta};
+use ::scim::{discovery::Offer, error::ScimError, schema::Catalogue, user::Meta};
 use axum::{
     RequestExt,
     body::{Bytes, HttpBody, to_bytes},
     extract::{FromRequest, RawPathParams, Request},
-    http::{HeaderMap, HeaderName, Method, header},
+    http::{HeaderMap, Method, header},
 };
 use domain::{
     ids::{ConnectionId, FailureId, TokenId},
@@ -100,13 +102,6 @@ pub struct Directory {
     entitlements: bool,
 }
 
-/// What the request asks of the version it meets (RFC 7644 3.14).
-#[derive(Clone)]
-struct Conditions {
-    if_match: Option<String>,
-    if_none_match: Option<String>,
-}
-
 impl Directory {
     /// The schemas in force for this connection.
     pub fn catalogue(&self) -> &Catalogue {
@@ -165,6 +160,7 @@ impl Directory {
         let place = self.app.limits.place(self.tenant).await?;
         let (bearer, mut tx) = self.proof.begin(ahead).await?;
         tx.act_as(self.proof.actor(self.credential));
+        shadow::enter(&mut tx, self.connection, self.role_policy()).await?;
         let (password_sync, directory) = (bearer.password_sync, Arc::clone(self));
         Ok(Work { tx, password_sync, directory, _place: place, _glance: None })
     }
@@ -213,12 +209,7 @@ impl ScimCall {
 
     /// Refuses a change of a version that the client did not mean (RFC 7644 3.14).
     pub fn check_version(&self, version: i64) -> Result<(), ScimError> {
-        let Conditions { if_match, if_none_match } = &self.conditions;
-        check_current(if_match.as_deref(), version)?;
-        if if_none_match.as_deref().is_some_and(|unwanted| etag::is_current(unwanted, version)) {
-            return Err(ScimError::precondition_failed("The resource has the version that If-None-Match rules out."));
-        }
-        Ok(())
+        self.conditions.check(version)
     }
 
     /// The call after some work during which it held no transaction.
@@ -249,7 +240,7 @@ impl ScimCall {
 
     /// Whether the client already has this version (RFC 7644 3.14).
     pub fn has(&self, meta: &Meta) -> bool {
-        self.conditions.if_none_match.as_deref().is_some_and(|known| etag::is_same(known, &meta.etag()))
+        self.conditions.is_known(meta)
     }
 }
 
@@ -352,6 +343,9 @@ impl FromRequest<App> for ScimCall {
         let schemas = schemas::in_force(app, &mut tx, connection, &bearer, known).await?;
         trace.read_by(&schemas);
         trace.has_failures(bearer.has_failures);
+        if writes {
+            shadow::enter(&mut tx, connection, &schemas.roles).await?;
+        }
         let directory = Arc::new(Directory {
             proof,
             credential: bearer.credential,
@@ -373,32 +367,9 @@ impl FromRequest<App> for ScimCall {
     }
 }
 
-impl Conditions {
-    fn read(headers: &HeaderMap) -> Self {
-        // RFC 9110 5.3: several lines of one name are one list.
-        let text = |name: HeaderName| {
-            // What is no text is no version that there is, and must not pass for a header that was not sent.
-            let lines: Vec<_> =
-                headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-            (!lines.is_empty()).then(|| lines.join(","))
-        };
-        Self { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }
-    }
-}
-
 fn prefers_minimal(headers: &HeaderMap) -> bool {
     let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split([',', ';'])).any(|part| part.trim().eq_ignore_ascii_case("return=minimal"))
-}
-
-/// Refuses a change of another version than the client expects, if it expects one.
-pub fn check_current(expected: Option<&str>, version: i64) -> Result<(), ScimError> {
-    match expected {
-        Some(expected) if !etag::is_current(expected, version) => Err(ScimError::precondition_failed(
-            "The resource changed since it was read. Read it again and repeat the change.",
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// An id as this server writes it, or in the capitals that some clients put into every UUID; no other spelling.

@@ -157,7 +157,8 @@ pub async fn created(creations: Vec<Creation>) -> Result<(Work, Vec<Account>), E
     let (mut newcomers, mut passwords) = (Vec::new(), Vec::new());
     for Creation { directory, id, wanted, password } in creations {
         let index = index(&directory, &wanted.document);
-        newcomers.push(Newcomer { id, wanted, index });
+        // Nobody has put it into a group yet.
+        newcomers.push(Newcomer { id, wanted, index, rule: None });
         passwords.push(password);
     }
     let accounts = arrival::arrive(&mut work.tx, connection, in_force, newcomers).await?;

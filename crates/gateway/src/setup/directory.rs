@@ -7,6 +7,7 @@ use crate::{
     roles::InForce,
     scim::{schemas, users},
     secret::{Kind, Secret},
+    shadow,
 };
 use ::scim::{
     path::AttributePath,
@@ -208,6 +209,8 @@ pub async fn create_sample_user(store: &Store, now: OffsetDateTime, connection: 
     let document = UserDocument::read(body, &catalogue)?.document;
     let wanted = users::wanted(document)?;
     let index = users::rows(search::index(&wanted.document, catalogue.user()));
-    arrival::arrive(&mut tx, connection, &in_force, vec![Newcomer { id: None, wanted, index }]).await?;
+    shadow::enter(&mut tx, connection, &in_force).await?;
+    let newcomer = Newcomer { id: None, wanted, index, rule: None };
+    arrival::arrive(&mut tx, connection, &in_force, vec![newcomer]).await?;
     Ok(tx.commit().await?)
 }

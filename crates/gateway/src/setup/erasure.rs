@@ -82,10 +82,8 @@ pub async fn erase(
 ) -> Result<Erased, Error> {
     let mut tx = operator(store, tenant, now).await?;
     let user = the_user(&mut tx, who).await?;
-    let held = match user {
-        Some(user) => erasures::accounts_of(&mut tx, user).await?,
-        None => Vec::new(),
-    };
+    let email_key = email_key(&mut tx, user, who).await?;
+    let held = erasures::accounts_of(&mut tx, user, email_key.as_deref()).await?;
     let names = names(&mut tx, user, who, &held).await?;
     for account in &held {
         delete(&mut tx, account).await?;
@@ -104,7 +102,7 @@ pub async fn erase(
     let words: Vec<String> = names.iter().flat_map(|name| words(name)).chain(ids).collect();
     let traces = Traces { accounts: &accounts, keys: &keys, words: &words };
     let gone = erasures::delete_traces(&mut tx, user, traces).await?;
-    if user.is_none() && gone == Gone::default() {
+    if user.is_none() && held.is_empty() && gone == Gone::default() {
         return Err(Error::NotFound);
     }
     bury(&mut tx, vault, user, &names, &told(accounts.len(), gone)).await?;
@@ -152,10 +150,18 @@ async fn the_user(tx: &mut TenantTx, who: &Who) -> Result<Option<UserId>, Error>
     }
 }
 
+/// The address by which the person is found in connections in shadow.
+async fn email_key(tx: &mut TenantTx, user: Option<UserId>, who: &Who) -> Result<Option<String>, Error> {
+    let Some(user) = user else { return Ok(who.parts().1.map(|email| email.key().to_owned())) };
+    let row = users::row(tx, user).await?.unwrap_or_default();
+    Ok(row["email_key"].as_str().map(str::to_owned))
+}
+
 /// Deletes one account, which must not be in use.
 async fn delete(tx: &mut TenantTx, account: &Held) -> Result<(), Error> {
     match (account.is_removed, account.is_active) {
-        (true, _) => Ok(erasures::delete_removed(tx, account.id).await?),
+        (true, _) => Ok(erasures::delete_untold(tx, account.id).await?),
+        (false, false) if account.in_shadow => Ok(erasures::delete_untold(tx, account.id).await?),
         (false, true) => {
             Err(impossible("the user has an active account; have the person unassigned in the identity provider first"))
         }

@@ -5,6 +5,7 @@ use crate::{error::Error, revocation};
 use domain::{
     event::{Event, EventKind, Subject},
     ids::{ConnectionId, TenantId},
+    refusal::Refusal,
     session::EndReason,
 };
 use serde_json::json;
@@ -109,7 +110,11 @@ pub async fn suspend(
     let suspends = entry == Entry::Suspended;
     match connection {
         Some(connection) => {
-            connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+            let found = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+            if found.in_shadow && !suspends {
+                let problem = "the connection is in shadow; `gatehouse connection go-live` shows what happens when it goes live, and does it";
+                return Err(Refusal::ChangeImpossible { problem: problem.to_owned() }.into());
+            }
             if connections::suspend(&mut tx, connection, suspends).await? {
                 let kind = if suspends { EventKind::ConnectionSuspended } else { EventKind::ConnectionResumed };
                 let event = Event::new(kind, Subject::Connection(connection));
