@@ -44,6 +44,7 @@ pub async fn prepared(acme: &Customer, url: &str, name: &str, count: usize, grou
             browser_hash: &[7; 32],
             authorize: None,
             target: None,
+            invitation: None,
             expires_at: now + Duration::minutes(15),
         };
         sign_in_requests::insert(&mut tx, &new).await.unwrap();

@@ -75,6 +75,7 @@ impl Place {
             id: None,
             email: Email::parse(&person.email).unwrap(),
             display_name: Some("Quillon Vexmoor".to_owned()),
+            method: None,
         };
         people::import(store, now, acme.tenant, &[known]).await.unwrap();
         let accounts = [acme.assign(&person).await, sibling.assign(&person).await];
@@ -118,7 +119,9 @@ impl Place {
         let (store, now, tenant) = (&self.acme.gateway.app.store, self.acme.gateway.clock.now(), self.acme.tenant);
         let id = UserId(Uuid::new_v4());
         let email = Email::parse(&format!("vexmoor@{}", self.acme.domain)).unwrap();
-        people::import(store, now, tenant, &[people::Known { id: Some(id), email, display_name: None }]).await.unwrap();
+        people::import(store, now, tenant, &[people::Known { id: Some(id), email, display_name: None, method: None }])
+            .await
+            .unwrap();
         people::merge(store, now, tenant, id, into).await.unwrap();
     }
 

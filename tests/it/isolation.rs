@@ -106,6 +106,7 @@ enum Way {
     Finish,
     Par,
     Password { method: &'static str },
+    BreakGlass { method: &'static str },
     UniversalLogout,
 }
 
@@ -127,6 +128,8 @@ fn way(method: &str, path: &str) -> Result<Way, String> {
         ("post", "/oauth2/par") => Ok(Way::Par),
         ("get", "/c/{cid}/password") => Ok(Way::Password { method: "get" }),
         ("post", "/c/{cid}/password") => Ok(Way::Password { method: "post" }),
+        ("get", "/c/{cid}/break-glass") => Ok(Way::BreakGlass { method: "get" }),
+        ("post", "/c/{cid}/break-glass") => Ok(Way::BreakGlass { method: "post" }),
         ("post", "/c/{cid}/global-token-revocation") => Ok(Way::UniversalLogout),
         _ => Err(unknown(method, path)),
     }
@@ -286,6 +289,7 @@ async fn tries(way: Way, a: &Party, b: &Party) -> usize {
         Way::Finish => finish(a, b).await,
         Way::Par => par(a, b).await,
         Way::Password { method } => password(a, b, method).await,
+        Way::BreakGlass { method } => break_glass(a, b, method).await,
         Way::UniversalLogout => universal_logout(a, b).await,
     }
 }
@@ -495,6 +499,28 @@ async fn universal_logout(a: &Party, b: &Party) -> usize {
     4
 }
 
+/// A code for when the identity provider cannot be asked opens the connection of its account and no other.
+async fn break_glass(a: &Party, b: &Party, method: &str) -> usize {
+    let url = |party: &Party| party.customer.url("/break-glass");
+    if method == "get" {
+        // The form is for everybody, and says nothing of anybody.
+        let page = Browser::new().get(&url(b)).await;
+        assert_eq!(page.status, 200);
+        assert!(!page.text.contains(&b.canary), "{}", page.text);
+        return 1;
+    }
+    let (store, now) = (&b.customer.gateway.app.store, b.customer.gateway.clock.now());
+    let user = b.customer.user(&unique("glass"));
+    let account = b.customer.assign(&user).await.parse().unwrap();
+    let codes = gateway::setup::break_glass::create(store, now, b.customer.connection, account).await.unwrap();
+    let form = [("email", user.email.as_str()), ("code", codes[0].as_str())];
+    let refused = Browser::new().post(&url(a), &form).await;
+    assert!(refused.status == 200 && refused.text.contains("do not belong together"), "{}", refused.text);
+    let entered = Browser::new().post(&url(b), &form).await;
+    assert!(entered.status.is_redirection() || !entered.text.contains("do not belong together"), "{}", entered.text);
+    2
+}
+
 /// A sign-in by password belongs to the browser that began it, and to its connection.
 async fn password(a: &Party, b: &Party, method: &str) -> usize {
     let gateway = &b.customer.gateway;
@@ -691,7 +717,7 @@ const GATE_TENANT: [&str; 4] = [
     "applications: SELECT (backchannel_logout_uri, display_name, id, id_token_alg, initiate_login_uri, redirect_uris, roles, settings, slug)",
     "tenants: INSERT",
     "tenants: SELECT",
-    "tenants: UPDATE (delete_after_days, keeps_administrator, linking, mass_change_percent, plus_addresses, suspended_at)",
+    "tenants: UPDATE (delete_after_days, keeps_administrator, linking, mass_change_percent, plus_addresses, sign_in, suspended_at)",
 ];
 const GATE_CONTROL: [&str; 62] = [
     "_sqlx_migrations: SELECT",

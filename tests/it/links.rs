@@ -223,7 +223,8 @@ async fn take(places: &[Customer], model: &mut Model, step: Step, at: &str) {
         }
         Step::Import(number) => {
             let email = address(acme, number);
-            let known = people::Known { id: None, email: Email::parse(&email).unwrap(), display_name: None };
+            let known =
+                people::Known { id: None, email: Email::parse(&email).unwrap(), display_name: None, method: None };
             let imported = people::import(store, now, tenant, &[known]).await.unwrap();
             let same: Vec<&mut Person> = model.people.values_mut().filter(|person| person.email == email).collect();
             assert_eq!(imported.new, usize::from(same.is_empty()), "{at}");

@@ -14,6 +14,7 @@ mod isolation;
 mod jit;
 mod links;
 mod migrations;
+mod moving;
 mod mutation;
 mod oidc;
 mod operations;

@@ -54,6 +54,7 @@ async fn import(acme: &Customer, names: &[&str]) -> Vec<UserId> {
         id: Some(UserId(Uuid::new_v4())),
         email: Email::parse(&format!("{name}@{}", acme.domain)).unwrap(),
         display_name: None,
+        method: None,
     };
     let known: Vec<Known> = names.iter().map(known).collect();
     let app = &acme.gateway.app;

@@ -102,6 +102,10 @@ pub enum Refusal {
         "the two have accounts in the same connection, and a user has one in each; remove one of the accounts first"
     )]
     UsersOverlap,
+    #[error(
+        "this account is tied to somebody already, so the link cannot tie it to you; sign in from the application, or ask its vendor to merge the two"
+    )]
+    LinkImpossible,
     #[error("{problem}")]
     ChangeImpossible { problem: String },
     #[error("nobody with this identity has been assigned to the application; ask your IT admin to assign you")]
@@ -138,6 +142,7 @@ impl Refusal {
             Self::UserParked => "GH-USR-008",
             Self::UsersOverlap => "GH-USR-009",
             Self::ChangeImpossible { .. } => "GH-USR-010",
+            Self::LinkImpossible => "GH-USR-013",
             Self::SeatsTaken { .. } => "GH-SEA-001",
             Self::SeatAwaited => "GH-SEA-002",
             Self::MassChange { .. } => "GH-GRD-001",

@@ -2,6 +2,7 @@
 
 mod alias;
 mod application;
+mod break_glass;
 mod connection;
 mod failure;
 mod invitation;
@@ -88,6 +89,9 @@ enum Command {
     /// A tenant's users: whose accounts are whose, and why they have their roles.
     #[command(subcommand)]
     User(user::Command),
+    /// Codes with which administrators get in when their identity provider cannot be asked.
+    #[command(subcommand)]
+    BreakGlass(break_glass::Command),
     /// Who is invited: by hand, or because SCIM brought them.
     #[command(subcommand)]
     Invitation(invitation::Command),
@@ -115,7 +119,9 @@ impl Command {
             Self::Connection(connection) if connection.makes_a_key() => {
                 &["database.url", "database.control_url", "keys.root"]
             }
-            Self::Failure(_) => &["database.url", "database.control_url", "keys.root"],
+            Self::User(user::Command::Erase { .. }) | Self::Failure(_) => {
+                &["database.url", "database.control_url", "keys.root"]
+            }
             Self::Mail(mail) if mail.needs_keys() => &["database.url", "database.control_url", "keys.root"],
             Self::Mail(_) => &["database.url", "database.control_url", "mail.smtp_url"],
             Self::Application(_)
@@ -125,6 +131,7 @@ impl Command {
             | Self::Alias(_)
             | Self::Session(_)
             | Self::User(_)
+            | Self::BreakGlass(_)
             | Self::Invitation(_)
             | Self::Token(_) => &["database.url", "database.control_url"],
         }
@@ -185,6 +192,7 @@ async fn carry_out(command: Command, config: Config, output: &Output) -> anyhow:
         Command::Alias(command) => alias::run(command, &Desk::open(config)?, output).await,
         Command::Session(command) => session::run(command, &Desk::open(config)?, output).await,
         Command::User(command) => user::run(command, &Desk::open(config)?, output).await,
+        Command::BreakGlass(command) => break_glass::run(command, &Desk::open(config)?, output).await,
         Command::Invitation(command) => invitation::run(command, &Desk::open(config)?, output).await,
         Command::Failure(command) => failure::run(command, Desk::open(config)?, output).await,
         Command::Mail(command) => mail::run(command, &Desk::open(config)?, output).await,

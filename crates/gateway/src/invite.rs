@@ -34,7 +34,8 @@ pub async fn get(State(app): State<App>, Path(code): Path<String>) -> Result<Res
     let application = application.ok_or(Error::NotFound)?;
     let brand = Brand::of(&application, &Settings::of(&application).map_err(Error::from)?);
     let (words, tenant, email) = (Words::here(), tenant.display_name.as_str(), invited.email.as_str());
-    Ok(pages::html(StatusCode::OK, &InvitationPage { words, brand: &brand, tenant, email }))
+    let links = invited.user.is_some();
+    Ok(pages::html(StatusCode::OK, &InvitationPage { words, brand: &brand, tenant, email, links }))
 }
 
 /// `POST /invite/{code}`: on to the sign-in of the connection, which accepts it.
@@ -45,7 +46,10 @@ pub async fn accept(
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let (tx, invited) = find(&app, &code, app.clock.now()).await?;
-    let purpose = Purpose::Enter { target: None, hint: Some(&invited.email) };
+    let purpose = match invited.user {
+        Some(_) => Purpose::Link { invitation: invited.invitation.id, hint: &invited.email },
+        None => Purpose::Enter { target: None, hint: Some(&invited.email) },
+    };
     Ok(login::start(&app, tx, invited.connection, &client, browser::jar(&headers), purpose).await?)
 }
 

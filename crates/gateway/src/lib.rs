@@ -4,6 +4,7 @@ pub mod access_control;
 pub mod app;
 mod arrival;
 pub mod backchannel;
+pub mod break_glass;
 pub mod browser;
 pub mod cleaner;
 pub mod cli;

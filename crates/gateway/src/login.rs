@@ -12,7 +12,7 @@ use crate::{
         settings::Settings,
         way_in::{self, Named},
     },
-    pages::{self, Brand, LoginPage, Unknown, Words},
+    pages::{self, Brand, LoginPage, Unknown, WaysPage, Words},
 };
 use ::oidc::{authorize::Parameters, form::Form};
 use axum::{
@@ -22,8 +22,15 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::CookieJar;
-use domain::{email::Email, ids::ConnectionId};
-use store::applications::Application;
+use domain::{
+    email::Email,
+    ids::{ConnectionId, TenantId},
+};
+use store::{
+    applications::Application,
+    scope::Actor,
+    tenants::{self, SignIn},
+};
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
@@ -61,12 +68,18 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         (None, None) => (Named { domain_hint: domain, ..Named::default() }, Unknown::Address("")),
     };
     let application = asked.application.as_ref().map(|application| application.id);
-    let Some((_, connection)) = way_in::find(&app, application, named, now).await? else {
+    let Some((tenant, connection)) = way_in::find(&app, application, named, now).await? else {
         let brand = asked.brand()?;
         return Ok(page(StatusCode::OK, brand.as_ref(), &asked.query, None, Some(unknown)));
     };
-    let jar = remembered(&app, browser::jar(&headers), email, domain);
-    Ok((jar, Redirect::to(&asked.onward(&app, connection, email))).into_response())
+    let (jar, sso) = (remembered(&app, browser::jar(&headers), email, domain), asked.onward(&app, connection, email));
+    match asked.own_way(&app, tenant, now).await? {
+        Some((brand, own)) => {
+            let page = WaysPage { words: Words::here(), brand: &brand, sso: &sso, own: &own };
+            Ok((jar, pages::html(StatusCode::OK, &page)).into_response())
+        }
+        None => Ok((jar, Redirect::to(&sso)).into_response()),
+    }
 }
 
 /// The domain is kept for the next time, never the address.
@@ -103,6 +116,22 @@ impl Asked {
     fn brand(&self) -> Result<Option<Brand>, Error> {
         let brand = |application| Ok(Brand::of(application, &Settings::of(application)?));
         self.application.as_ref().map(brand).transpose()
+    }
+
+    /// Where somebody of that tenant may sign in otherwise for now.
+    async fn own_way(
+        &self,
+        app: &Inner,
+        tenant: TenantId,
+        now: OffsetDateTime,
+    ) -> Result<Option<(Brand, String)>, Error> {
+        let Some(application) = &self.application else { return Ok(None) };
+        let settings = Settings::of(application)?;
+        let Some(own) = &settings.own_login_uri else { return Ok(None) };
+        let mut tx = app.tenant(tenant, Actor::Browser, now).await?;
+        let sign_in = tenants::sign_in(&mut tx).await?;
+        tx.rollback().await?;
+        Ok((sign_in == SignIn::Both).then(|| (Brand::of(application, &settings), own.clone())))
     }
 
     /// Where it goes on: the application's request with the way in it, or the bookmark of the connection.

@@ -161,6 +161,32 @@ pub struct PasswordPage<'a> {
 
 page!(PasswordPage of brand);
 
+/// Asks for an emergency code.
+#[derive(Template)]
+#[template(path = "break_glass.html")]
+pub struct BreakGlassPage<'a> {
+    pub words: Words,
+    pub brand: &'a Brand,
+    pub email: &'a str,
+    /// Why the last one did not do, as a message.
+    pub problem: Option<&'static str>,
+}
+
+page!(BreakGlassPage of brand);
+
+/// Offers the identity provider, and the application's own way as it was before.
+#[derive(Template)]
+#[template(path = "ways.html")]
+pub struct WaysPage<'a> {
+    pub words: Words,
+    pub brand: &'a Brand,
+    /// Addresses of both ways.
+    pub sso: &'a str,
+    pub own: &'a str,
+}
+
+page!(WaysPage of brand);
+
 /// Shows an invitation.
 #[derive(Template)]
 #[template(path = "invitation.html")]
@@ -169,13 +195,30 @@ pub struct InvitationPage<'a> {
     pub brand: &'a Brand,
     pub tenant: &'a str,
     pub email: &'a str,
+    /// Whether it ties an account to somebody whom the application knows.
+    pub links: bool,
 }
 
 page!(InvitationPage of brand);
 
 impl InvitationPage<'_> {
+    fn title(&self) -> String {
+        if self.links {
+            return self.words.say("link-title");
+        }
+        self.words.with("invitation-title", "application", &self.brand.name)
+    }
+
     fn text(&self) -> String {
-        self.words.all("invitation-text", &[("tenant", self.tenant), ("email", self.email)])
+        let Self { tenant, email, brand, .. } = self;
+        if self.links {
+            return self.words.all("link-text", &[("tenant", tenant), ("email", email), ("application", &brand.name)]);
+        }
+        self.words.all("invitation-text", &[("tenant", tenant), ("email", email)])
+    }
+
+    fn button(&self) -> String {
+        self.words.say(if self.links { "link-button" } else { "invitation-button" })
     }
 }
 

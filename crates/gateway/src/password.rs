@@ -13,7 +13,7 @@ use crate::{
 };
 use ::oidc::form::Form;
 use ::saml::code::{Code, Rejection};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
 use axum::{
     body::Bytes,
@@ -43,11 +43,7 @@ use store::{
 use time::OffsetDateTime;
 
 /// What somebody who is not there is compared with, so that it takes as long.
-static NOBODY: LazyLock<String> = LazyLock::new(|| {
-    let salt = SaltString::encode_b64(&entropy::bytes::<16>());
-    let hash = salt.and_then(|salt| Ok(Argon2::default().hash_password(&entropy::bytes::<32>(), &salt)?.to_string()));
-    hash.unwrap_or_default()
-});
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash(&entropy::bytes::<32>()).unwrap_or_default());
 
 /// Makes the hash of nobody, so that the first one who is unknown does not wait for it.
 pub fn prepare() {
@@ -115,6 +111,16 @@ pub async fn post(
     }
 }
 
+/// Argon2id with the parameters that RFC 9106 and OWASP give for 19 MiB, in PHC form; it takes its time: to be made where nobody waits.
+///
+/// # Errors
+/// When the system gives no memory.
+pub(crate) fn hash(password: &[u8]) -> anyhow::Result<String> {
+    let salt = SaltString::encode_b64(&entropy::bytes::<16>()).map_err(|error| anyhow!("a salt: {error}"))?;
+    let hash = Argon2::default().hash_password(password, &salt);
+    Ok(hash.map_err(|error| anyhow!("a password hash: {error}"))?.to_string())
+}
+
 /// Whether the password belongs to the hash, which takes its time: to be asked where nobody waits.
 pub(crate) fn belongs(password: &[u8], hash: &str) -> bool {
     PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
@@ -125,7 +131,12 @@ pub(crate) fn belongs(password: &[u8], hash: &str) -> bool {
 ///
 /// # Errors
 /// [`Error::TooManyRequests`] when no place becomes free in time.
-async fn is_right(app: &Inner, tenant: TenantId, password: &str, hash: Option<String>) -> Result<bool, Error> {
+pub(crate) async fn is_right(
+    app: &Inner,
+    tenant: TenantId,
+    password: &str,
+    hash: Option<String>,
+) -> Result<bool, Error> {
     let permit = app.limits.hash_in_time(tenant).await?;
     let password = password.as_bytes().to_vec();
     // The place is given back when the hash is made, also if nobody waits for it any more.
@@ -136,6 +147,14 @@ async fn is_right(app: &Inner, tenant: TenantId, password: &str, hash: Option<St
         belongs(&password, &hash) && is_known
     });
     Ok(checked.await.context("a password is checked")?)
+}
+
+/// Who is called that: by the user name, else by the address if only one has it.
+pub(crate) async fn called(tx: &mut TenantTx, connection: ConnectionId, name: &str) -> Result<Option<Account>, Error> {
+    let found = accounts::by_user_name(tx, connection, &fold(name)).await?;
+    let (None, Ok(email)) = (&found, Email::parse(name)) else { return Ok(found) };
+    let mut of = accounts::by_email(tx, connection, email.key(), 2).await?;
+    Ok(if of.len() == 1 { of.pop() } else { None })
 }
 
 /// One try of one browser.
@@ -179,16 +198,9 @@ impl<'a> Attempt<'a> {
         Ok((tx, waiting))
     }
 
-    /// Who is called that: by the user name, else by the address if only one has it.
+    /// Who is called that, and the hash of their password.
     async fn account(&self, tx: &mut TenantTx, name: &str) -> Result<Option<(Account, Option<String>)>, Error> {
-        let mut found = accounts::by_user_name(tx, self.connection, &fold(name)).await?;
-        if found.is_none()
-            && let Ok(email) = Email::parse(name)
-        {
-            let mut of = accounts::by_email(tx, self.connection, email.key(), 2).await?;
-            found = if of.len() == 1 { of.pop() } else { None };
-        }
-        match found {
+        match called(tx, self.connection, name).await? {
             Some(account) => {
                 let hash = passwords::of(tx, account.id).await?;
                 Ok(Some((account, hash)))

@@ -16,11 +16,12 @@ use std::time::Duration;
 use store::{accounts, events, groups, removals, scope::Actor, tenant::TenantTx, tenants};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
+use uuid::Uuid;
 
 /// How often a process looks.
 const PERIOD: Duration = Duration::from_secs(600);
 
-/// Connections, and tenants, that one round looks at.
+/// Connections that one round looks at, and tenants that it asks for at once.
 const LOOKS: i64 = 100;
 
 /// Accounts of a tenant that one round deletes at most.
@@ -48,7 +49,6 @@ pub async fn run(app: App) {
 pub async fn round(app: &App) -> Result<(), Error> {
     let mut control = app.control(app.clock.now()).await?;
     let connections = removals::due(&mut control, LOOKS).await?;
-    let tenants = tenants::that_delete(&mut control, LOOKS).await?;
     control.rollback().await?;
     for (tenant, connection) in connections {
         match purge(app, tenant, connection).await {
@@ -58,12 +58,21 @@ pub async fn round(app: &App) -> Result<(), Error> {
             }
         }
     }
-    for (tenant, days) in tenants {
-        if let Err(error) = delete_old(app, tenant, days).await {
-            warn!(tenant.id = %tenant, error = chain(&error), "Accounts that are out could not be deleted; the next round tries again");
+    let mut after = TenantId(Uuid::nil());
+    loop {
+        let mut control = app.control(app.clock.now()).await?;
+        let tenants = tenants::that_delete(&mut control, after, LOOKS).await?;
+        control.rollback().await?;
+        for (tenant, days) in &tenants {
+            if let Err(error) = delete_old(app, *tenant, *days).await {
+                warn!(tenant.id = %tenant, error = chain(&error), "Accounts that are out could not be deleted; the next round tries again");
+            }
+        }
+        match tenants.last() {
+            Some((last, _)) => after = *last,
+            None => return Ok(()),
         }
     }
-    Ok(())
 }
 
 async fn purge(app: &App, tenant: TenantId, connection: ConnectionId) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    break_glass,
     error::{self, Error, PageFailure, SCIM_JSON, ScimFailure},
     invite, login as front,
     oauth::{authorize, brand, discovery as openid, introspect, logout as sign_out, par, revoke, token, userinfo},
@@ -86,6 +87,8 @@ fn table() -> Vec<Entry> {
         route!(get "/t/{slug}" Public => login::tenant),
         route!(get "/c/{cid}/password" Browser => password::get),
         route!(post "/c/{cid}/password" Browser => password::post),
+        route!(get "/c/{cid}/break-glass" Browser => break_glass::get),
+        route!(post "/c/{cid}/break-glass" Browser => break_glass::post),
         route!(get "/c/{cid}" Public => metadata::get),
         route!(get "/c/{cid}/saml/metadata" Public => metadata::get),
         route!(get "/c/{cid}/saml/certificate" Public => metadata::certificate),

@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use store::{
     applications::{self, Application},
     events,
-    sessions::{self, LiveSession, Name, NewSession, Proof, Which},
+    sessions::{self, Begun, LiveSession, Name, NewSession, Proof, Which},
     tenant::TenantTx,
-    tenants,
+    tenants, users,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -75,17 +75,30 @@ pub async fn begin(
         proof: proven.proof,
         client_id: came.authorize.as_ref().and_then(|request| request["client_id"].as_str()),
     };
-    let (id, is_one_too_many) = sessions::insert(tx, &new).await?;
+    let Begun { id, is_one_too_many, method } = sessions::insert(tx, &new).await?;
     let data = json!({ "user_id": account.user_id, "account_id": account.id });
     let event = Event::with(EventKind::SessionCreated, Subject::Session(id), data);
     events::append(tx, Some(connection), &[event]).await?;
     inviting::arrived(tx, account).await?;
+    if let (Proof::Assertion { .. }, Some(method)) = (proven.proof, method) {
+        moved(tx, account, &method).await?;
+    }
     if is_one_too_many {
         revocation::end(tx, Which::Surplus { account: account.id, new: id }, EndReason::Replaced, None).await?;
     }
     // Everything else that keeps a session from living was looked at before.
     let live = sessions::live(tx, id).await?.ok_or(Error::Suspended)?;
     Ok((live, application))
+}
+
+/// Tells once that somebody who signed in otherwise comes by the identity provider now.
+async fn moved(tx: &mut TenantTx, account: &Account, method: &str) -> Result<(), Error> {
+    if method == users::SSO || !users::set_method(tx, account.user_id, method, users::SSO).await? {
+        return Ok(());
+    }
+    let data = json!({ "account_id": account.id, "from": method, "to": users::SSO });
+    let event = Event::with(EventKind::UserSignInMoved, Subject::User(account.user_id), data);
+    Ok(events::append(tx, Some(account.connection_id), &[event]).await?)
 }
 
 /// Ends the session that a browser had before it began another.

@@ -2,12 +2,14 @@
 
 pub mod aliases;
 pub mod applications;
+pub mod break_glass;
 pub mod directory;
 pub mod domains;
 pub mod erasure;
 pub mod export;
 pub mod idp;
 pub mod invitations;
+pub mod moving;
 pub mod people;
 pub mod removal;
 pub mod roles;

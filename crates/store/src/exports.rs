@@ -6,13 +6,14 @@ use sqlx::AssertSqlSafe;
 use std::time::Duration;
 
 /// All tables of a tenant, and what of them is a secret, which nobody is given.
-pub const TABLES: [(&str, &[&str]); 37] = [
+pub const TABLES: [(&str, &[&str]); 38] = [
     ("account_attributes", &[]),
     ("account_counts", &[]),
     ("account_passwords", &["hash"]),
     ("accounts", &[]),
     ("aliases", &[]),
     ("assertions", &[]),
+    ("break_glass_codes", &["hash"]),
     ("connections", &[]),
     ("departures", &[]),
     ("domain_claims", &[]),

@@ -3,7 +3,7 @@
 use crate::{error::Error, error::Result, moment::Moment, pooled::one_row, tenant::TenantTx};
 use domain::{
     email::Email,
-    ids::{AccountId, ConnectionId, InvitationId},
+    ids::{AccountId, ConnectionId, InvitationId, UserId},
     invitation::{Invitation, Step},
 };
 use time::Duration;
@@ -15,6 +15,8 @@ pub struct Invited {
     pub connection: ConnectionId,
     /// Whose it is, where there is an account already.
     pub account: Option<AccountId>,
+    /// Whom the application knows, where the link ties an account to somebody.
+    pub user: Option<UserId>,
     pub email: String,
     pub email_key: String,
     pub invitation: Invitation,
@@ -26,6 +28,7 @@ struct Row {
     id: Uuid,
     connection_id: Uuid,
     account_id: Option<Uuid>,
+    user_id: Option<Uuid>,
     email: String,
     email_key: String,
     step: String,
@@ -51,8 +54,9 @@ impl TryFrom<Row> for Invited {
         let lifetime = Duration::days(i64::from(row.lifetime_days));
         let invitation = Invitation { id: InvitationId(row.id), created_at: row.created_at.0, lifetime, step };
         let (connection, account) = (ConnectionId(row.connection_id), row.account_id.map(AccountId));
+        let user = row.user_id.map(UserId);
         let Row { email, email_key, problem, .. } = row;
-        Ok(Self { connection, account, email, email_key, invitation, problem })
+        Ok(Self { connection, account, user, email, email_key, invitation, problem })
     }
 }
 
@@ -62,7 +66,7 @@ macro_rules! invitations {
         sqlx::query_as!(
             Row,
             "-- invitations::" + $name + "
-             SELECT id, connection_id, account_id, email, email_key, step, step_at AS \"step_at: Moment\",
+             SELECT id, connection_id, account_id, user_id, email, email_key, step, step_at AS \"step_at: Moment\",
                     created_at AS \"created_at: Moment\", lifetime_days, problem
              FROM invitations " + $tail
             $(, $argument)*
@@ -74,6 +78,8 @@ macro_rules! invitations {
 #[derive(Debug)]
 pub struct NewInvitation<'a> {
     pub account: Option<AccountId>,
+    /// Somebody to whom the link ties an account.
+    pub user: Option<UserId>,
     pub email: &'a Email,
     /// In days.
     pub lifetime: i32,
@@ -99,8 +105,8 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &NewInvita
     sqlx::query!(
         "-- invitations::insert
          INSERT INTO invitations
-             (id, connection_id, account_id, email, email_key, step, step_at, created_at, lifetime_days, code_hash, due_at)
-         VALUES ($1, $2, $3, $4, $5, 'created', $6, $6, $7, $8, $9)",
+             (id, connection_id, account_id, email, email_key, step, step_at, created_at, lifetime_days, code_hash, due_at, user_id)
+         VALUES ($1, $2, $3, $4, $5, 'created', $6, $6, $7, $8, $9, $10)",
         id,
         connection.0,
         new.account.map(|account| account.0),
@@ -109,7 +115,8 @@ pub async fn insert(tx: &mut TenantTx, connection: ConnectionId, new: &NewInvita
         now,
         new.lifetime,
         code_hash,
-        due_at
+        due_at,
+        new.user.map(|user| user.0)
     )
     .execute(tx.conn().await?)
     .await?;

@@ -7,6 +7,7 @@ pub mod aliases;
 pub mod applications;
 pub mod arrivals;
 pub mod attributes;
+pub mod break_glass;
 pub mod connections;
 pub mod control;
 pub mod departures;

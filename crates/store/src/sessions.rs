@@ -31,6 +31,9 @@ pub struct NewSession<'a> {
     pub client_id: Option<&'a str>,
 }
 
+/// The authentication context of a code for when the identity provider cannot be asked.
+pub const BREAK_GLASS: &str = "urn:gatehouse:break-glass";
+
 /// What proved who it is.
 #[derive(Debug, Clone, Copy)]
 pub enum Proof<'a> {
@@ -38,6 +41,8 @@ pub enum Proof<'a> {
     Assertion { context: Option<&'a str> },
     /// A password of the directory.
     Password,
+    /// A code for when the identity provider cannot be asked.
+    BreakGlass,
 }
 
 /// The subject's name as the identity provider wrote it.
@@ -171,14 +176,25 @@ macro_rules! live {
     };
 }
 
-/// Stores a session that begins; answers also whether the account has too many with it.
-pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<(SessionId, bool)> {
+/// What came of a session that begins.
+#[derive(Debug)]
+pub struct Begun {
+    pub id: SessionId,
+    /// Whether the account has too many with it.
+    pub is_one_too_many: bool,
+    /// How the user signed in to the application before, where somebody said.
+    pub method: Option<String>,
+}
+
+/// Stores a session that begins.
+pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<Begun> {
     let (id, now) = (tx.new_id(), tx.now());
     let context = match new.proof {
         Proof::Assertion { context } => context,
         Proof::Password => None,
+        Proof::BreakGlass => Some(BREAK_GLASS),
     };
-    let others = sqlx::query_scalar!(
+    let row = sqlx::query!(
         r#"-- sessions::insert
          INSERT INTO sessions (id, token_hash, connection_id, account_id, user_id, name_id, name_id_format,
              name_qualifier, sp_name_qualifier, session_index, attributes, auth_time, created_at, expires_at, idle_until,
@@ -186,7 +202,7 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<(SessionI
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, array_remove(ARRAY[$18::text], NULL))
          RETURNING (SELECT count(*) FROM (
              SELECT FROM sessions WHERE account_id = $4 AND ended_at IS NULL LIMIT $19
-         ) AS o) AS "others!""#,
+         ) AS o) AS "others!", (SELECT sign_in_method FROM users WHERE id = $5) AS method"#,
         id,
         new.token_hash,
         new.connection.0,
@@ -203,13 +219,35 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSession<'_>) -> Result<(SessionI
         new.expires_at,
         new.idle_until,
         context,
-        matches!(new.proof, Proof::Password),
+        matches!(new.proof, Proof::Password | Proof::BreakGlass),
         new.client_id,
         MOST_OF_ACCOUNT
     )
     .fetch_one(tx.conn().await?)
     .await?;
-    Ok((SessionId(id), others >= MOST_OF_ACCOUNT))
+    Ok(Begun { id: SessionId(id), is_one_too_many: row.others >= MOST_OF_ACCOUNT, method: row.method })
+}
+
+/// The account by which somebody with an application's highest role came through the identity provider since then, and could again.
+pub async fn proven_since(
+    tx: &mut TenantTx,
+    user: UserId,
+    since: OffsetDateTime,
+) -> Result<Option<(ConnectionId, AccountId)>> {
+    let row = sqlx::query!(
+        "-- sessions::proven_since
+         SELECT s.connection_id, s.account_id FROM sessions s
+         JOIN accounts a ON a.id = s.account_id AND a.user_id = s.user_id
+         JOIN connections c ON c.id = s.connection_id JOIN applications p ON p.id = c.application_id
+         WHERE s.user_id = $1 AND s.created_at >= $2 AND NOT s.by_password AND a.active AND a.parked IS NULL
+           AND a.role = p.roles[1] AND c.suspended_at IS NULL
+         ORDER BY s.created_at DESC LIMIT 1",
+        user.0,
+        since
+    )
+    .fetch_optional(tx.conn().await?)
+    .await?;
+    Ok(row.map(|row| (ConnectionId(row.connection_id), AccountId(row.account_id))))
 }
 
 /// The live session of the browser with that cookie, in that connection.

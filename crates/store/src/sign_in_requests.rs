@@ -1,7 +1,7 @@
 //! AuthnRequests on their way, and assertions that came back: each is used once.
 
 use crate::{error::Result, tenant::TenantTx};
-use domain::ids::ConnectionId;
+use domain::ids::{ConnectionId, InvitationId};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -17,6 +17,8 @@ pub struct NewSignInRequest<'a> {
     pub authorize: Option<Value>,
     /// Where in the application the identity provider wants to send the browser.
     pub target: Option<&'a str>,
+    /// The link by which the account is tied to somebody.
+    pub invitation: Option<InvitationId>,
     pub expires_at: OffsetDateTime,
 }
 
@@ -40,6 +42,7 @@ pub struct AnsweredRequest {
     pub browser_hash: Option<Vec<u8>>,
     pub authorize: Option<Value>,
     pub target: Option<String>,
+    pub invitation: Option<InvitationId>,
     pub identity: Value,
     pub created_at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
@@ -50,15 +53,16 @@ pub async fn insert(tx: &mut TenantTx, new: &NewSignInRequest<'_>) -> Result<()>
     let now = tx.now();
     sqlx::query!(
         "-- sign_in_requests::insert
-         INSERT INTO sign_in_requests (id, connection_id, browser_hash, authorize, target, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         INSERT INTO sign_in_requests (id, connection_id, browser_hash, authorize, target, created_at, expires_at, invitation_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         new.id,
         new.connection.0,
         new.browser_hash,
         new.authorize,
         new.target,
         now,
-        new.expires_at
+        new.expires_at,
+        new.invitation.map(|id| id.0)
     )
     .execute(tx.conn().await?)
     .await?;
@@ -98,7 +102,7 @@ pub async fn collect(
             WHERE ticket_hash = $1 AND connection_id = $2 AND identity IS NOT NULL FOR UPDATE
         )
         UPDATE sign_in_requests r SET identity = NULL, ticket_hash = NULL FROM found WHERE r.id = found.id
-        RETURNING r.id, r.browser_hash, r.authorize, r.target, r.created_at, r.expires_at, found.identity AS "identity!""#,
+        RETURNING r.id, r.browser_hash, r.authorize, r.target, r.invitation_id, r.created_at, r.expires_at, found.identity AS "identity!""#,
         ticket_hash,
         connection.0
     )
@@ -109,6 +113,7 @@ pub async fn collect(
         browser_hash: row.browser_hash,
         authorize: row.authorize,
         target: row.target,
+        invitation: row.invitation_id.map(InvitationId),
         identity: row.identity,
         created_at: row.created_at,
         expires_at: row.expires_at,

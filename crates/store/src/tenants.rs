@@ -108,6 +108,44 @@ pub async fn list(tx: &mut ControlTx, after: &str, limit: i64) -> Result<Vec<Ten
     Ok(rows.into_iter().map(Tenant::from).collect())
 }
 
+/// How the people of a tenant sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignIn {
+    /// By their identity provider.
+    Sso,
+    /// For now also as the application has it otherwise.
+    Both,
+}
+
+impl SignIn {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sso => "sso",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// How the people of the tenant whose transaction this is sign in.
+pub async fn sign_in(tx: &mut TenantTx) -> Result<SignIn> {
+    let id = tx.tenant().0;
+    let stored = sqlx::query_scalar!("-- tenants::sign_in\n SELECT sign_in FROM tenants WHERE id = $1", id)
+        .fetch_optional(tx.conn().await?)
+        .await?;
+    Ok(if stored.as_deref() == Some("both") { SignIn::Both } else { SignIn::Sso })
+}
+
+/// Sets that.
+pub async fn set_sign_in(tx: &mut TenantTx, sign_in: SignIn) -> Result<()> {
+    let id = tx.tenant().0;
+    let done =
+        sqlx::query!("-- tenants::set_sign_in\n UPDATE tenants SET sign_in = $2 WHERE id = $1", id, sign_in.as_str())
+            .execute(tx.conn().await?)
+            .await?;
+    one_row(&done)
+}
+
 /// What the tenant wants to hold for its users.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wishes {
@@ -187,11 +225,13 @@ pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
     Ok(())
 }
 
-/// Tenants that have accounts deleted which are out, and after how many days.
-pub async fn that_delete(tx: &mut ControlTx, limit: i64) -> Result<Vec<(TenantId, i32)>> {
+/// Tenants behind `after` that have accounts deleted which are out, and after how many days.
+pub async fn that_delete(tx: &mut ControlTx, after: TenantId, limit: i64) -> Result<Vec<(TenantId, i32)>> {
     let rows = sqlx::query!(
         r#"-- tenants::that_delete
-        SELECT id, delete_after_days AS "days!" FROM tenants WHERE delete_after_days IS NOT NULL ORDER BY id LIMIT $1"#,
+        SELECT id, delete_after_days AS "days!" FROM tenants
+        WHERE delete_after_days IS NOT NULL AND id > $1 ORDER BY id LIMIT $2"#,
+        after.0,
         limit
     )
     .fetch_all(tx.conn())

@@ -17,6 +17,9 @@ use serde_json::Value;
 use sqlx::Row;
 use std::collections::{HashMap, HashSet};
 
+/// The way of signing in of whoever came by the identity provider.
+pub const SSO: &str = "sso";
+
 /// Stores a user's shown name and address.
 pub async fn update(tx: &mut TenantTx, id: UserId, email: Option<&Email>, display_name: Option<&str>) -> Result<()> {
     let now = tx.now();
@@ -223,6 +226,8 @@ pub struct NewUser<'a> {
     pub id: UserId,
     pub email: &'a Email,
     pub display_name: Option<&'a str>,
+    /// How the user signs in to the application until now, in the vendor's word.
+    pub method: Option<&'a str>,
     /// Whether the application gave the id; otherwise the address says whether the user is there.
     pub is_named: bool,
 }
@@ -280,7 +285,57 @@ pub async fn import(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<Vec<UserId
     )
     .fetch_all(tx.conn().await?)
     .await?;
+    note_methods(tx, new).await?;
     Ok(ids.into_iter().map(UserId).collect())
+}
+
+/// Notes how users sign in until now, but for those who have come by the identity provider.
+async fn note_methods(tx: &mut TenantTx, new: &[NewUser<'_>]) -> Result<()> {
+    let told: Vec<(&NewUser<'_>, &str)> = new.iter().filter_map(|user| Some((user, user.method?))).collect();
+    let (named, others): (Vec<_>, Vec<_>) = told.into_iter().partition(|(user, _)| user.is_named);
+    sqlx::query!(
+        "-- users::note_methods_by_id
+         UPDATE users u SET sign_in_method = n.method FROM unnest($1::uuid[], $2::text[]) AS n (id, method)
+         WHERE u.id = n.id AND u.sign_in_method IS DISTINCT FROM 'sso'",
+        &named.iter().map(|(user, _)| user.id.0).collect::<Vec<_>>(),
+        &named.iter().map(|(_, method)| (*method).to_owned()).collect::<Vec<_>>()
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    sqlx::query!(
+        "-- users::note_methods
+         UPDATE users u SET sign_in_method = n.method FROM unnest($1::text[], $2::text[]) AS n (email_key, method)
+         WHERE u.email_key = n.email_key AND u.sign_in_method IS DISTINCT FROM 'sso'",
+        &others.iter().map(|(user, _)| user.email.key().to_owned()).collect::<Vec<_>>(),
+        &others.iter().map(|(_, method)| (*method).to_owned()).collect::<Vec<_>>()
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the user signs in otherwise from now on; answers whether that is news.
+pub async fn set_method(tx: &mut TenantTx, id: UserId, from: &str, to: &str) -> Result<bool> {
+    let done = sqlx::query!(
+        "-- users::set_method\n UPDATE users SET sign_in_method = $3 WHERE id = $1 AND sign_in_method = $2",
+        id.0,
+        from,
+        to
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How many users sign in how, as far as somebody said.
+pub async fn count_methods(tx: &mut TenantTx) -> Result<Vec<(String, i64)>> {
+    let rows = sqlx::query!(
+        r#"-- users::count_methods
+        SELECT sign_in_method AS "method!", count(*) AS "count!" FROM users WHERE sign_in_method IS NOT NULL GROUP BY 1 ORDER BY 1"#
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.method, row.count)).collect())
 }
 
 /// The user's row, to be put back as it was; a placeholder is nobody.
@@ -299,10 +354,10 @@ pub async fn row(tx: &mut TenantTx, id: UserId) -> Result<Option<Value>> {
 pub async fn put_back(tx: &mut TenantTx, id: UserId, row: &Value) -> Result<()> {
     sqlx::query!(
         "-- users::put_back
-         INSERT INTO users (id, email, email_key, display_name, created_at, updated_at, imported)
-         SELECT $1, r.email, r.email_key, r.display_name, r.created_at, r.updated_at, r.imported
-         FROM jsonb_to_record($2) AS r (email text, email_key text, display_name text,
-                                        created_at timestamptz, updated_at timestamptz, imported boolean)",
+         INSERT INTO users (id, email, email_key, display_name, created_at, updated_at, imported, sign_in_method)
+         SELECT $1, r.email, r.email_key, r.display_name, r.created_at, r.updated_at, r.imported, r.sign_in_method
+         FROM jsonb_to_record($2) AS r (email text, email_key text, display_name text, created_at timestamptz,
+                                        updated_at timestamptz, imported boolean, sign_in_method text)",
         id.0,
         row
     )

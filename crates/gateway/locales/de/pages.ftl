@@ -26,6 +26,20 @@ password-busy = Es waren zu viele Versuche. Warten Sie einige Minuten und versuc
 password-over = Diese Anmeldung hat zu lange gedauert. Beginnen Sie noch einmal in der Anwendung.
 password-button = Anmelden
 
+break-glass-title = Mit einem Notfallcode anmelden
+break-glass-code = Notfallcode
+break-glass-hint = Er steht auf der Liste Ihrer Administratoren. Jeder Code gilt einmal und für eine Stunde.
+break-glass-wrong = Name und Code passen nicht zusammen, oder der Code wurde schon benutzt. Prüfen Sie beides oder nehmen Sie den nächsten.
+
+ways-title = Wie möchten Sie sich anmelden?
+ways-text = Ihre Organisation wechselt zu ihrem eigenen Anmeldedienst. Bis das abgeschlossen ist, gehen beide Wege.
+ways-sso = Mit dem Unternehmenskonto anmelden
+ways-own = Wie bisher anmelden
+
+link-title = Unternehmenskonto verknüpfen
+link-text = Von nun an meldet sich { $email } bei { $application } mit dem Unternehmenskonto von { $tenant } an. Fahren Sie nur fort, wenn Sie das sind.
+link-button = Verknüpfen und anmelden
+
 invitation-title = Sie sind zu { $application } eingeladen
 invitation-text = { $tenant } lädt { $email } ein. Sie melden sich mit Ihrem Unternehmenskonto an.
 invitation-button = Annehmen und anmelden
@@ -82,6 +96,7 @@ error-refused = Sie können nicht angemeldet werden.
 
 refusal-GH-USR-006 = Dieses Konto gehört beim Identitätsanbieter zu einer anderen Identität; bitten Sie Ihre IT-Abteilung, den Anwendungs-Benutzernamen zu prüfen.
 refusal-GH-USR-008 = Es ist noch nicht bestätigt, wem dieses Konto gehört; bitten Sie Ihre IT-Abteilung, es bestätigen zu lassen.
+refusal-GH-USR-013 = Dieses Konto gehört schon zu jemandem, daher kann der Link es nicht mit Ihnen verknüpfen. Melden Sie sich in der Anwendung an oder bitten Sie deren Anbieter, beide zusammenzuführen.
 refusal-GH-SEA-001 = Alle Plätze Ihrer Organisation sind vergeben; bitten Sie Ihre IT-Abteilung um einen Platz.
 refusal-GH-SEA-002 = Alle Plätze Ihrer Organisation sind vergeben, und Sie sind für den nächsten vorgemerkt; bitten Sie Ihre IT-Abteilung um einen Platz.
 refusal-GH-INV-001 = Die Einladung ist abgelaufen; bitten Sie um eine neue.

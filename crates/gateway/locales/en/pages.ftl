@@ -28,6 +28,20 @@ password-busy = There were too many attempts. Wait a few minutes, then try again
 password-over = This sign-in took too long. Start again from the application.
 password-button = Sign in
 
+break-glass-title = Sign in with an emergency code
+break-glass-code = Emergency code
+break-glass-hint = It stands on the list that your administrator has. Each code works once, for an hour.
+break-glass-wrong = This name and code do not belong together, or the code was used. Check both, or take the next code.
+
+ways-title = How do you want to sign in?
+ways-text = Your organization is moving to its own sign-in service. Until that is done, both ways work.
+ways-sso = Sign in with your company account
+ways-own = Sign in as before
+
+link-title = Link your company account
+link-text = From now on { $email } signs in to { $application } with the company account of { $tenant }. Continue only if that is you.
+link-button = Link and sign in
+
 invitation-title = You are invited to { $application }
 invitation-text = { $tenant } invites { $email }. You sign in with your company account.
 invitation-button = Accept and sign in
@@ -84,6 +98,7 @@ error-refused = You cannot be signed in.
 
 refusal-GH-USR-006 = This account belongs to another identity at the identity provider; ask your IT admin to check the user's Application username.
 refusal-GH-USR-008 = It is not confirmed yet whose account this is; ask your IT admin to have it confirmed.
+refusal-GH-USR-013 = This account is tied to somebody already, so the link cannot tie it to you. Sign in from the application, or ask its vendor to merge the two.
 refusal-GH-SEA-001 = All seats of your organization are taken; ask your IT admin for a seat.
 refusal-GH-SEA-002 = All seats of your organization are taken, and you are in line for the next one; ask your IT admin for a seat.
 refusal-GH-INV-001 = The invitation has expired; ask for a new one.

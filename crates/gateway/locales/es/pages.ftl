@@ -26,6 +26,20 @@ password-busy = Ha habido demasiados intentos. Espere unos minutos y vuelva a in
 password-over = Este inicio de sesión ha tardado demasiado. Empiece de nuevo desde la aplicación.
 password-button = Iniciar sesión
 
+break-glass-title = Iniciar sesión con un código de emergencia
+break-glass-code = Código de emergencia
+break-glass-hint = Está en la lista de sus administradores. Cada código vale una vez y durante una hora.
+break-glass-wrong = Ese nombre y ese código no coinciden, o el código ya se usó. Compruebe ambos o tome el siguiente código.
+
+ways-title = ¿Cómo quiere iniciar sesión?
+ways-text = Su organización está cambiando a su propio servicio de acceso. Mientras tanto funcionan las dos maneras.
+ways-sso = Iniciar sesión con la cuenta de empresa
+ways-own = Iniciar sesión como hasta ahora
+
+link-title = Vincular su cuenta de empresa
+link-text = A partir de ahora, { $email } inicia sesión en { $application } con la cuenta de empresa de { $tenant }. Continúe solo si es usted.
+link-button = Vincular e iniciar sesión
+
 invitation-title = Tiene una invitación a { $application }
 invitation-text = { $tenant } invita a { $email }. Inicie sesión con su cuenta de empresa.
 invitation-button = Aceptar e iniciar sesión
@@ -82,6 +96,7 @@ error-refused = No se puede iniciar su sesión.
 
 refusal-GH-USR-006 = Esta cuenta pertenece a otra identidad en el proveedor de identidad; pida a su departamento de TI que compruebe el nombre de usuario de la aplicación.
 refusal-GH-USR-008 = Aún no se ha confirmado de quién es esta cuenta; pida a su departamento de TI que la confirmen.
+refusal-GH-USR-013 = Esta cuenta ya está vinculada a alguien, así que el enlace no puede vincularla a usted. Inicie sesión desde la aplicación o pida a su proveedor que una las dos.
 refusal-GH-SEA-001 = Todas las plazas de su organización están ocupadas; pida una a su departamento de TI.
 refusal-GH-SEA-002 = Todas las plazas de su organización están ocupadas y usted está en espera de la siguiente; pida una a su departamento de TI.
 refusal-GH-INV-001 = La invitación ha caducado; pida una nueva.

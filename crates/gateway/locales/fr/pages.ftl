@@ -26,6 +26,20 @@ password-busy = Il y a eu trop de tentatives. Attendez quelques minutes, puis r�
 password-over = Cette connexion a pris trop de temps. Recommencez depuis l'application.
 password-button = Se connecter
 
+break-glass-title = Se connecter avec un code de secours
+break-glass-code = Code de secours
+break-glass-hint = Il figure sur la liste de vos administrateurs. Chaque code sert une fois, pour une heure.
+break-glass-wrong = Ce nom et ce code ne vont pas ensemble, ou le code a déjà servi. Vérifiez les deux ou prenez le code suivant.
+
+ways-title = Comment voulez-vous vous connecter ?
+ways-text = Votre organisation passe à son propre service de connexion. D'ici là, les deux voies fonctionnent.
+ways-sso = Se connecter avec le compte d'entreprise
+ways-own = Se connecter comme avant
+
+link-title = Associer votre compte d'entreprise
+link-text = Désormais, { $email } se connecte à { $application } avec le compte d'entreprise de { $tenant }. Continuez seulement si c'est vous.
+link-button = Associer et se connecter
+
 invitation-title = Vous êtes invité(e) à utiliser { $application }
 invitation-text = { $tenant } invite { $email }. Vous vous connectez avec votre compte d'entreprise.
 invitation-button = Accepter et se connecter
@@ -82,6 +96,7 @@ error-refused = Vous ne pouvez pas être connecté.
 
 refusal-GH-USR-006 = Ce compte appartient à une autre identité chez le fournisseur d'identité ; demandez à votre service informatique de vérifier le nom d'utilisateur de l'application.
 refusal-GH-USR-008 = Il n'est pas encore confirmé à qui appartient ce compte ; demandez à votre service informatique de le faire confirmer.
+refusal-GH-USR-013 = Ce compte est déjà associé à quelqu'un ; le lien ne peut pas l'associer à vous. Connectez-vous depuis l'application ou demandez à son éditeur de fusionner les deux.
 refusal-GH-SEA-001 = Toutes les places de votre organisation sont prises ; demandez une place à votre service informatique.
 refusal-GH-SEA-002 = Toutes les places de votre organisation sont prises et vous êtes en attente de la prochaine ; demandez une place à votre service informatique.
 refusal-GH-INV-001 = L'invitation a expiré ; demandez-en une nouvelle.

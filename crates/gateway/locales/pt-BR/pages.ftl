@@ -26,6 +26,20 @@ password-busy = Houve tentativas demais. Espere alguns minutos e tente de novo.
 password-over = Este login demorou demais. Comece de novo pelo aplicativo.
 password-button = Entrar
 
+break-glass-title = Entrar com um código de emergência
+break-glass-code = Código de emergência
+break-glass-hint = Ele está na lista dos seus administradores. Cada código vale uma vez, por uma hora.
+break-glass-wrong = Esse nome e esse código não combinam, ou o código já foi usado. Confira os dois ou use o próximo código.
+
+ways-title = Como você quer entrar?
+ways-text = A sua organização está mudando para o próprio serviço de login. Até lá, os dois jeitos funcionam.
+ways-sso = Entrar com a conta da empresa
+ways-own = Entrar como antes
+
+link-title = Vincular a sua conta da empresa
+link-text = A partir de agora, { $email } entra em { $application } com a conta da empresa de { $tenant }. Continue só se for você.
+link-button = Vincular e entrar
+
 invitation-title = Você recebeu um convite para { $application }
 invitation-text = { $tenant } convida { $email }. Você entra com a sua conta da empresa.
 invitation-button = Aceitar e entrar
@@ -82,6 +96,7 @@ error-refused = Não é possível fazer o seu login.
 
 refusal-GH-USR-006 = Esta conta pertence a outra identidade no provedor de identidade; peça à sua equipe de TI que confira o nome de usuário do aplicativo.
 refusal-GH-USR-008 = Ainda não foi confirmado de quem é esta conta; peça à sua equipe de TI que a confirme.
+refusal-GH-USR-013 = Esta conta já está vinculada a alguém, por isso o link não pode vinculá-la a você. Entre pelo aplicativo ou peça ao fornecedor que una as duas.
 refusal-GH-SEA-001 = Todas as licenças da sua organização estão em uso; peça uma à sua equipe de TI.
 refusal-GH-SEA-002 = Todas as licenças da sua organização estão em uso e você está na fila pela próxima; peça uma à sua equipe de TI.
 refusal-GH-INV-001 = O convite expirou; peça um novo.

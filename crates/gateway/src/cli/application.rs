@@ -101,6 +101,9 @@ struct Wishes {
     /// Where a browser that is already signed in enters the application (OpenID Connect Core 4).
     #[arg(long, value_name = "URL")]
     initiate_login_uri: Option<String>,
+    /// Where people sign in to it who do not come by an identity provider: offered on the login page while their organization is moving.
+    #[arg(long, value_name = "URL")]
+    own_login_uri: Option<String>,
     /// What signs ID tokens: RS256 or ES256.
     #[arg(long, value_name = "ALGORITHM")]
     id_token_alg: Option<Algorithm>,
@@ -161,6 +164,9 @@ impl Wishes {
         list(self.redirect_uris, &mut application.redirect_uris);
         if let Some(uri) = self.initiate_login_uri {
             application.initiate_login_uri = unset(uri);
+        }
+        if let Some(uri) = self.own_login_uri {
+            settings.own_login_uri = unset(uri);
         }
         if let Some(algorithm) = self.id_token_alg {
             application.id_token_alg = algorithm.to_string();
@@ -342,6 +348,7 @@ async fn fields(desk: &Desk, application: &Application) -> anyhow::Result<Vec<(&
     let mut fields = brief(application);
     fields.extend([
         ("aliases", json!(aliases)),
+        ("own_login_uri", json!(settings.own_login_uri)),
         ("backchannel_logout_uri", json!(application.backchannel_logout_uri)),
         ("logouts_waiting", json!(logouts.waiting)),
         ("logouts_given_up", json!(logouts.given_up)),

@@ -1,7 +1,7 @@
 //! `gatehouse tenant …`
 
 use super::{
-    Desk, application,
+    Desk, application, break_glass,
     connection::Switch,
     named,
     output::{Output, moment},
@@ -9,14 +9,15 @@ use super::{
 use crate::{
     roles,
     setup::{
-        self, export,
+        self, export, moving,
         sessions::{self, Entry},
     },
 };
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use domain::{
-    ids::{ApplicationId, TenantId},
+    email::Email,
+    ids::{ApplicationId, TenantId, UserId},
     linking::{Linking, PlusAddresses},
     names::Slug,
     seats::SeatPolicy,
@@ -30,6 +31,7 @@ use store::{
     seats::{self, Counted},
     tenant::TenantTx,
     tenants::{self, Tenant, Wishes},
+    users,
 };
 
 /// Tenants that one `list` prints.
@@ -52,6 +54,21 @@ pub enum Command {
     Resume {
         /// Its short name.
         name: String,
+    },
+    /// Let people choose on the login page between the identity provider and the application's own way, while their organization is
+    /// moving. The application has to have an own login address (`application set --own-login-uri`).
+    BothWays {
+        /// Its short name.
+        name: String,
+    },
+    /// Have everybody come by the identity provider, once an administrator has signed in through it in the last 15 minutes; who has no
+    /// emergency codes gets some.
+    SsoOnly {
+        /// Its short name.
+        name: String,
+        /// The administrator's user id or address.
+        #[arg(long, value_name = "USER")]
+        by: String,
     },
     /// Show an organization, its mail domains, its seats and its members.
     Show {
@@ -214,6 +231,12 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
         Command::Suspend { name } => suspend(desk, &name, Entry::Suspended, output).await,
         Command::Resume { name } => suspend(desk, &name, Entry::Open, output).await,
         Command::Show { name } => show(desk, &name, output).await,
+        Command::BothWays { name } => {
+            let tenant = desk.tenant_by_slug(&name).await?.id;
+            moving::both(&desk.store, desk.now(), tenant).await?;
+            show(desk, &name, output).await
+        }
+        Command::SsoOnly { name, by } => sso_only(desk, &name, &by, output).await,
         Command::Export { name } => {
             let tenant = desk.tenant_by_slug(&name).await?.id;
             let mut out = BufWriter::new(std::io::stdout().lock());
@@ -227,6 +250,27 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             output.list(&all.iter().map(fields).collect::<Vec<_>>())
         }
     }
+}
+
+async fn sso_only(desk: &Desk, name: &str, by: &str, output: &Output) -> anyhow::Result<()> {
+    let tenant = desk.tenant_by_slug(name).await?.id;
+    let mut tx = desk.tenant(tenant).await?;
+    let found = match by.parse::<UserId>() {
+        Ok(id) => vec![id],
+        Err(_) => users::by_email(&mut tx, Email::parse(by)?.key(), 2).await?,
+    };
+    tx.rollback().await?;
+    let [by] = found[..] else {
+        bail!("the tenant has nobody, or more than one, of the address {by}; `gatehouse user show` tells their ids");
+    };
+    let switched = moving::sso_only(&desk.store, desk.now(), tenant, by).await?;
+    if switched.codes.is_empty() {
+        return show(desk, name, output).await;
+    }
+    let mut tx = desk.tenant(tenant).await?;
+    let account = accounts::by_id(&mut tx, switched.account).await?.context("the account is gone")?;
+    tx.rollback().await?;
+    break_glass::show(desk, switched.connection, account.profile.user_name.as_str(), &switched.codes, output)
 }
 
 async fn add(create: Create, desk: &Desk, output: &Output) -> anyhow::Result<()> {
@@ -249,6 +293,9 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     let mut tx = desk.tenant(tenant.id).await?;
     let domains: Vec<String> = domains::list(&mut tx).await?.into_iter().map(|proven| proven.domain).collect();
     let wishes = tenants::wishes(&mut tx).await?.context("the tenant is gone")?;
+    let sign_in = tenants::sign_in(&mut tx).await?;
+    let methods: Map<String, Value> =
+        users::count_methods(&mut tx).await?.into_iter().map(|(method, count)| (method, json!(count))).collect();
     let members = members(&mut tx).await?;
     let seats = seats::list(&mut tx).await?;
     tx.rollback().await?;
@@ -273,6 +320,8 @@ async fn show(desk: &Desk, name: &str, output: &Output) -> anyhow::Result<()> {
     shown.push(("delete_after_days", json!(wishes.delete_after_days)));
     shown.push(("mass_change_percent", json!(wishes.mass_change_percent)));
     shown.push(("plus_addresses", json!(wishes.plus_addresses.as_str())));
+    shown.push(("sign_in", json!(sign_in.as_str())));
+    shown.push(("sign_in_methods", json!(methods)));
     shown.push(("seats", json!(seats)));
     shown.push(("members", json!(members)));
     shown.push(("sign_in_url", json!(format!("{}/t/{}", desk.config.server.public_url, tenant.slug))));

@@ -12,6 +12,7 @@ use crate::{
     scim::schemas,
     setup::{
         erasure::{self, Erased, Who},
+        invitations,
         people::{self, Imported, Known},
     },
 };
@@ -80,6 +81,17 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Make a link by which a user whom the application knows ties their account at the identity provider to themselves; shown once, for
+    /// a day.
+    Link {
+        #[command(flatten)]
+        tenant: Of,
+        /// The user's id.
+        user: UserId,
+        /// The connection through which they come from then on.
+        #[arg(long)]
+        connection: ConnectionId,
+    },
     /// Make two users one: the accounts of the first are the second one's.
     Merge {
         #[command(flatten)]
@@ -133,7 +145,7 @@ pub struct Import {
     #[command(flatten)]
     tenant: Of,
     /// A file with the columns, or the fields of each object, `email`, and if you like `id` (a UUID, which tokens will
-    /// carry as `sub`) and `name`. Its name ends with .csv or .json.
+    /// carry as `sub`), `name`, and `method`: how they sign in until now, such as password or google. Its name ends with .csv or .json.
     file: PathBuf,
 }
 
@@ -146,6 +158,8 @@ struct Line {
     email: String,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    method: Option<String>,
 }
 
 impl Of {
@@ -166,6 +180,9 @@ pub async fn run(command: Command, desk: &Desk, output: &Output) -> anyhow::Resu
             Ok(())
         }
         Command::Erase { tenant, who, yes } => erase(desk, tenant.find(desk).await?, &who, yes, output).await,
+        Command::Link { tenant, user, connection } => {
+            link(desk, tenant.find(desk).await?, user, connection, output).await
+        }
         Command::Merge { tenant, user, into } => {
             let change = people::merge(store, now, tenant.find(desk).await?, user, into).await.map_err(explained)?;
             told(change, output)
@@ -205,6 +222,25 @@ fn explained(error: Error) -> anyhow::Error {
 fn told(change: Uuid, output: &Output) -> anyhow::Result<()> {
     output.line("Done. To undo it: gatehouse user undo --tenant NAME CHANGE, with this change:");
     output.record(&[("change", json!(change))])
+}
+
+async fn link(
+    desk: &Desk,
+    tenant: TenantId,
+    user: UserId,
+    connection: ConnectionId,
+    output: &Output,
+) -> anyhow::Result<()> {
+    if desk.tenant_of(connection).await? != tenant {
+        bail!(
+            "the connection {connection} is another tenant's; `gatehouse connection list --tenant NAME` shows this one's"
+        );
+    }
+    let (id, code) = invitations::link(&desk.store, desk.now(), connection, user).await.map_err(explained)?;
+    output
+        .line("Give the link to that person only: whoever opens it and signs in becomes them. It is not shown again.");
+    let link = format!("{}/invite/{}", desk.config.server.public_url, code.reveal());
+    output.record(&[("invitation", json!(id)), ("user", json!(user)), ("link", json!(link))])
 }
 
 async fn erase(desk: &Desk, tenant: TenantId, who: &str, yes: bool, output: &Output) -> anyhow::Result<()> {
@@ -256,7 +292,9 @@ fn read(file: &Path) -> anyhow::Result<Vec<Known>> {
             .from_reader(text.trim_start_matches('\u{feff}').as_bytes())
             .into_deserialize()
             .collect::<Result<_, _>>()
-            .with_context(|| format!("{name} does not have the columns email, id and name, or only some of them"))?,
+            .with_context(|| {
+                format!("{name} does not have the columns email, id, name and method, or only some of them")
+            })?,
         _ => bail!("{name} is neither .csv nor .json"),
     };
     if lines.len() > MOST {
@@ -270,7 +308,17 @@ fn known(line: Line) -> anyhow::Result<Known> {
     let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let id = filled(line.id).map(|id| id.trim().parse::<UserId>()).transpose();
     let id = id.ok().context("the id is no UUID; leave it out, and keep your own beside the one that is made")?;
-    Ok(Known { id, email: Email::parse(line.email.trim())?, display_name: filled(line.name) })
+    let method = filled(line.method).map(|method| method.trim().to_lowercase());
+    let is_word = |method: &String| {
+        method.len() <= 32
+            && method.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
+    };
+    if let Some(method) = method.as_ref().filter(|method| !is_word(method) || *method == users::SSO) {
+        bail!(
+            "the method {method} is no word of a-z, 0-9, _ and -, or it is sso, which is for those who have come by it"
+        );
+    }
+    Ok(Known { id, email: Email::parse(line.email.trim())?, display_name: filled(line.name), method })
 }
 
 async fn show(desk: &Desk, tenant: TenantId, who: &str, output: &Output) -> anyhow::Result<()> {
@@ -303,12 +351,17 @@ async fn show(desk: &Desk, tenant: TenantId, who: &str, output: &Output) -> anyh
             ("email", row["email"].clone()),
             ("name", row["display_name"].clone()),
             ("imported", row["imported"].clone()),
+            ("sign_in_method", row["sign_in_method"].clone()),
             ("accounts", json!(told)),
         ]);
     }
     tx.rollback().await?;
     if records.is_empty() {
-        let erased = erasure::find(&desk.store, desk.vault()?, desk.now(), tenant, &Who::parse(who)?).await?;
+        let erased = match desk.vault() {
+            Ok(vault) => erasure::find(&desk.store, vault, desk.now(), tenant, &Who::parse(who)?).await?,
+            // Without the key nobody can tell.
+            Err(_) => Vec::new(),
+        };
         match erased.first() {
             Some(tombstone) => bail!("{who} was erased at {}", moment(tombstone.erased_at)),
             None => bail!("the tenant has no user {who}"),

@@ -30,6 +30,8 @@ pub struct Settings {
     /// Whether new users are invited by mail, and for how many days such an invitation works.
     pub invitations: Invitations,
     pub invitation_days: u16,
+    /// Where people sign in to it who do not come by an identity provider.
+    pub own_login_uri: Option<String>,
     /// The colour of its pages, as `#rrggbb`.
     pub colour: Option<String>,
     /// Which logo it has, if it has one; the image itself is stored apart.
@@ -61,6 +63,7 @@ impl Default for Settings {
             resources: Vec::new(),
             invitations: Invitations::None,
             invitation_days: u16::try_from(invitation::LIFETIME.whole_days()).unwrap_or_default(),
+            own_login_uri: None,
             colour: None,
             logo: None,
         }

@@ -69,6 +69,15 @@ impl Told {
         Ok(Self { behind, groups, attrs })
     }
 
+    /// How the person was proven (RFC 8176).
+    fn methods(&self) -> Vec<&'static str> {
+        match self.behind.authn_context.as_deref() {
+            Some(sessions::BREAK_GLASS) => vec!["otp"],
+            _ if self.behind.by_password => vec!["pwd"],
+            class => class.map(methods).unwrap_or_default(),
+        }
+    }
+
     /// The same as claims.
     pub fn subject<'a>(&'a self, tx: &TenantTx, session: &'a LiveSession) -> Subject<'a> {
         let name = |path: &str| text(self.behind.document.pointer(path));
@@ -85,7 +94,7 @@ impl Told {
             connection_id: Some(session.connection.0),
             idp: self.behind.idp.as_deref(),
             acr,
-            amr: if self.behind.by_password { vec!["pwd"] } else { acr.map(methods).unwrap_or_default() },
+            amr: self.methods(),
             roles: std::slice::from_ref(&session.role),
             groups: self.groups.clone(),
             attrs: self.attrs.clone(),

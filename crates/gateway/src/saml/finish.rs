@@ -9,6 +9,7 @@ use crate::{
     failures,
     secret::{self, Secret},
     session::{self, Came, Proven},
+    setup::people,
 };
 use ::saml::code::{Code, Rejection};
 use anyhow::Context;
@@ -21,7 +22,8 @@ use axum_extra::extract::CookieJar;
 use domain::{
     account::{Account, Profile},
     event::{Event, EventKind, Subject},
-    ids::{ConnectionId, TenantId},
+    ids::{ConnectionId, InvitationId, TenantId},
+    invitation::Action,
     matching,
     names::fold,
     refusal::Refusal,
@@ -30,7 +32,7 @@ use metrics::counter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{
-    events, logouts,
+    events, invitations, logouts,
     scope::Actor,
     sessions::{Name, Proof},
     sign_in_requests::{self, AnsweredRequest},
@@ -172,6 +174,16 @@ async fn enter_with(
         tx.rollback().await?;
         return Err(Rejection::new(Code::LoggedOut).into());
     }
+    let account = match answered.invitation {
+        Some(link) => match linked(&mut tx, link, account).await {
+            Ok(account) => account,
+            Err(error) => {
+                tx.rollback().await?;
+                return Err(error);
+            }
+        },
+        None => account,
+    };
     if let Some(old) = browser::session(app, &jar, connection) {
         session::end_before(&mut tx, connection, &old).await?;
     }
@@ -183,6 +195,18 @@ async fn enter_with(
     tx.commit().await?;
     counter!("gatehouse_sign_ins_total").increment(1);
     Ok((browser::keep_session(app, jar, connection, &secret), response).into_response())
+}
+
+/// Ties the account to whom a link is for.
+async fn linked(tx: &mut TenantTx, link: InvitationId, account: Account) -> Result<Account, Error> {
+    let invited = invitations::for_update(tx, link).await?.ok_or(Error::NotFound)?;
+    let user = invited.user.ok_or(Error::NotFound)?;
+    let accepted = invited.invitation.after(Action::Accept, tx.now())?;
+    invitations::set_step(tx, link, accepted.step).await?;
+    let data = json!({ "user_id": user, "account_id": account.id, "rule": "link" });
+    let event = Event::with(EventKind::InvitationAccepted, Subject::Invitation(link), data);
+    events::append(tx, Some(account.connection_id), &[event]).await?;
+    people::link(tx, account, user).await
 }
 
 /// By which somebody may have meant this one without knowing of the account.

@@ -21,7 +21,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use domain::{
-    ids::{ConnectionId, TenantId},
+    ids::{ConnectionId, InvitationId, TenantId},
     names::Slug,
 };
 use store::{
@@ -135,6 +135,8 @@ pub enum Purpose<'a> {
     Authorize(&'a AuthorizeRequest),
     /// The user enters the application, at that place if one is given; perhaps it is said who that is.
     Enter { target: Option<&'a str>, hint: Option<&'a str> },
+    /// Somebody whom the application knows ties their account at the identity provider to themselves.
+    Link { invitation: InvitationId, hint: &'a str },
 }
 
 /// Sends the browser to the connection's identity provider.
@@ -153,8 +155,10 @@ pub async fn start(
     let (authorize, target, hint) = match purpose {
         Purpose::Authorize(request) => (Some(request), None, request.login_hint.as_deref()),
         Purpose::Enter { target, hint } => (None, target, hint),
+        Purpose::Link { hint, .. } => (None, None, Some(hint)),
     };
     let settings = Settings::of(&connection)?;
+    let invitation = if let Purpose::Link { invitation, .. } = purpose { Some(invitation) } else { None };
     let by_password = connection.idp.is_none() && connection.provisioning.password_sync;
     let idp = if by_password { None } else { Some(idp::of(&connection)?) };
     let (jar, browser_secret) = browser::bind(app, jar);
@@ -166,6 +170,7 @@ pub async fn start(
         browser_hash: &secret::hash(&browser_secret),
         authorize: authorize.map(serde_json::to_value).transpose().context("an authorize request serializes")?,
         target,
+        invitation,
         expires_at: now + PATIENCE,
     };
     sign_in_requests::insert(&mut tx, &new).await?;

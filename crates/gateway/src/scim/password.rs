@@ -2,10 +2,12 @@
 //! Argon2id is kept.
 
 use super::call::{Directory, ScimCall};
-use crate::{entropy, error::Error, password::belongs};
+use crate::{
+    error::Error,
+    password::{self, belongs},
+};
 use ::scim::user::Password;
-use anyhow::{Context, anyhow};
-use argon2::{Argon2, PasswordHasher, password_hash::SaltString};
+use anyhow::Context;
 use domain::ids::AccountId;
 use std::sync::Arc;
 use store::passwords;
@@ -53,13 +55,11 @@ async fn hash(directory: &Arc<Directory>, account: Option<AccountId>, password: 
     // The place is given back when the hash is made, also if nobody waits for it any more.
     let hashed = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let password = password.reveal().as_bytes();
-        if let Some(before) = before.filter(|hash| belongs(password, hash)) {
+        let text = password.reveal().as_bytes();
+        if let Some(before) = before.filter(|hash| belongs(text, hash)) {
             return Ok(before);
         }
-        let salt = SaltString::encode_b64(&entropy::bytes::<16>()).map_err(|error| anyhow!("a salt: {error}"))?;
-        let hash = Argon2::default().hash_password(password, &salt);
-        Ok::<_, anyhow::Error>(hash.map_err(|error| anyhow!("a password hash: {error}"))?.to_string())
+        password::hash(text)
     });
     Ok(hashed.await.context("a password is hashed")??)
 }

@@ -238,6 +238,9 @@ fn check(addresses: &Addresses<'_>, settings: &Settings, has_secret: bool) -> Re
         let checked = logout::check_backchannel_uri(uri, is_confidential);
         checked.map_err(|problem| invalid("backchannel_logout_uri", problem))?;
     }
+    if let Some(uri) = &settings.own_login_uri {
+        uris("own_login_uri", std::slice::from_ref(uri))?;
+    }
     if !settings.post_logout_redirect_uris.is_empty() {
         uris("post_logout_redirect_uri", &settings.post_logout_redirect_uris)?;
     }

@@ -12,7 +12,7 @@ use anyhow::Context;
 use domain::{
     email::Email,
     event::{Event, EventKind, Subject},
-    ids::{ConnectionId, InvitationId},
+    ids::{ConnectionId, InvitationId, UserId},
     invitation::{Action, Invitation, Step},
     refusal::Refusal,
 };
@@ -22,8 +22,12 @@ use store::{
     invitations::{self, Invited, NewInvitation, Proof},
     store::Store,
     tenant::TenantTx,
+    users,
 };
 use time::OffsetDateTime;
+
+/// For how many days a link works that ties an account to somebody: whoever has it can be them.
+const LINK_DAYS: i32 = 1;
 
 /// Invites an address; whatever stood for it before is superseded. Where the application invites by mail, a mail is on its way;
 /// elsewhere the code of the link is answered, once.
@@ -56,18 +60,59 @@ async fn instead(
 ) -> Result<(InvitationId, Option<Secret>), Error> {
     let application = applications::of_connection(tx, connection).await?.ok_or(Error::NotFound)?;
     let settings = Settings::of(&application)?;
+    supersede(tx, connection, email).await?;
+    let code = (settings.invitations == Invitations::None).then(|| Secret::of_tenant(Kind::Invitation, tx.tenant()));
+    let hash = code.as_ref().map(Secret::hash);
+    let proof = hash.as_ref().map_or(Proof::Mail, |hash| Proof::Link(hash));
+    let lifetime = i32::from(settings.invitation_days);
+    let id = invitations::insert(tx, connection, &NewInvitation { account: None, user: None, email, lifetime, proof })
+        .await?;
+    tell(tx, connection, EventKind::InvitationCreated, id).await?;
+    Ok((id, code))
+}
+
+/// Makes a link by which a user whom the application knows ties an account at the identity provider to themselves, within a day; whatever
+/// stood for the address is superseded. Answers its code, once.
+///
+/// # Errors
+/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] for a user without an address.
+pub async fn link(
+    store: &Store,
+    now: OffsetDateTime,
+    connection: ConnectionId,
+    user: UserId,
+) -> Result<(InvitationId, Secret), Error> {
+    let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let row = users::row(&mut tx, user).await?.ok_or(Error::NotFound)?;
+    let Some(email) = row["email"].as_str().and_then(|email| Email::parse(email).ok()) else {
+        let problem =
+            "the user has no address, which the page has to show; bring the user in again with one".to_owned();
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    };
+    supersede(&mut tx, connection, &email).await?;
+    let code = Secret::of_tenant(Kind::Invitation, tx.tenant());
+    let hash = code.hash();
+    let new = NewInvitation {
+        account: None,
+        user: Some(user),
+        email: &email,
+        lifetime: LINK_DAYS,
+        proof: Proof::Link(&hash),
+    };
+    let id = invitations::insert(&mut tx, connection, &new).await?;
+    tell(&mut tx, connection, EventKind::InvitationCreated, id).await?;
+    tx.commit().await?;
+    Ok((id, code))
+}
+
+async fn supersede(tx: &mut TenantTx, connection: ConnectionId, email: &Email) -> Result<(), Error> {
     if let Some(open) = invitations::open(tx, connection, email).await? {
         let over = open.after(Action::Supersede, tx.now())?;
         invitations::set_step(tx, open.id, over.step).await?;
         tell(tx, connection, EventKind::InvitationSuperseded, open.id).await?;
     }
-    let code = (settings.invitations == Invitations::None).then(|| Secret::of_tenant(Kind::Invitation, tx.tenant()));
-    let hash = code.as_ref().map(Secret::hash);
-    let proof = hash.as_ref().map_or(Proof::Mail, |hash| Proof::Link(hash));
-    let lifetime = i32::from(settings.invitation_days);
-    let id = invitations::insert(tx, connection, &NewInvitation { account: None, email, lifetime, proof }).await?;
-    tell(tx, connection, EventKind::InvitationCreated, id).await?;
-    Ok((id, code))
+    Ok(())
 }
 
 /// Makes another invitation instead of one that ran out, came back, or got lost, also where SCIM keeps the users: it is to the same

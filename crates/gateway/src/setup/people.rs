@@ -3,6 +3,7 @@
 use super::{operator, tell};
 use crate::{error::Error, inviting, purge, revocation, roles::InForce, seats::All};
 use domain::{
+    account::Account,
     email::Email,
     event::{Event, EventKind, Subject},
     ids::{AccountId, TenantId, UserId},
@@ -56,6 +57,8 @@ pub struct Known {
     pub id: Option<UserId>,
     pub email: Email,
     pub display_name: Option<String>,
+    /// How they sign in until now, in the vendor's word.
+    pub method: Option<String>,
 }
 
 /// What became of users who were brought in.
@@ -79,6 +82,7 @@ pub async fn import(store: &Store, now: OffsetDateTime, tenant: TenantId, known:
         id: known.id.unwrap_or_else(|| UserId(tx.new_id())),
         email: &known.email,
         display_name: known.display_name.as_deref(),
+        method: known.method.as_deref(),
         is_named: known.id.is_some(),
     });
     let rows: Vec<NewUser<'_>> = rows.collect();
@@ -142,6 +146,27 @@ pub async fn merge(
     held.close(&mut tx).await?;
     tx.commit().await?;
     Ok(change)
+}
+
+/// Ties an account that has just proven itself to a user whom the application knows, as a merge that can be undone.
+///
+/// # Errors
+/// [`Refusal::LinkImpossible`] where the account is somebody's already whom the application knows, or that user has another account there.
+pub async fn link(tx: &mut TenantTx, account: Account, user: UserId) -> Result<Account, Error> {
+    let own = account.user_id;
+    if own == user {
+        return Ok(account);
+    }
+    let held = All::of(tx, &[own, user]).await?;
+    if users::is_imported(tx, own).await? || user_changes::accounts_of(tx, own).await?.len() > 1 {
+        return Err(Refusal::LinkImpossible.into());
+    }
+    merged(tx, own, user, None).await.map_err(|error| match error {
+        Error::Refusal(Refusal::UsersOverlap | Refusal::ChangeImpossible { .. }) => Refusal::LinkImpossible.into(),
+        error => error,
+    })?;
+    held.close(tx).await?;
+    accounts::by_id(tx, account.id).await?.ok_or(Error::NotFound)
 }
 
 /// Where that is the answer to a question, it is the one whose `answered` is.
