@@ -153,6 +153,8 @@ async fn a_printed_code_gets_past_an_identity_provider_once() {
     let told = tokens.id_claims();
     assert_says(&told, &json!({ "acr": "urn:gatehouse:break-glass", "amr": ["otp"] }));
     assert_eq!(told.get("idp"), None, "no identity provider said so");
+    let listed = Operator::new().await.json(&["session", "list", "--tenant", &acme.slug]);
+    assert_says(&listed[0], &json!({ "proof": "emergency code" }));
     let alarm = acme.events("break_glass.used").await;
     assert_says(&alarm[0]["data"], &json!({ "account_id": account, "codes_left": 7 }));
     assert!(is_refused(&enters(&acme, &Browser::new(), &ann.email, &sheet[0]).await), "once");

@@ -106,7 +106,7 @@ async fn a_file_that_cannot_be_used_brings_in_nobody_and_says_which_line() {
         ("csv", "email,id\nann@acme.test,\nno address,\n", "user 2 of"),
         ("csv", "email,id\nann@acme.test,4711\n", "the id is no UUID"),
         ("csv", "email,id\nann@acme.test,\nANN@acme.test,00000000-0000-4000-8000-000000000001\n", "stands there twice"),
-        ("csv", "mail\nann@acme.test\n", "columns email, id and name"),
+        ("csv", "mail\nann@acme.test\n", "columns email, id, name and method"),
         ("json", "{}", "is not a list of users"),
         ("txt", "", "neither .csv nor .json"),
     ] {

@@ -99,9 +99,17 @@ fn fields(session: &Listed) -> Vec<(&'static str, Value)> {
         ("user_id", json!(session.user)),
         ("user_name", json!(session.user_name)),
         ("connection_id", json!(session.connection)),
-        ("proof", json!(if session.by_password { "password" } else { "assertion" })),
+        ("proof", json!(proof(session))),
         ("created_at", json!(moment(session.created_at))),
         ("idle_until", json!(moment(session.idle_until))),
         ("expires_at", json!(moment(session.expires_at))),
     ]
+}
+
+fn proof(session: &Listed) -> &'static str {
+    match (session.by_break_glass, session.by_password) {
+        (true, _) => "emergency code",
+        (false, true) => "password",
+        (false, false) => "assertion",
+    }
 }
