@@ -11,7 +11,7 @@ use std::{
     collections::BTreeSet,
     io::Write,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 /// The built binary stands beside this test program's folder.
@@ -50,6 +50,11 @@ impl Operator {
 
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()
+    }
+
+    /// Without waiting for the end.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command().args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     pub fn json(&self, arguments: &[&str]) -> Value {

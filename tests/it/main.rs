@@ -12,6 +12,7 @@ mod groups;
 mod invitations;
 mod isolation;
 mod jit;
+mod killed;
 mod links;
 mod migrations;
 mod moving;

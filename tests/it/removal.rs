@@ -1,5 +1,7 @@
 //! What becomes of people and connections that go, and what comes back.
 
+mod histories;
+
 use crate::{cli::Operator, scim::assert_says};
 use domain::{removal::Fate, seats::SeatPolicy};
 use gateway::{
