@@ -91,11 +91,19 @@ pub fn in_database(variable: &str, database: &str) -> String {
 
 /// A new database with our tables, for what looks at everybody's.
 pub async fn own_database() -> String {
-    let name = unique("own").replace('-', "_");
-    let create = format!("CREATE DATABASE {name} OWNER gate_owner");
-    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut superuser().await).await.unwrap();
-    store::migrate::run(&in_database("GATEHOUSE__DATABASE__OWNER_URL", &name)).await.unwrap();
-    name
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let create = async |template: &str| {
+        let name = unique("own").replace('-', "_");
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER gate_owner");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut superuser().await).await.unwrap();
+        name
+    };
+    let migrated = async || {
+        let name = create("template0").await;
+        store::migrate::run(&in_database("GATEHOUSE__DATABASE__OWNER_URL", &name)).await.unwrap();
+        name
+    };
+    create(TEMPLATE.get_or_init(migrated).await).await
 }
 
 /// What a page of metrics says of that series, given by its name with all labels.

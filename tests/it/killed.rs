@@ -14,7 +14,8 @@ use time::Duration;
 
 /// Everything that a command could leave behind half done.
 async fn rows(acme: &Customer) -> Vec<String> {
-    let tables = ["accounts", "connections", "events", "failures", "groups", "invitations", "seats", "sessions", "users"];
+    let tables =
+        ["accounts", "connections", "events", "failures", "groups", "invitations", "seats", "sessions", "users"];
     let (mut database, mut all) = (superuser().await, Vec::new());
     for table in tables {
         let query = format!("SELECT to_jsonb(t)::text FROM {table} t WHERE tenant_id = $1 ORDER BY 1");
@@ -130,7 +131,11 @@ async fn removed_with(people: i32) -> (Customer, String) {
         FROM one o, ids i";
     let mut superuser = superuser_of(&database).await;
     sqlx::query("BEGIN").execute(&mut superuser).await.unwrap();
-    sqlx::query("SELECT set_config('app.tenant_id', $1, true)").bind(acme.tenant.to_string()).execute(&mut superuser).await.unwrap();
+    sqlx::query("SELECT set_config('app.tenant_id', $1, true)")
+        .bind(acme.tenant.to_string())
+        .execute(&mut superuser)
+        .await
+        .unwrap();
     sqlx::query(copies).bind(&first).bind(people - 1).execute(&mut superuser).await.unwrap();
     sqlx::query("COMMIT").execute(&mut superuser).await.unwrap();
     let (store, clock) = (&gateway.app.store, &gateway.clock);
