@@ -62,7 +62,7 @@ ALTER TABLE failures ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON failures TO gate_tenant USING (tenant_id = current_setting('app.tenant_id')::uuid);
 GRANT SELECT, INSERT, UPDATE ON failures TO gate_tenant;
 CREATE POLICY control_cleans ON failures TO gate_control USING (true);
-GRANT SELECT (tenant_id, id, last_at), DELETE ON failures TO gate_control;
+GRANT SELECT (tenant_id, id, last_at, closed_at, code), DELETE ON failures TO gate_control;
 -- Who has another role than was sent, and whose invitation came back, are part of the same report.
 CREATE INDEX accounts_unknown_role ON accounts (tenant_id, connection_id, id) WHERE role_reason = 'unknown';
 CREATE INDEX invitations_bounced ON invitations (tenant_id, connection_id, id) WHERE step = 'bounced';

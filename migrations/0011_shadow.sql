@@ -3,6 +3,7 @@ ALTER TABLE connections
     ADD COLUMN shadow boolean NOT NULL DEFAULT false,
     ADD CONSTRAINT connections_shadow_is_shut CHECK (NOT shadow OR suspended_at IS NOT NULL);
 -- Their accounts are a placeholder's, whose id is the connection's.
+ALTER TABLE users ADD COLUMN placeholder boolean NOT NULL DEFAULT false;
 ALTER TABLE accounts
     DROP CONSTRAINT accounts_parked_check,
     ADD CONSTRAINT accounts_parked_check CHECK (parked IN ('link', 'seat', 'shadow'));

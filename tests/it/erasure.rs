@@ -198,6 +198,45 @@ async fn an_erased_person_is_in_no_table_any_more() {
 }
 
 #[tokio::test]
+async fn whoever_has_two_addresses_is_found_by_each_and_nobody_else_is_touched() {
+    let acme = Customer::new().await;
+    let app = &acme.gateway.app;
+    let martin = DirectoryUser::new(&format!("martin@{}", acme.domain), "Martin", "Smithson");
+    let account = acme.assign(&martin).await;
+    let board = acme.gateway.application("https://board.test/callback", |_| {}).await;
+    let board = acme.sibling(&board).await;
+    let other_name = DirectoryUser::new(&format!("m.smithson@{}", acme.domain), "Martin", "Smithson");
+    let second = board.assign(&other_name).await;
+    let users: Vec<UserId> = futures_util::future::join_all([&account, &second].map(async |id: &String| {
+        let query = sqlx::query_scalar("SELECT user_id FROM accounts WHERE id::text = $1").bind(id);
+        UserId(query.fetch_one(&mut harness::customer::superuser().await).await.unwrap())
+    }))
+    .await;
+    people::merge(&app.store, app.clock.now(), acme.tenant, users[1], users[0]).await.unwrap();
+    // A namesake whose failure is his own, though the other's name is in it.
+    let namesake = DirectoryUser::new(&format!("martin.other@{}", acme.domain), "Martin", "Other");
+    let third = acme.assign(&namesake).await;
+    let taken = json!({ "Operations": [{ "op": "replace", "value": { "userName": "" } }] });
+    acme.scim(Method::PATCH, &format!("/Users/{third}"), Some(taken)).await.document(400);
+    let erase = async |who: &str| {
+        let who = Who::parse(who).unwrap();
+        erasure::erase(&app.store, &app.vault, app.clock.now(), acme.tenant, &who, true).await
+    };
+    for address in [&martin.email, &other_name.email] {
+        assert!(erase(address).await.unwrap_err().to_string().contains("unassigned"), "{address}");
+    }
+    for (customer, id) in [(&acme, &account), (&board, &second)] {
+        let out = json!({ "Operations": [{ "op": "replace", "value": { "active": false } }] });
+        customer.scim(Method::PATCH, &format!("/Users/{id}"), Some(out)).await.document(200);
+    }
+    let team = json!({ "displayName": "Team of Martin Smithson" });
+    acme.scim(Method::POST, "/Groups", Some(team)).await.document(201);
+    let erased = erase(&other_name.email).await.unwrap();
+    assert_eq!((erased.accounts, erased.gone.failures, erased.named_by_others), (2, 0, 1));
+    acme.scim(Method::GET, &format!("/Users/{third}"), None).await.document(200);
+}
+
+#[tokio::test]
 async fn somebody_who_is_gone_is_erased_by_address_from_the_command_line() {
     let acme = Customer::new().await;
     let person = DirectoryUser::new(&format!("tamsin.orrery@{}", acme.domain), "Tamsin", "Orrery");

@@ -742,7 +742,7 @@ const GATE_CONTROL: [&str; 62] = [
     "domains: SELECT (domain, due_at, proof, tenant_id, token)",
     "domains: UPDATE (due_at)",
     "failures: DELETE",
-    "failures: SELECT (id, last_at, tenant_id)",
+    "failures: SELECT (closed_at, code, id, last_at, tenant_id)",
     "grants: DELETE",
     "grants: SELECT (id, session_id, tenant_id)",
     "invitations: DELETE",

@@ -50,8 +50,8 @@ async fn limit(acme: &Customer, seats: u32) {
     setup::seats::set(store, now, acme.tenant, application, (seats, &SeatPolicy::Refuse)).await.unwrap();
 }
 
-fn run(arguments: &[&str]) -> impl Future<Output = Value> {
-    async move { Operator::new().await.json(arguments) }
+async fn run(arguments: &[&str]) -> Value {
+    Operator::new().await.json(arguments)
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Tenants whose people signed in otherwise are moved over to their identity provider, and nobody is locked out.
 
-use crate::{cli::Operator, scim::assert_says};
-use gateway::setup::{self, applications::ApplicationSpec, break_glass};
+use crate::{cli::Operator, saml::modes, scim::assert_says};
+use gateway::{
+    saml::settings::Jit,
+    setup::{self, applications::ApplicationSpec, break_glass},
+};
 use harness::{
     browser::{Browser, Page},
     customer::{Customer, superuser},
@@ -259,6 +262,21 @@ async fn a_link_ties_an_account_of_the_identity_provider_to_whom_the_application
     let page = follow(&Browser::new(), &link(&second).await, &ann.email).await;
     assert_eq!(page.code(), Some("GH-USR-013"), "{}", page.shown());
     assert_eq!(acme.sign_in(&Browser::new(), &ann.email).await.id_claims()["sub"], json!(first));
+    // Also where only those come who are invited, and the address is another one.
+    let board = acme.gateway.application("https://board.test/callback", |_| {}).await;
+    let board = acme.sibling(&board).await;
+    modes::set(&board, |settings| settings.jit = Jit::Invited).await;
+    let eve = DirectoryUser::new(&format!("e.smith@{}", acme.domain), "Eve", "Smith");
+    board.idp.add_user(eve.clone());
+    let id = board.connection.to_string();
+    let made = Operator::new().await.json(&["user", "link", "--tenant", &acme.slug, &second, "--connection", &id]);
+    let (browser, address) = (Browser::new(), made["link"].as_str().unwrap().to_owned());
+    let code = address.rsplit('/').next().unwrap();
+    let page = browser.send(|http| http.post(format!("{}/invite/{code}", acme.gateway.url))).await;
+    let posted = board.idp.sign_in(page.redirect(), &eve.email).await.unwrap();
+    let page = board.post_response(&browser, &posted.saml_response).await;
+    browser.get(page.redirect()).await;
+    assert_eq!(board.sign_in(&Browser::new(), &eve.email).await.id_claims()["sub"], json!(second));
     // It works for a day.
     let late = link(&second).await;
     acme.gateway.clock.advance(Duration::days(2));

@@ -2,14 +2,19 @@
 
 mod histories;
 
-use crate::{cli::Operator, scim::assert_says};
+use crate::{cli::Operator, saml::modes, scim::assert_says};
 use domain::{removal::Fate, seats::SeatPolicy};
 use gateway::{
     error::Error,
     invitation_mail,
     oauth::settings::Invitations,
     purge, router,
-    setup::{self, removal},
+    saml::settings::Jit,
+    setup::{
+        self,
+        directory::{self, TokenSpec},
+        removal,
+    },
 };
 use harness::{
     browser::Browser,
@@ -20,6 +25,7 @@ use harness::{
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::Connection;
+use store::scim_tokens::TokenKind;
 use time::Duration;
 
 /// A customer on a database of its own: whoever deletes for good deletes everybody's.
@@ -110,6 +116,17 @@ async fn a_removed_connection_is_not_there_and_comes_back_as_it_was() {
     let acme = &place.acme;
     let (first, _) = furnished(&place).await;
     let ann = acme.user("ann");
+    let spec = TokenSpec { kind: TokenKind::Client, ..TokenSpec::default() };
+    let (client, secret) =
+        directory::create_token(&acme.gateway.app.store, acme.gateway.clock.now(), acme.connection, spec)
+            .await
+            .unwrap();
+    let asks = async || {
+        let (client, secret) = (client.to_string(), secret.reveal().to_owned());
+        let form = [("grant_type", "client_credentials"), ("client_id", &client), ("client_secret", &secret)];
+        acme.post_form("/oauth2/token", &form).await.status
+    };
+    assert_eq!(asks().await, 200);
     for fate in Fate::ALL.into_iter().filter(|fate| *fate != Fate::Invite) {
         let browser = Browser::new();
         let tokens = acme.sign_in(&browser, &ann.email).await;
@@ -131,10 +148,18 @@ async fn a_removed_connection_is_not_there_and_comes_back_as_it_was() {
             let text = answer.text().await.unwrap();
             assert!(!text.contains(&ann.user_name) && !text.contains("Sales"), "{path}: {text}");
         }
+        assert_eq!(asks().await, 401, "right credentials of nothing");
+        let made = directory::create_token(
+            &acme.gateway.app.store,
+            acme.gateway.clock.now(),
+            acme.connection,
+            TokenSpec::default(),
+        );
+        assert!(matches!(made.await, Err(Error::NotFound)));
         let entry = Browser::new().get(&format!("{}/t/{}", acme.gateway.url, acme.slug)).await;
         assert_eq!(entry.status, StatusCode::NOT_FOUND, "{}", entry.shown());
         assert!(matches!(
-            removal::preview(&acme.gateway.app.store, acme.gateway.clock.now(), acme.connection).await,
+            removal::preview(&acme.gateway.app.store, acme.gateway.clock.now(), acme.connection, fate, None).await,
             Err(Error::NotFound)
         ));
 
@@ -225,6 +250,19 @@ async fn people_of_a_removed_connection_are_invited_into_another_one() {
     for into in [None, Some(acme.connection), Some(Customer::of(&acme.gateway).await.connection)] {
         assert!(removal::remove(store, now, acme.connection, Fate::Invite, into).await.is_err(), "{into:?}");
     }
+    let refused = async || {
+        let would = removal::preview(store, now, acme.connection, Fate::Invite, Some(board.connection)).await;
+        would.unwrap_err().to_string()
+    };
+    assert!(refused().await.contains("--jit invited"), "they could not come");
+    modes::set(&board, |settings| settings.jit = Jit::Invited).await;
+    let door = async |entry| {
+        setup::sessions::suspend(store, now, acme.tenant, Some(board.connection), entry).await.unwrap();
+    };
+    door(setup::sessions::Entry::Suspended).await;
+    assert!(refused().await.contains("suspended"));
+    door(setup::sessions::Entry::Open).await;
+    removal::preview(store, now, acme.connection, Fate::Invite, Some(board.connection)).await.unwrap();
     removal::remove(store, now, acme.connection, Fate::Invite, Some(board.connection)).await.unwrap();
     let invited = place.rows("SELECT email FROM invitations WHERE tenant_id = $1 AND due_at IS NOT NULL").await;
     assert_eq!(invited, [acme.user("ann").email], "who was active");
@@ -242,7 +280,18 @@ async fn people_of_a_removed_connection_are_invited_into_another_one() {
     removal::restore(store, now, board.connection).await.unwrap();
     place.passes(Duration::hours(1));
     invitation_mail::round(&acme.gateway.app, &mail).await.unwrap();
-    assert_eq!(server.all().len(), 1);
+    let mails = server.all();
+    assert_eq!(mails.len(), 1);
+    // The link works.
+    let ann = board.user("ann");
+    board.idp.add_user(ann.clone());
+    let code = mails[0].link().rsplit('/').next().unwrap().to_owned();
+    let browser = Browser::new();
+    let page = browser.send(|http| http.post(format!("{}/invite/{code}", acme.gateway.url))).await;
+    let posted = board.idp.sign_in(page.redirect(), &ann.email).await.unwrap();
+    let page = board.post_response(&browser, &posted.saml_response).await;
+    let page = browser.get(page.redirect()).await;
+    assert!(page.status.is_redirection() || page.shown().contains("You are signed in"), "{}", page.shown());
 }
 
 #[tokio::test]
@@ -299,6 +348,13 @@ async fn who_is_out_is_deleted_by_rule_or_by_hand() {
     turn(false).await;
     place.purge().await;
     assert!(is_there(&first).await, "the days begin when somebody goes");
+    // An account that nobody sees keeps the user.
+    let hidden = acme.sibling(&acme.application).await;
+    hidden.assign(&hidden.user("ann")).await;
+    removal::remove(store, clock.now(), hidden.connection, Fate::Keep, None).await.unwrap();
+    assert!(delete().await.unwrap_err().to_string().contains("removed connection"));
+    place.passes(Duration::days(30));
+    place.purge().await;
     delete().await.unwrap();
     assert_eq!(place.rows("SELECT id::text FROM users WHERE tenant_id = $1").await, Vec::<String>::new());
     assert!(matches!(delete().await, Err(Error::NotFound)));

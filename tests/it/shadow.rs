@@ -1,10 +1,11 @@
 //! Connections in shadow: nothing takes effect, what going live would do is told, and that is what it does.
 
-use crate::{cli::Operator, scim::assert_says};
+use crate::{cli::Operator, saml::modes, scim::assert_says};
 use domain::{email::Email, ids::UserId, linking::Linking, provisioning::Waiting, seats::SeatPolicy};
 use gateway::{
     error::Error,
     oauth::settings::Invitations,
+    saml::settings::IdpInitiated,
     setup::{
         self,
         applications::ApplicationSpec,
@@ -82,7 +83,10 @@ async fn nothing_takes_effect_until_a_connection_in_shadow_goes_live() {
     let sub = acme.sign_in(&Browser::new(), &ann.email).await.id_claims()["sub"].clone();
     let known = import(&acme, &["ben", "nobody"]).await;
     let shadow = acme.shadow(&board).await;
-    acme.shadow(&acme.application).await;
+    // It is for all addresses of the domain, and leads nobody astray.
+    let other = acme.shadow(&acme.application).await;
+    modes::set(&other, |settings| settings.email_domains = vec![acme.domain.clone()]).await;
+    modes::set(&other, |settings| settings.idp_initiated = IdpInitiated::Accept).await;
 
     let before = rows(&acme, &EFFECTS).await;
     let ids = [shadow.assign(&ann).await, shadow.assign(&ben).await, shadow.assign(&eve).await];
@@ -94,6 +98,8 @@ async fn nothing_takes_effect_until_a_connection_in_shadow_goes_live() {
     turn(&shadow, &ids[2], true).await;
     let renamed = json!({ "displayName": "Somebody", "userName": eve.user_name, "active": true });
     shadow.scim(Method::PUT, &format!("/Users/{}", ids[2]), Some(renamed)).await.document(200);
+    let twice = json!({ "userName": ann.user_name });
+    shadow.scim(Method::POST, "/Users", Some(twice)).await.document(409);
     let bulk = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
         "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "a", "data": { "userName": shadow.user("fay").email } }],
@@ -104,11 +110,22 @@ async fn nothing_takes_effect_until_a_connection_in_shadow_goes_live() {
     let shown = shadow.scim(Method::GET, &format!("/Users/{}", ids[0]), None).await.document(200);
     assert_eq!((&shown["active"], &shown["groups"][0]["value"]), (&json!(true), &group["id"]));
     assert_eq!(shadow.scim(Method::GET, "/Users", None).await.document(200)["totalResults"], 4);
-    let refused = Browser::new().get(&shadow.authorize_url(&[])).await;
+    let named = shadow.connection.to_string();
+    let refused = Browser::new().get(&shadow.authorize_url(&[("connection", Some(&named))])).await;
     assert!(refused.shown().contains("GH-CON-002"), "{}", refused.shown());
     assert_eq!(acme.sign_in(&Browser::new(), &ann.email).await.id_claims()["sub"], sub, "the other connection serves");
 
+    let hint = [("tenant", None), ("login_hint", Some(ann.email.as_str()))];
+    let led = Browser::new().get(&acme.authorize_url(&hint)).await;
+    assert!(led.redirect().starts_with(&acme.idp.sso_url()), "{}", led.redirect());
+    // What the identity provider begins by itself ends there, too.
+    other.assign(&ann).await;
     let before = rows(&acme, &[&EFFECTS[..], &DIRECTORY[..]].concat()).await;
+    let (browser, answer) = (Browser::new(), modes::unasked(&other, &ann).encode(other.idp.key()).unwrap());
+    let page = other.post_response(&browser, &answer).await;
+    let page = browser.get(page.redirect()).await;
+    assert_eq!(page.code(), Some("GH-CON-002"), "{}", page.shown());
+    assert_eq!(rows(&acme, &[&EFFECTS[..], &DIRECTORY[..]].concat()).await, before);
     let would = go_live(&shadow, false).await.unwrap();
     assert_eq!(rows(&acme, &[&EFFECTS[..], &DIRECTORY[..]].concat()).await, before, "only looked at");
     assert_eq!(entry(&would, &ids[1]).becomes, Becomes::Linked(known[0]));

@@ -111,7 +111,7 @@ pub async fn post(
     let form = Form::parse(text)?;
     let (name, typed) = (form.get("email")?.unwrap_or_default(), form.get("code")?.unwrap_or_default());
     let attempt = Attempt::of(&app, connection, &browser::jar(&headers), app.clock.now()).await?;
-    let Some(tried) = app.limits.admits_password(connection, &fold(name), &client.address) else {
+    let Some(tried) = app.limits.admits_code(connection, &fold(name), &client.address) else {
         return Ok(attempt.page(name, Some("password-busy")).await?);
     };
     let typed = Printed::read(typed).unwrap_or_default();
@@ -134,7 +134,7 @@ pub async fn post(
             Ok(response)
         }
         None => {
-            counter!("gatehouse_break_glass_total", "result" => "refused").increment(1);
+            attempt.note_refusal().await?;
             Ok(attempt.page(name, Some("break-glass-wrong")).await?)
         }
     }
@@ -212,6 +212,19 @@ impl<'a> Attempt<'a> {
         );
         let jar = browser::keep_session(self.app, self.jar.clone(), self.connection, &secret);
         Ok(Some((jar, response).into_response()))
+    }
+
+    async fn note_refusal(&self) -> Result<(), Error> {
+        counter!("gatehouse_break_glass_total", "result" => "refused").increment(1);
+        // Anybody can have one told of, and events stay.
+        if self.app.limits.tells_of_wrong_password(self.connection) {
+            let mut tx = self.tx().await?;
+            let data = json!({ "code": "GH-PWD-002" });
+            let event = Event::with(EventKind::LoginFailed, Subject::Connection(self.connection), data);
+            events::append(&mut tx, Some(self.connection), &[event]).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     async fn page(&self, email: &str, problem: Option<&'static str>) -> Result<Response, Error> {

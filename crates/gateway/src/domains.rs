@@ -228,6 +228,9 @@ pub fn ways(all: &[Connection], application: Option<ApplicationId>) -> Result<Ve
             domains: Settings::of(connection)?.email_domains,
         })
     };
-    let wanted = |connection: &&Connection| application.is_none_or(|wanted| connection.application_id == wanted);
+    // Nobody is led into a shadow.
+    let wanted = |connection: &&Connection| {
+        !connection.in_shadow && application.is_none_or(|wanted| connection.application_id == wanted)
+    };
     all.iter().filter(wanted).map(way).collect()
 }

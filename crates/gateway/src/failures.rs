@@ -25,6 +25,7 @@ use store::{
     failures::{self as rows, End, NewFailure},
     groups,
     scope::Actor,
+    shadows,
     tenant::TenantTx,
 };
 use tracing::warn;
@@ -102,6 +103,8 @@ async fn failed(
     refused: &Refused,
 ) -> Result<(), Error> {
     let mut tx = app.tenant(tenant, Actor::Gateway, app.clock.now()).await?;
+    // In shadow it is noted, and nobody is told.
+    shadows::enter(&mut tx, connection).await?;
     let who = match wish.name() {
         Some(name) => name,
         None => named(&mut tx, connection, wish).await?,
@@ -155,17 +158,39 @@ async fn noted(tx: &mut TenantTx, connection: ConnectionId, new: &NewFailure<'_>
 /// Ends what the wish was refused before, and what it makes pointless.
 async fn granted(app: &Inner, (tenant, connection): (TenantId, ConnectionId), wish: &Wish) -> Result<(), Error> {
     let mut tx = app.tenant(tenant, Actor::Gateway, app.clock.now()).await?;
+    shadows::enter(&mut tx, connection).await?;
     for id in rows::end_key(&mut tx, connection, &wish.key(), End::Granted).await? {
         recovered(&mut tx, connection, id, End::Granted).await?;
     }
     // Nothing from before may come back after it.
     let is_whole = wish.method != "PATCH" || wish.takes_out();
-    if let Some(id) = wish.id.filter(|_| is_whole) {
-        for id in rows::end_subject(&mut tx, connection, id, End::Overtaken).await? {
-            recovered(&mut tx, connection, id, End::Overtaken).await?;
+    match wish.id {
+        Some(id) if is_whole => {
+            for id in rows::end_subject(&mut tx, connection, id, End::Overtaken).await? {
+                recovered(&mut tx, connection, id, End::Overtaken).await?;
+            }
         }
+        Some(id) => overtake(&mut tx, connection, id, wish).await?,
+        None => {}
     }
     Ok(tx.commit().await?)
+}
+
+/// Takes out of what was refused before what the wish has said otherwise.
+async fn overtake(tx: &mut TenantTx, connection: ConnectionId, subject: Uuid, wish: &Wish) -> Result<(), Error> {
+    for (id, stored) in rows::wishes(tx, connection, subject).await? {
+        let Ok(before) = Wish::deserialize(&stored) else { continue };
+        match before.after(wish).map(|after| json!(after)) {
+            Some(after) if after == stored => {}
+            Some(after) => rows::set_wish(tx, id, &after).await?,
+            None => {
+                if rows::end(tx, id, End::Overtaken).await?.is_some() {
+                    recovered(tx, connection, id, End::Overtaken).await?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Notes that a group was changed without these members; the event was told with the group.
@@ -211,7 +236,9 @@ pub async fn kept_out(
     let identity = Identity::deserialize(raw).context("a kept identity reads")?;
     let who = identity.user_name().unwrap_or(&identity.name_id).chars().take(256).collect::<String>();
     // Nobody else's account, and none that was deactivated, is there for the asking.
-    let is_new = !matches!(code, "GH-SAML-1005" | "GH-USR-006") && !identity.transient;
+    let is_new =
+        !matches!(code, "GH-SAML-1005" | "GH-USR-006" | "GH-USR-013" | "GH-INV-001" | "GH-INV-002" | "GH-INV-003")
+            && !identity.transient;
     let kept = (is_new && raw.to_string().len() <= wish::LARGEST).then(|| json!({ "identity": raw }));
     let new = NewFailure {
         source: "sign_in",

@@ -219,8 +219,13 @@ impl Limits {
     /// Lets one more password be tried for that name, whether or not there is somebody of that name, from that address. It counts
     /// as wrong from now on, so that many at once are no way around, until [`Try::was_right`].
     pub fn admits_password(&self, connection: ConnectionId, name: &str, address: &str) -> Option<Try> {
-        let mut counted = Vec::with_capacity(MISSES.len());
-        for (miss, most) in misses(connection, name, address).into_iter().zip(MISSES) {
+        let [here, anywhere, network] = misses(connection, name, address);
+        self.counted([(here, MISSES[0]), (anywhere, MISSES[1]), (network, MISSES[2])])
+    }
+
+    fn counted<const N: usize>(&self, misses: [(Miss, u32); N]) -> Option<Try> {
+        let mut counted = Vec::with_capacity(N);
+        for (miss, most) in misses {
             // What was counted first says when it is forgotten.
             let count = self.misses.get_with(miss, || Arc::new(AtomicU32::new(0)));
             let before = count.fetch_add(1, Ordering::Relaxed);
@@ -231,6 +236,12 @@ impl Limits {
             }
         }
         Some(Try(counted))
+    }
+
+    /// The same for an emergency code, which nobody guesses: strangers elsewhere keep nobody from using one.
+    pub fn admits_code(&self, connection: ConnectionId, name: &str, address: &str) -> Option<Try> {
+        let [here, _, network] = misses(connection, name, address);
+        self.counted([(here, MISSES[0]), (network, MISSES[2])])
     }
 
     /// Whether a public client may send one more request ahead.

@@ -159,7 +159,9 @@ pub async fn look(place: &Place<'_>, now: OffsetDateTime, asked: &Asked) -> Resu
     let connection = place.connection;
     let (_, roles_again) = roles::settle_all(place.store, (place.tenant, connection), asked.actor(), now).await?;
     let mut tx = place.tx(asked, now).await?;
-    let before = watches::of(&mut tx, connection).await?;
+    // One that was removed is asked for no metadata.
+    let is_there = connections::by_id(&mut tx, connection).await?.is_some();
+    let before = if is_there { watches::of(&mut tx, connection).await? } else { Watch::default() };
     // Not held while a stranger's server takes its time.
     tx.rollback().await?;
     let answer = match &before.metadata_url {

@@ -95,7 +95,7 @@ pub async fn update(tx: &mut TenantTx, id: AccountId, profile: &Profile) -> Resu
          UPDATE accounts SET user_name = $2, user_name_key = $3, external_id = $4, email = $5, email_key = $6,
              display_name = $7, active = $8, role = $9, role_reason = $10, name_id = $11, document = $12,
              version = version + 1, updated_at = $13, is_highest = $15,
-             inactive_since = CASE WHEN NOT $8 THEN coalesce(inactive_since, $13) END,
+             inactive_since = CASE WHEN $8 THEN NULL WHEN active THEN $13 ELSE coalesce(inactive_since, updated_at) END,
              role_basis = $14::jsonb || jsonb_build_object('version', version + 1)
          WHERE id = $1",
         id.0,

@@ -37,6 +37,8 @@ pub struct Traces<'p> {
     pub keys: &'p [String],
     /// What stands in texts, in lower case.
     pub words: &'p [String],
+    /// Of those, what is nobody else's: ids and addresses.
+    pub own: &'p [String],
 }
 
 /// Rows that went.
@@ -53,18 +55,58 @@ pub struct Gone {
     pub user_changes: u64,
 }
 
-/// All accounts of a user, also those of removed connections, and those with that address in connections in shadow; kept from others until
-/// this transaction ends.
-pub async fn accounts_of(tx: &mut TenantTx, user: Option<UserId>, email_key: Option<&str>) -> Result<Vec<Held>> {
+/// Users with that address or name, also by an account of a removed connection.
+pub async fn users_called(tx: &mut TenantTx, key: &str) -> Result<Vec<UserId>> {
+    let ids = sqlx::query_scalar!(
+        r#"-- erasures::users_called
+        SELECT id AS "id!" FROM users WHERE email_key = $1
+        UNION SELECT user_id FROM accounts WHERE (email_key = $1 OR user_name_key = $1) AND parked IS DISTINCT FROM 'shadow'
+        ORDER BY 1 LIMIT 100"#,
+        key
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(ids.into_iter().map(UserId).collect())
+}
+
+/// Has no account of a removed connection wait any more for somebody to say whether it is this user's: nobody can say so there.
+pub async fn answer_hidden(tx: &mut TenantTx, user: UserId) -> Result<()> {
+    sqlx::query!(
+        "-- erasures::answer_hidden
+         UPDATE accounts SET parked = NULL, parked_user = NULL
+         WHERE parked_user = $1 AND connection_id NOT IN (SELECT id FROM connections)",
+        user.0
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
+}
+
+/// How many users and groups of others name the person: as a manager, or in a group's name.
+pub async fn named_by_others(tx: &mut TenantTx, words: &[String]) -> Result<i64> {
+    let count = sqlx::query_scalar!(
+        r#"-- erasures::named_by_others
+        SELECT (SELECT count(*) FROM accounts WHERE mentions(document::text, $1))
+             + (SELECT count(*) FROM groups WHERE mentions(display_name, $1)) AS "count!""#,
+        words
+    )
+    .fetch_one(tx.conn().await?)
+    .await?;
+    Ok(count)
+}
+
+/// All accounts of a user, also those of removed connections, and those that are called so in connections in shadow; kept from others
+/// until this transaction ends.
+pub async fn accounts_of(tx: &mut TenantTx, user: Option<UserId>, keys: &[String]) -> Result<Vec<Held>> {
     let rows = sqlx::query!(
         r#"-- erasures::accounts_of
         SELECT a.id, a.connection_id, a.active, c.id IS NULL AS "is_removed!", a.document,
                coalesce(a.parked = 'shadow', false) AS "in_shadow!",
                array_remove(ARRAY[a.user_name, a.external_id, a.email, a.display_name, a.name_id], NULL) AS "names!"
         FROM accounts a LEFT JOIN connections c ON c.id = a.connection_id
-        WHERE a.user_id = $1 OR (a.parked = 'shadow' AND a.email_key = $2) ORDER BY a.id FOR UPDATE OF a"#,
+        WHERE a.user_id = $1 OR (a.parked = 'shadow' AND (a.email_key = ANY($2) OR a.user_name_key = ANY($2))) ORDER BY a.id FOR UPDATE OF a"#,
         user.map(|user| user.0),
-        email_key
+        keys
     )
     .fetch_all(tx.conn().await?)
     .await?;
@@ -116,10 +158,9 @@ async fn invitations(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> {
 async fn failures(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> {
     let done = sqlx::query!(
         "-- erasures::failures
-         DELETE FROM failures WHERE subject_id = ANY($1) OR who_key = ANY($2) OR mentions(who || ' ' || what || ' ' || detail, $3)",
+         DELETE FROM failures WHERE subject_id = ANY($1) OR who_key = ANY($2)",
         traces.accounts,
-        traces.keys,
-        traces.words
+        traces.keys
     )
     .execute(tx.conn().await?)
     .await?;
@@ -129,7 +170,9 @@ async fn failures(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> {
 async fn wishes(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> {
     let done = sqlx::query!(
         "-- erasures::wishes
-         UPDATE failures SET wish = NULL WHERE wish IS NOT NULL AND mentions(wish::text, $1)",
+         UPDATE failures SET wish = NULL,
+             detail = CASE WHEN mentions(detail, $1) THEN 'The sentence named somebody who was erased.' ELSE detail END
+         WHERE mentions(wish::text, $1) OR mentions(detail, $1)",
         traces.words
     )
     .execute(tx.conn().await?)
@@ -165,7 +208,7 @@ async fn sign_in_requests(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> 
     let done = sqlx::query!(
         "-- erasures::sign_in_requests
          DELETE FROM sign_in_requests t WHERE mentions(t::text, $1)",
-        traces.words
+        traces.own
     )
     .execute(tx.conn().await?)
     .await?;
@@ -175,9 +218,9 @@ async fn sign_in_requests(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> 
 async fn logouts(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> {
     let done = sqlx::query!(
         "-- erasures::logouts
-         DELETE FROM logouts t WHERE account_id = ANY($1) OR mentions(t::text, $2)",
+         DELETE FROM logouts WHERE account_id = ANY($1) OR lower(name_id) = ANY($2) OR lower(subject) = ANY($2)",
         traces.accounts,
-        traces.words
+        traces.keys
     )
     .execute(tx.conn().await?)
     .await?;
@@ -187,9 +230,11 @@ async fn logouts(tx: &mut TenantTx, traces: Traces<'_>) -> Result<u64> {
 async fn user_changes(tx: &mut TenantTx, user: Option<UserId>, traces: Traces<'_>) -> Result<u64> {
     let done = sqlx::query!(
         "-- erasures::user_changes
-         DELETE FROM user_changes t WHERE user_id = $1 OR into_user_id = $1 OR mentions(t::text, $2)",
+         DELETE FROM user_changes t WHERE user_id = $1 OR into_user_id = $1 OR account_ids && $2
+             OR mentions(removed::text, $3)",
         user.map(|user| user.0),
-        traces.words
+        traces.accounts,
+        traces.own
     )
     .execute(tx.conn().await?)
     .await?;

@@ -82,7 +82,8 @@ async fn failures(tx: &mut ControlTx) -> Result<u64> {
     let failures = sqlx::query!(
         "-- expired::delete_failures
          DELETE FROM failures f USING
-             (SELECT tenant_id, id FROM failures WHERE last_at < $1 ORDER BY last_at LIMIT $2) AS old
+             (SELECT tenant_id, id FROM failures WHERE last_at < $1 AND (closed_at IS NOT NULL OR code <> 'GH-GRD-001')
+              ORDER BY last_at LIMIT $2) AS old
          WHERE f.tenant_id = old.tenant_id AND f.id = old.id",
         now - FAILURE_RETENTION,
         BATCH

@@ -124,6 +124,8 @@ pub async fn note(
         INSERT INTO failures (id, connection_id, source, key, who, who_key, subject_id, what, code, detail, wish, first_at, last_at)
         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12
         WHERE EXISTS (SELECT FROM failures WHERE connection_id = $2 AND key = $4 AND closed_at IS NULL)
+           -- Departures that wait for somebody to approve them are as many as there are users.
+           OR $9 = 'GH-GRD-001'
            OR NOT EXISTS (SELECT FROM failures WHERE connection_id = $2 AND closed_at IS NULL ORDER BY key OFFSET $13 LIMIT 1)
         ON CONFLICT (tenant_id, connection_id, key) WHERE closed_at IS NULL DO UPDATE
         SET who = excluded.who, who_key = excluded.who_key, code = excluded.code, detail = excluded.detail,
@@ -162,6 +164,32 @@ pub async fn end_key(tx: &mut TenantTx, connection: ConnectionId, key: &[u8], en
     .fetch_all(tx.conn().await?)
     .await?;
     Ok(ended.into_iter().map(FailureId).collect())
+}
+
+/// Open failures of an account or a group that can be done again, with what was wanted.
+pub async fn wishes(tx: &mut TenantTx, connection: ConnectionId, subject: Uuid) -> Result<Vec<(FailureId, Value)>> {
+    let rows = sqlx::query!(
+        r#"-- failures::wishes
+        SELECT id, wish AS "wish!" FROM failures
+        WHERE connection_id = $1 AND subject_id = $2 AND closed_at IS NULL AND wish IS NOT NULL LIMIT 1000"#,
+        connection.0,
+        subject
+    )
+    .fetch_all(tx.conn().await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (FailureId(row.id), row.wish)).collect())
+}
+
+/// Stores what is still wanted.
+pub async fn set_wish(tx: &mut TenantTx, id: FailureId, wish: &Value) -> Result<()> {
+    sqlx::query!(
+        "-- failures::set_wish\n UPDATE failures SET wish = $2 WHERE id = $1 AND closed_at IS NULL",
+        id.0,
+        wish
+    )
+    .execute(tx.conn().await?)
+    .await?;
+    Ok(())
 }
 
 /// Ends all open failures of an account or a group.
@@ -300,7 +328,7 @@ pub enum State {
 pub async fn halves(tx: &mut TenantTx, connection: ConnectionId, limit: i64) -> Result<Vec<Half>> {
     let parked = sqlx::query!(
         r#"-- failures::parked
-        SELECT id, user_name, parked AS "parked!", coalesce(waits_since, updated_at) AS "since!" FROM accounts
+        SELECT id, user_name, parked AS "parked!", coalesce(waits_since, created_at) AS "since!" FROM accounts
         WHERE connection_id = $1 AND parked IN ('link', 'seat') AND active ORDER BY id LIMIT $2"#,
         connection.0,
         limit

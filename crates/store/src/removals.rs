@@ -74,7 +74,17 @@ pub async fn hide(tx: &mut TenantTx, connection: ConnectionId, fate: Fate) -> Re
     .execute(tx.conn().await?)
     .await?;
     one_row(&done)?;
-    show_removed(tx, false).await
+    show_removed(tx, false).await?;
+    // Nobody looks at it before it is back, or gone.
+    look_at(tx, connection, now + UNDO).await
+}
+
+/// When a connection is looked at next.
+async fn look_at(tx: &mut TenantTx, connection: ConnectionId, at: OffsetDateTime) -> Result<()> {
+    sqlx::query!("-- removals::look_at\n UPDATE watches SET due_at = $2 WHERE connection_id = $1", connection.0, at)
+        .execute(tx.conn().await?)
+        .await?;
+    Ok(())
 }
 
 /// The connection that was removed, kept from others until this transaction ends.
@@ -127,7 +137,9 @@ pub async fn restore(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> 
     .execute(tx.conn().await?)
     .await?;
     show_removed(tx, false).await?;
-    one_row(&done)
+    one_row(&done)?;
+    let now = tx.now();
+    look_at(tx, connection, now).await
 }
 
 /// Tells something of every user who has an account there that can sign in; answers of how many.

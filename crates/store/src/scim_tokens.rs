@@ -184,10 +184,10 @@ pub async fn client(tx: &mut TenantTx, connection: ConnectionId, id: TokenId) ->
     let now = tx.now();
     let row = sqlx::query!(
         "-- scim_tokens::client
-         SELECT token_hash, read_only, expires_at FROM scim_tokens
-         WHERE id = $1 AND connection_id = $2 AND kind = 'client' AND revoked_at IS NULL
-           AND (expires_at IS NULL OR expires_at > $3)
-         FOR SHARE",
+         SELECT t.token_hash, t.read_only, t.expires_at FROM scim_tokens t JOIN connections c ON c.id = t.connection_id
+         WHERE t.id = $1 AND t.connection_id = $2 AND t.kind = 'client' AND t.revoked_at IS NULL
+           AND (t.expires_at IS NULL OR t.expires_at > $3)
+         FOR SHARE OF t",
         id.0,
         connection.0,
         now

@@ -2,7 +2,7 @@
 
 mod listed;
 
-pub use listed::{Listed, list, proven_since};
+pub use listed::{Listed, Proven, list, proven_since};
 
 use crate::{error::Result, tenant::TenantTx};
 use domain::{

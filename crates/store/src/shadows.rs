@@ -26,8 +26,8 @@ pub async fn begin(tx: &mut TenantTx, connection: ConnectionId) -> Result<bool> 
     }
     sqlx::query!(
         "-- shadows::place
-         INSERT INTO users (id, display_name, created_at, updated_at, imported)
-         SELECT id, display_name, $2, $2, true FROM connections WHERE id = $1",
+         INSERT INTO users (id, display_name, created_at, updated_at, imported, placeholder)
+         SELECT id, display_name, $2, $2, true, true FROM connections WHERE id = $1",
         connection.0,
         now
     )
@@ -54,13 +54,13 @@ pub async fn enter(tx: &mut TenantTx, connection: ConnectionId) -> Result<bool> 
     Ok(true)
 }
 
-/// Keeps everybody from writing into the connection until this transaction ends; answers whether it is in shadow.
-pub async fn hold(tx: &mut TenantTx, connection: ConnectionId) -> Result<bool> {
+/// Keeps everybody from writing into the connection until this transaction ends; answers whether it is in shadow, if it is there.
+pub async fn hold(tx: &mut TenantTx, connection: ConnectionId) -> Result<Option<bool>> {
     let shadow =
         sqlx::query_scalar!("-- shadows::hold\n SELECT shadow FROM connections WHERE id = $1 FOR UPDATE", connection.0)
             .fetch_optional(tx.conn().await?)
             .await?;
-    Ok(shadow == Some(true))
+    Ok(shadow)
 }
 
 /// The connection is live, and its placeholder gone.
@@ -81,7 +81,7 @@ pub async fn end(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
 
 /// Removes the placeholder of a connection, if it had one.
 pub(crate) async fn forget_placeholder(tx: &mut TenantTx, connection: ConnectionId) -> Result<()> {
-    sqlx::query!("-- shadows::forget_placeholder\n DELETE FROM users WHERE id = $1", connection.0)
+    sqlx::query!("-- shadows::forget_placeholder\n DELETE FROM users WHERE id = $1 AND placeholder", connection.0)
         .execute(tx.conn().await?)
         .await?;
     Ok(())
@@ -123,9 +123,8 @@ pub async fn tell_groups(tx: &mut TenantTx, connection: ConnectionId) -> Result<
 pub async fn count_known_alone(tx: &mut TenantTx) -> Result<i64> {
     let count = sqlx::query_scalar!(
         r#"-- shadows::count_known_alone
-        SELECT count(*) AS "count!" FROM users u WHERE u.imported
-            AND NOT EXISTS (SELECT FROM accounts a WHERE a.user_id = u.id)
-            AND NOT EXISTS (SELECT FROM connections c WHERE c.id = u.id)"#
+        SELECT count(*) AS "count!" FROM users u WHERE u.imported AND NOT u.placeholder
+            AND NOT EXISTS (SELECT FROM accounts a WHERE a.user_id = u.id)"#
     )
     .fetch_one(tx.conn().await?)
     .await?;

@@ -44,6 +44,8 @@ pub struct AnsweredRequest {
     pub target: Option<String>,
     pub invitation: Option<InvitationId>,
     pub identity: Value,
+    /// Whether nobody may sign in to the connection, or to the tenant, or it is gone.
+    pub is_shut: bool,
     pub created_at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
 }
@@ -102,7 +104,9 @@ pub async fn collect(
             WHERE ticket_hash = $1 AND connection_id = $2 AND identity IS NOT NULL FOR UPDATE
         )
         UPDATE sign_in_requests r SET identity = NULL, ticket_hash = NULL FROM found WHERE r.id = found.id
-        RETURNING r.id, r.browser_hash, r.authorize, r.target, r.invitation_id, r.created_at, r.expires_at, found.identity AS "identity!""#,
+        RETURNING r.id, r.browser_hash, r.authorize, r.target, r.invitation_id, r.created_at, r.expires_at, found.identity AS "identity!",
+                  NOT EXISTS (SELECT FROM connections c JOIN tenants t ON t.id = c.tenant_id
+                              WHERE c.id = $2 AND c.suspended_at IS NULL AND t.suspended_at IS NULL) AS "is_shut!""#,
         ticket_hash,
         connection.0
     )
@@ -115,6 +119,7 @@ pub async fn collect(
         target: row.target,
         invitation: row.invitation_id.map(InvitationId),
         identity: row.identity,
+        is_shut: row.is_shut,
         created_at: row.created_at,
         expires_at: row.expires_at,
     }))

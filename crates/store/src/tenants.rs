@@ -4,6 +4,7 @@ use crate::{
     control::ControlTx,
     error::{Error, Result},
     pooled::one_row,
+    removals,
     tenant::TenantTx,
 };
 use domain::{
@@ -205,6 +206,8 @@ pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
     .execute(tx.conn().await?)
     .await?;
     one_row(&done)?;
+    // Also of connections that were removed: they may come back.
+    removals::show_removed(tx, true).await?;
     sqlx::query!(
         "-- tenants::forget_what_is_remembered
          UPDATE connections SET schema_version = schema_version + 1, updated_at = $1",
@@ -222,7 +225,7 @@ pub async fn wish(tx: &mut TenantTx, wishes: &Wishes) -> Result<()> {
     )
     .execute(tx.conn().await?)
     .await?;
-    Ok(())
+    removals::show_removed(tx, false).await
 }
 
 /// Tenants behind `after` that have accounts deleted which are out, and after how many days.

@@ -181,7 +181,7 @@ pub async fn is_asked_about(tx: &mut TenantTx, user: UserId) -> Result<bool> {
     let found = sqlx::query_scalar!(
         r#"-- user_changes::is_asked_about
         SELECT EXISTS (SELECT FROM accounts WHERE user_id = $1 AND parked = 'link')
-            OR EXISTS (SELECT FROM accounts WHERE parked_user = $1) AS "found!""#,
+            OR EXISTS (SELECT FROM accounts WHERE parked_user = $1 AND connection_id IN (SELECT id FROM connections)) AS "found!""#,
         user.0
     )
     .fetch_one(tx.conn().await?)

@@ -342,7 +342,7 @@ pub async fn count_methods(tx: &mut TenantTx) -> Result<Vec<(String, i64)>> {
 pub async fn row(tx: &mut TenantTx, id: UserId) -> Result<Option<Value>> {
     let row = sqlx::query_scalar!(
         r#"-- users::row
-        SELECT to_jsonb(u) AS "row!" FROM users u WHERE id = $1 AND NOT EXISTS (SELECT FROM connections c WHERE c.id = u.id)"#,
+        SELECT to_jsonb(u) AS "row!" FROM users u WHERE id = $1 AND NOT placeholder"#,
         id.0
     )
     .fetch_optional(tx.conn().await?)

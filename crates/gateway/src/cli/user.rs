@@ -245,11 +245,14 @@ async fn link(
 
 async fn erase(desk: &Desk, tenant: TenantId, who: &str, yes: bool, output: &Output) -> anyhow::Result<()> {
     let erased = erasure::erase(&desk.store, desk.vault()?, desk.now(), tenant, &Who::parse(who)?, yes).await;
-    let Erased { user, accounts, gone } = erased.map_err(explained)?;
+    let Erased { user, accounts, gone, named_by_others } = erased.map_err(explained)?;
     if yes {
         output.line("Erased. Backups, and whoever was told of the person, still know them: the application, the identity provider.");
     } else {
         output.line("This would go, and nothing has yet. Add --yes to erase it; there is no way back:");
+    }
+    if named_by_others > 0 {
+        output.line("Users or groups of others still name the person, as a manager or in a name: change that in the identity provider.");
     }
     output.record(&[
         ("user", json!(user)),
@@ -263,6 +266,7 @@ async fn erase(desk: &Desk, tenant: TenantId, who: &str, yes: bool, output: &Out
         ("sign_in_requests", json!(gone.sign_in_requests)),
         ("logouts", json!(gone.logouts)),
         ("merges_and_splits", json!(gone.user_changes)),
+        ("still_named_by_others", json!(named_by_others)),
     ])
 }
 

@@ -7,7 +7,7 @@ use crate::{
     roles::{self, Groups, InForce, PAGE},
     saml::{identity::Identity, jit},
     scim::{bulk, call::Directory},
-    seats,
+    seats, shadow,
 };
 use ::scim::error::{ScimError, ScimType};
 use anyhow::Context;
@@ -54,7 +54,7 @@ pub async fn one(app: &App, tenant: TenantId, id: FailureId) -> Result<(Failure,
 async fn signed_in(mut tx: TenantTx, id: FailureId, wish: &Value) -> Result<(), Error> {
     let connection = replayed(&mut tx, id).await?;
     let identity = Identity::deserialize(&wish["identity"]).context("a kept identity reads")?;
-    jit::arrives(&mut tx, connection, &identity).await?;
+    jit::arrives(&mut tx, connection, &identity, false).await?;
     Ok(tx.commit().await?)
 }
 
@@ -116,6 +116,7 @@ pub async fn look_again(app: &App, tenant: TenantId, connection: ConnectionId) -
         after = *last;
         store::roles::lock_groups(&mut tx, connection).await?;
         let in_force = InForce::of(&mut tx, connection).await?;
+        shadow::enter(&mut tx, connection, &in_force).await?;
         changed += roles::settle(&mut tx, connection, &in_force, &accounts, Groups::Kept).await?;
         tx.commit().await?;
     }

@@ -146,6 +146,42 @@ impl Wish {
         parts
     }
 
+    /// What is left of a wish that was refused when a later PATCH is granted: nothing where both are about the same; of a PUT what the PATCH did
+    /// not say otherwise.
+    pub fn after(&self, later: &Self) -> Option<Self> {
+        let (own, new) = (self.parts(), later.parts());
+        let is_within = |part: &str, whole: &str| {
+            part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let same = |one: &String, other: &String| is_within(one, other) || is_within(other, one);
+        let shares = own.iter().any(|own| !own.starts_with("members") && new.iter().any(|new| same(own, new)));
+        match self.method.as_str() {
+            "PATCH" if shares => None,
+            "PUT" => Some(Self { body: later.said_over(&self.body)?, ..self.clone() }),
+            _ => Some(self.clone()),
+        }
+    }
+
+    /// A document with the plain values of this PATCH; nothing where that takes more than putting them there.
+    fn said_over(&self, document: &Value) -> Option<Value> {
+        let mut document = document.as_object()?.clone();
+        let mut put = |name: &str, value: &Value| {
+            document.retain(|known, _| !known.eq_ignore_ascii_case(name));
+            document.insert(name.to_owned(), value.clone());
+        };
+        for operation in of(&self.body, "Operations")?.as_array()? {
+            let is_remove = of(operation, "op")?.as_str()?.eq_ignore_ascii_case("remove");
+            let value = of(operation, "value").unwrap_or(&Value::Null);
+            match of(operation, "path").and_then(Value::as_str).filter(|path| !path.is_empty()) {
+                _ if is_remove => return None,
+                Some(path) if path.contains(['.', '[', ':']) => return None,
+                Some(path) => put(path, value),
+                None => value.as_object()?.iter().for_each(|(name, value)| put(name, value)),
+            }
+        }
+        Some(Value::Object(document))
+    }
+
     /// The wish as it is kept: without a password. Nothing where it is too large, or has another secret in it.
     pub fn kept(&self) -> Option<Value> {
         let mut body = self.body.clone();
@@ -195,6 +231,23 @@ mod tests {
     fn patch(operations: Value) -> Wish {
         let body = json!({ "Operations": operations }).to_string();
         Wish::of_request("PATCH", &format!("/Users/{}", Uuid::from_u128(7)), body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_a_later_patch_says_is_not_wanted_otherwise_any_more() {
+        let named = |name: &str| patch(json!([{ "op": "replace", "path": "userName", "value": name }]));
+        let titled = patch(json!([{ "op": "replace", "value": { "title": "x", "Username": "new" } }]));
+        assert_eq!(named("old").after(&titled), None);
+        let active = patch(json!([{ "op": "replace", "value": { "active": true } }]));
+        assert_eq!(active.after(&titled), Some(active.clone()), "that is still wanted");
+        let given = patch(json!([{ "op": "replace", "path": "name.givenName", "value": "Ann" }]));
+        let family = patch(json!([{ "op": "replace", "path": "name.familyName", "value": "Ray" }]));
+        let whole = patch(json!([{ "op": "replace", "path": "name", "value": {} }]));
+        assert!(given.after(&family).is_some() && given.after(&whole).is_none());
+        let target = format!("/Users/{}", Uuid::from_u128(7));
+        let put = Wish::of_request("PUT", &target, br#"{"userName":"old","active":true}"#).unwrap();
+        assert_eq!(put.after(&titled).unwrap().body, json!({ "active": true, "title": "x", "Username": "new" }));
+        assert_eq!(put.after(&patch(json!([{ "op": "remove", "path": "title" }]))), None);
     }
 
     #[test]

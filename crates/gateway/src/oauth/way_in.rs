@@ -128,6 +128,10 @@ async fn entrance(
     };
     tx.rollback().await?;
     if let Some(wanted) = place.connection {
+        // Who names one in shadow is told that nobody signs in there.
+        if all.iter().any(|one| one.id == wanted && one.in_shadow) {
+            return Ok(Some((place.tenant, wanted)));
+        }
         return Ok(open().find(|way| *way == wanted).map(|way| (place.tenant, way)));
     }
     // Who comes to a connection that is suspended is told so, but nobody is led there past another one.

@@ -137,6 +137,10 @@ async fn enter_with(
     answered: AnsweredRequest,
 ) -> Result<Response, Error> {
     let now = tx.now();
+    if answered.is_shut {
+        tx.rollback().await?;
+        return Err(Error::Suspended);
+    }
     let identity = Identity::deserialize(&answered.identity).context("a kept identity reads")?;
     let refused = if answered.expires_at <= now {
         Some(Code::RequestExpired)
@@ -151,7 +155,8 @@ async fn enter_with(
         tx.rollback().await?;
         return Err(Rejection::new(code).into());
     }
-    let account = match who::signs_in(&mut tx, connection, &identity).await {
+    let by_link = answered.invitation.is_some();
+    let account = match who::signs_in(&mut tx, connection, &identity, by_link).await {
         Ok(account) => account,
         Err(error) => {
             tx.rollback().await?;

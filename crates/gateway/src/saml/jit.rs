@@ -31,7 +31,12 @@ const LONGEST: usize = 256;
 ///
 /// # Errors
 /// [`Code::UserUnknown`] where it does not, and as [`arrival::arrive`].
-pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Account, Error> {
+pub async fn arrives(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    identity: &Identity,
+    by_link: bool,
+) -> Result<Account, Error> {
     let in_force = InForce::of(tx, connection).await?;
     if in_force.jit() == Jit::Off {
         let expected = match in_force.scim_since {
@@ -54,6 +59,7 @@ pub async fn arrives(tx: &mut TenantTx, connection: ConnectionId, identity: &Ide
     in_force.profiles.check(&wanted.document)?;
     let email = wanted.email.as_ref();
     if in_force.jit() == Jit::Invited
+        && !by_link
         && !is_invited(tx, connection, email).await?
         && !is_known(tx, &in_force, email).await?
     {

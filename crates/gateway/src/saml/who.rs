@@ -26,11 +26,17 @@ const LOOKS: usize = 3;
 
 /// The account that the identity means, bound to it from now on and locked: a deactivation or a new name that is committed
 /// meanwhile must win, or a session would outlive it. A new one may have to wait outside.
-pub async fn signs_in(tx: &mut TenantTx, connection: ConnectionId, identity: &Identity) -> Result<Account, Error> {
+/// Whoever comes by a link of their own is invited with it.
+pub async fn signs_in(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    identity: &Identity,
+    by_link: bool,
+) -> Result<Account, Error> {
     for look in 0..LOOKS {
         let candidates = candidates(tx, connection, identity).await?;
         let found = match matching::sign_in(candidates, identity.lasting_name()) {
-            Err(Refusal::UserUnknown) => match jit::arrives(tx, connection, identity).await {
+            Err(Refusal::UserUnknown) => match jit::arrives(tx, connection, identity, by_link).await {
                 // SCIM may have brought them, and begun to keep the users, between the two looks.
                 Err(Error::Saml(rejection)) if look == 0 && rejection.code == Code::UserUnknown => continue,
                 outcome => return outcome,

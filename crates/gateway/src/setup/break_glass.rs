@@ -9,7 +9,7 @@ use domain::{
     matching,
 };
 use serde_json::json;
-use store::{accounts, break_glass, events, store::Store, tenant::TenantTx};
+use store::{accounts, break_glass, connections, events, store::Store, tenant::TenantTx};
 use time::OffsetDateTime;
 
 /// Codes that somebody has.
@@ -42,6 +42,7 @@ impl Sheet {
     /// # Errors
     /// [`Error::NotFound`], or a refusal for an account that cannot sign in.
     pub async fn give(&self, tx: &mut TenantTx, connection: ConnectionId, account: AccountId) -> Result<(), Error> {
+        connections::by_id(tx, connection).await?.ok_or(Error::NotFound)?;
         let found = accounts::for_update(tx, connection, account).await?.ok_or(Error::NotFound)?;
         matching::is_let_in(&found)?;
         break_glass::replace(tx, connection, account, &self.stored).await?;

@@ -62,6 +62,7 @@ pub async fn create_token(
 ) -> Result<(TokenId, Secret), Error> {
     let TokenSpec { kind, read_only, expires_at } = spec;
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
     let secret = Secret::new(if kind == TokenKind::Client { Kind::Client } else { Kind::Scim });
     let new = NewToken { kind, hash: &secret.hash(), parent: None, read_only, expires_at };
     let id = scim_tokens::insert(&mut tx, connection, &new).await?;

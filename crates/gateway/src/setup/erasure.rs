@@ -1,4 +1,5 @@
-//! How a person is erased for good: nothing of the tenant names them any more, and a tombstone says that.
+//! How a person is erased for good, and a tombstone says so. What others say of them (a manager's name, a group's) is the identity
+//! provider's, and only counted.
 
 use super::operator;
 use crate::{
@@ -26,9 +27,6 @@ use store::{
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
-
-/// Users whom one address finds, at most.
-const MOST: i64 = 100;
 
 /// Shorter names are looked for in quotes only: they stand inside of other words.
 const SHORT: usize = 6;
@@ -65,6 +63,8 @@ pub struct Erased {
     pub user: Option<UserId>,
     pub accounts: usize,
     pub gone: Gone,
+    /// Users and groups of others that still name the person.
+    pub named_by_others: i64,
 }
 
 /// Erases a person; or, if it is not `meant`, says what would go.
@@ -82,13 +82,16 @@ pub async fn erase(
 ) -> Result<Erased, Error> {
     let mut tx = operator(store, tenant, now).await?;
     let user = the_user(&mut tx, who).await?;
-    let email_key = email_key(&mut tx, user, who).await?;
-    let held = erasures::accounts_of(&mut tx, user, email_key.as_deref()).await?;
+    let own = erasures::accounts_of(&mut tx, user, &[]).await?;
+    let called = names(&mut tx, user, who, &own).await?;
+    // Once more, by all that they are called.
+    let held = erasures::accounts_of(&mut tx, user, &keys(&called)).await?;
     let names = names(&mut tx, user, who, &held).await?;
     for account in &held {
         delete(&mut tx, account).await?;
     }
     if let Some(user) = user {
+        erasures::answer_hidden(&mut tx, user).await?;
         users::forget(&mut tx, user).await?;
         if users::row(&mut tx, user).await?.is_some() {
             return Err(impossible(
@@ -97,20 +100,26 @@ pub async fn erase(
         }
     }
     let accounts: Vec<Uuid> = held.iter().map(|account| account.id.0).collect();
-    let keys: Vec<String> = names.iter().map(|name| fold(name)).collect();
+    let keys = keys(&names);
     let ids = accounts.iter().copied().chain(user.map(|user| user.0)).map(|id| id.to_string());
-    let words: Vec<String> = names.iter().flat_map(|name| words(name)).chain(ids).collect();
-    let traces = Traces { accounts: &accounts, keys: &keys, words: &words };
+    let ids: Vec<String> = ids.collect();
+    let words_of = |of: &dyn Fn(&&String) -> bool| -> Vec<String> {
+        names.iter().filter(of).flat_map(|name| words(name)).chain(ids.iter().cloned()).collect()
+    };
+    let (words, own) = (words_of(&|_| true), words_of(&|name| name.contains('@')));
+    let traces = Traces { accounts: &accounts, keys: &keys, words: &words, own: &own };
     let gone = erasures::delete_traces(&mut tx, user, traces).await?;
     if user.is_none() && held.is_empty() && gone == Gone::default() {
         return Err(Error::NotFound);
     }
+    let whole = words_of(&|name| name.contains(['@', ' ']));
+    let named_by_others = erasures::named_by_others(&mut tx, &whole).await?;
     bury(&mut tx, vault, user, &names, &told(accounts.len(), gone)).await?;
     match meant {
         true => tx.commit().await?,
         false => tx.rollback().await?,
     }
-    Ok(Erased { user, accounts: accounts.len(), gone })
+    Ok(Erased { user, accounts: accounts.len(), gone, named_by_others })
 }
 
 /// When and how often that person was erased, the last time first.
@@ -140,7 +149,7 @@ async fn the_user(tx: &mut TenantTx, who: &Who) -> Result<Option<UserId>, Error>
         Who::User(user) => return users::row(tx, *user).await?.map(|_| Some(*user)).ok_or(Error::NotFound),
         Who::Address(email) => email,
     };
-    match users::by_email(tx, email.key(), MOST).await?.as_slice() {
+    match erasures::users_called(tx, email.key()).await?.as_slice() {
         [] => Ok(None),
         [user] => Ok(Some(*user)),
         several => {
@@ -150,11 +159,9 @@ async fn the_user(tx: &mut TenantTx, who: &Who) -> Result<Option<UserId>, Error>
     }
 }
 
-/// The address by which the person is found in connections in shadow.
-async fn email_key(tx: &mut TenantTx, user: Option<UserId>, who: &Who) -> Result<Option<String>, Error> {
-    let Some(user) = user else { return Ok(who.parts().1.map(|email| email.key().to_owned())) };
-    let row = users::row(tx, user).await?.unwrap_or_default();
-    Ok(row["email_key"].as_str().map(str::to_owned))
+/// Names as they are compared.
+fn keys(names: &BTreeSet<String>) -> Vec<String> {
+    names.iter().map(|name| fold(name)).collect()
 }
 
 /// Deletes one account, which must not be in use.

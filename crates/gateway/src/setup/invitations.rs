@@ -83,7 +83,11 @@ pub async fn link(
     user: UserId,
 ) -> Result<(InvitationId, Secret), Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    let found = connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    if found.idp.is_none() {
+        let problem = "the connection has no identity provider at which the person could prove an account".to_owned();
+        return Err(Refusal::ChangeImpossible { problem }.into());
+    }
     let row = users::row(&mut tx, user).await?.ok_or(Error::NotFound)?;
     let Some(email) = row["email"].as_str().and_then(|email| Email::parse(email).ok()) else {
         let problem =
@@ -133,7 +137,13 @@ pub async fn resend(
         return impossible("it was accepted; the person signs in without an invitation");
     }
     let made = match before.account {
+        None if before.user.is_some() => {
+            return impossible("it is a link of somebody's own; `gatehouse user link` makes another one");
+        }
         None => {
+            if connections::terms(&mut tx, connection).await?.scim_since.is_some() {
+                return Err(Refusal::ScimLive.into());
+            }
             let email = Email::parse(&before.email).ok().context("a stored address reads")?;
             instead(&mut tx, connection, &email).await?
         }

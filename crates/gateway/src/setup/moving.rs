@@ -9,7 +9,8 @@ use domain::{
 };
 use serde_json::json;
 use store::{
-    break_glass, sessions,
+    break_glass,
+    sessions::{self, Proven},
     store::Store,
     tenants::{self, SignIn},
 };
@@ -46,9 +47,15 @@ pub async fn both(store: &Store, now: OffsetDateTime, tenant: TenantId) -> Resul
 pub async fn sso_only(store: &Store, now: OffsetDateTime, tenant: TenantId, by: UserId) -> Result<Switched, Error> {
     let sheet = Sheet::new().await?;
     let mut tx = operator(store, tenant, now).await?;
-    let Some((connection, account)) = sessions::proven_since(&mut tx, by, now - LATELY).await? else {
-        let problem = "nobody can say yet that the identity provider lets them in: have that user, with an application's highest role, sign in through it, then repeat this within 15 minutes";
-        return Err(Refusal::ChangeImpossible { problem: problem.to_owned() }.into());
+    let proven = sessions::proven_since(&mut tx, by, now - LATELY).await?;
+    let unproven = |one: &&Proven| one.has_own_login && one.by.is_none();
+    let open: Vec<&str> = proven.iter().filter(unproven).map(|one| one.application.as_str()).collect();
+    let Some((connection, account)) = proven.iter().find_map(|one| one.by).filter(|_| open.is_empty()) else {
+        let to = if open.is_empty() { "an application".to_owned() } else { open.join(", ") };
+        let problem = format!(
+            "nobody can say yet that the identity provider lets them in: have that user, with the highest role, sign in through it to {to}, then repeat this within 15 minutes"
+        );
+        return Err(Refusal::ChangeImpossible { problem }.into());
     };
     tenants::set_sign_in(&mut tx, SignIn::Sso).await?;
     let codes = match break_glass::left(&mut tx, account).await? {

@@ -125,7 +125,15 @@ pub async fn delete(store: &Store, now: OffsetDateTime, tenant: TenantId, user: 
         })?;
     }
     // Whom the application knew without any account.
-    users::forget(&mut tx, user).await?;
+    if users::row(&mut tx, user).await?.is_some() {
+        users::forget(&mut tx, user).await?;
+        if users::row(&mut tx, user).await?.is_some() {
+            let problem = "an account of a removed connection is the user's, or one waits for somebody to say whether it is; it goes with the connection, or `gatehouse user erase` takes it";
+            return Err(Refusal::ChangeImpossible { problem: problem.to_owned() }.into());
+        }
+        let data = json!({ "rule": Rule::Operator.as_str() });
+        tell(&mut tx, EventKind::UserDeleted, Subject::User(user), data).await?;
+    }
     Ok(tx.commit().await?)
 }
 

@@ -1,7 +1,7 @@
 //! How a connection is removed, what becomes of its users, and how all of it comes back within 30 days.
 
 use super::{operator, seats::recount, tenant_of};
-use crate::{error::Error, oauth::settings::Settings, revocation};
+use crate::{error::Error, oauth::settings::Settings, revocation, roles::InForce, saml::settings::Jit};
 use domain::{
     event::{Event, EventKind, Subject},
     ids::ConnectionId,
@@ -14,7 +14,9 @@ use store::{
     applications, connections,
     error::{Constraint, Error as StoreError},
     events,
+    logouts::{self, Whose},
     removals::{self, Holdings, Removed},
+    seats,
     sessions::Which,
     store::Store,
     tenant::TenantTx,
@@ -24,14 +26,19 @@ use time::OffsetDateTime;
 /// What a removal would touch.
 ///
 /// # Errors
-/// [`Error::NotFound`]
+/// [`Error::NotFound`], or as [`remove`].
 pub async fn preview(
     store: &Store,
     now: OffsetDateTime,
     connection: ConnectionId,
+    fate: Fate,
+    into: Option<ConnectionId>,
 ) -> Result<(String, Holdings), Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
     let found = connections::by_id(&mut tx, connection).await?.ok_or(Error::NotFound)?;
+    if fate == Fate::Invite {
+        inviting_into(&mut tx, connection, into).await?;
+    }
     let holdings = removals::holdings(&mut tx, connection).await?;
     tx.rollback().await?;
     Ok((found.display_name, holdings))
@@ -52,9 +59,17 @@ pub async fn remove(
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
     let found = connections::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
     let holdings = removals::holdings(&mut tx, connection).await?;
+    // In the order of SCIM's departures: the line for seats, then sessions.
+    seats::close_line(&mut tx, found.application_id).await?;
+    // Whoever is on the way in stays out.
+    logouts::lock_all(&mut tx, Some(connection)).await?;
+    logouts::remember_end(&mut tx, Some(connection), Whose::Everybody).await?;
     revocation::end(&mut tx, Which::Connection(connection), EndReason::ConnectionRemoved, None).await?;
     let invited = match fate {
-        Fate::Invite => invite(&mut tx, connection, into).await?,
+        Fate::Invite => {
+            let (into, days) = inviting_into(&mut tx, connection, into).await?;
+            removals::invite_elsewhere(&mut tx, connection, into, days).await?
+        }
         _ => 0,
     };
     if fate.takes_out() {
@@ -69,13 +84,20 @@ pub async fn remove(
     Ok(holdings)
 }
 
-/// Has everybody invited into another connection of the tenant; answers how many are.
-async fn invite(tx: &mut TenantTx, from: ConnectionId, into: Option<ConnectionId>) -> Result<u64, Error> {
+/// The other connection of the tenant into which people can be invited, and for how many days.
+async fn inviting_into(
+    tx: &mut TenantTx,
+    from: ConnectionId,
+    into: Option<ConnectionId>,
+) -> Result<(ConnectionId, i32), Error> {
     let impossible = |problem: &str| Refusal::ChangeImpossible { problem: problem.to_owned() };
     let into = into
         .filter(|into| *into != from)
         .ok_or_else(|| impossible("users are invited into another connection of the tenant; name it by --into"))?;
     let application = match connections::by_id(tx, into).await? {
+        Some(found) if found.suspended_at.is_some() => {
+            return Err(impossible("nobody signs in to the other connection: it is suspended or in shadow").into());
+        }
         Some(_) => applications::of_connection(tx, into).await?.ok_or(Error::NotFound)?,
         None => return Err(impossible("the tenant has no such connection to invite users into").into()),
     };
@@ -85,7 +107,10 @@ async fn invite(tx: &mut TenantTx, from: ConnectionId, into: Option<ConnectionId
     let Some(days) = Settings::of(&application)?.mailed_for() else {
         return Err(impossible("the application of the other connection does not invite by mail; `gatehouse application set NAME --invitations mail` has it do so").into());
     };
-    Ok(removals::invite_elsewhere(tx, from, into, days).await?)
+    if InForce::of(tx, into).await?.jit() == Jit::Off {
+        return Err(impossible("the other connection takes in nobody who signs in; `gatehouse connection sign-in ID --jit invited` has it take who is invited").into());
+    }
+    Ok((into, days))
 }
 
 /// Brings a connection back as it was: ids, addresses, keys, tokens, accounts, groups and memberships. Sessions stay ended.

@@ -92,7 +92,7 @@ pub async fn go_live(
     meant: bool,
 ) -> Result<Change, Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
-    if !shadows::hold(&mut tx, connection).await? {
+    if !shadows::hold(&mut tx, connection).await?.ok_or(Error::NotFound)? {
         return Err(impossible("the connection is live already"));
     }
     let in_force = InForce { in_shadow: false, ..InForce::when_live(&mut tx, connection).await? };

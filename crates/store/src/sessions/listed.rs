@@ -59,24 +59,40 @@ pub async fn list(
     Ok(listed.collect())
 }
 
-/// The account by which somebody with an application's highest role came through the identity provider since then, and could again.
-pub async fn proven_since(
-    tx: &mut TenantTx,
-    user: UserId,
-    since: OffsetDateTime,
-) -> Result<Option<(ConnectionId, AccountId)>> {
-    let row = sqlx::query!(
-        "-- sessions::proven_since
-         SELECT s.connection_id, s.account_id FROM sessions s
-         JOIN accounts a ON a.id = s.account_id AND a.user_id = s.user_id
-         JOIN connections c ON c.id = s.connection_id JOIN applications p ON p.id = c.application_id
-         WHERE s.user_id = $1 AND s.created_at >= $2 AND NOT s.by_password AND a.active AND a.parked IS NULL
-           AND a.role = p.roles[1] AND c.suspended_at IS NULL
-         ORDER BY s.created_at DESC LIMIT 1",
+/// An application that the tenant is connected to, with an own way to sign in, and who of an administrator's accounts came to it through
+/// the identity provider.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    pub application: String,
+    pub has_own_login: bool,
+    pub by: Option<(ConnectionId, AccountId)>,
+}
+
+/// For each application that the tenant can sign in to: the account by which that user, with its highest role, came through the
+/// identity provider since then, and could again.
+pub async fn proven_since(tx: &mut TenantTx, user: UserId, since: OffsetDateTime) -> Result<Vec<Proven>> {
+    let rows = sqlx::query!(
+        r#"-- sessions::proven_since
+         SELECT p.slug, coalesce(p.settings->>'own_login_uri', '') <> '' AS "has_own_login!", s.connection_id AS "connection_id?",
+                s.account_id AS "account_id?"
+         FROM applications p LEFT JOIN LATERAL (
+             SELECT s.connection_id, s.account_id FROM sessions s
+             JOIN accounts a ON a.id = s.account_id AND a.user_id = s.user_id
+             JOIN connections c ON c.id = s.connection_id
+             WHERE s.user_id = $1 AND s.created_at >= $2 AND NOT s.by_password AND a.active AND a.parked IS NULL
+               AND c.application_id = p.id AND a.role = p.roles[1] AND c.suspended_at IS NULL
+             ORDER BY s.created_at DESC LIMIT 1
+         ) AS s ON true
+         WHERE p.id IN (SELECT application_id FROM connections WHERE suspended_at IS NULL) ORDER BY p.slug"#,
         user.0,
         since
     )
-    .fetch_optional(tx.conn().await?)
+    .fetch_all(tx.conn().await?)
     .await?;
-    Ok(row.map(|row| (ConnectionId(row.connection_id), AccountId(row.account_id))))
+    let proven = rows.into_iter().map(|row| Proven {
+        application: row.slug,
+        has_own_login: row.has_own_login,
+        by: row.connection_id.map(ConnectionId).zip(row.account_id.map(AccountId)),
+    });
+    Ok(proven.collect())
 }

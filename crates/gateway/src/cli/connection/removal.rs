@@ -38,7 +38,7 @@ pub async fn remove(arguments: Remove, desk: &Desk, output: &Output) -> anyhow::
     desk.tenant_of(id).await?;
     let (store, now) = (&desk.store, desk.now());
     let gone = "the connection was removed already; `gatehouse connection list --removed --tenant NAME` shows it";
-    let (name, holdings) = match removal::preview(store, now, id).await {
+    let (name, holdings) = match removal::preview(store, now, id, users, into).await {
         Err(Error::NotFound) => bail!("{gone}"),
         found => found?,
     };

@@ -2,8 +2,10 @@
 
 use crate::{
     cli::{Desk, output::Output},
+    error::Error,
     setup::shadow::{self, Becomes, Change, Entry},
 };
+use anyhow::bail;
 use clap::Args;
 use domain::{ids::ConnectionId, provisioning::Waiting, role::RoleReason};
 use serde_json::{Value, json};
@@ -22,7 +24,10 @@ pub struct GoLive {
 
 pub async fn go_live(GoLive { id, yes, each }: GoLive, desk: &Desk, output: &Output) -> anyhow::Result<()> {
     desk.tenant_of(id).await?;
-    let change = shadow::go_live(&desk.store, desk.now(), id, yes).await?;
+    let change = match shadow::go_live(&desk.store, desk.now(), id, yes).await {
+        Err(Error::NotFound) => bail!("the connection was removed; `gatehouse connection restore {id}` brings it back"),
+        change => change?,
+    };
     if yes {
         output.line("The connection is live.");
     } else {
