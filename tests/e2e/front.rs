@@ -6,14 +6,16 @@ use crate::{
     chromium::{Chromium, Look},
     stage::Stage,
 };
-use domain::email::Email;
+use domain::{email::Email, ids::UserId};
 use gateway::{
     oauth::settings::Settings,
-    setup::{self, applications, sessions, sessions::Entry},
+    setup::{self, applications, people::Known, sessions, sessions::Entry},
 };
 use harness::customer::Customer;
+use reqwest::Method;
 use simulator::directory::DirectoryUser;
 use std::sync::Arc;
+use uuid::Uuid;
 
 const LOGO: &[u8] = br##"<svg xmlns="http://www.w3.org/2000/svg" width="160" height="40"><rect width="40" height="40" rx="8" fill="#7a1fa2"/><text x="52" y="28" font-family="sans-serif" font-size="24" fill="#7a1fa2">Vendor</text></svg>"##;
 
@@ -191,5 +193,49 @@ async fn the_bookmark_of_the_courier_guide_ends_in_the_app() {
     let browser = Chromium::start().await;
     browser.goto(&bookmark).await;
     stage.pick(&browser, &cara).await;
+    stage.sees_app_of(&browser, &cara).await;
+}
+
+#[tokio::test]
+async fn everybody_can_move_over_and_get_back_in() {
+    let (stage, cara) = stage().await;
+    let (acme, gateway) = (&stage.acme, &stage.acme.gateway);
+    let (store, now) = (&gateway.app.store, gateway.clock.now());
+    let browser = Chromium::start().await;
+    let own = |_: &mut _, settings: &mut Settings| settings.own_login_uri = Some(stage.app.base_url().to_owned());
+    applications::change(store, now, &acme.application.slug, own).await.unwrap();
+    setup::moving::both(store, now, acme.tenant).await.unwrap();
+    browser.goto(&acme.authorize_url(&[("tenant", None)])).await;
+    browser.type_into("#email", &cara.email).await;
+    browser.press("\u{e007}").await;
+    browser.reads("h1", "How do you want to sign in?").await;
+    is_for_everybody(&browser, "ways").await;
+    browser.click(".button").await;
+    browser.see(".people").await;
+    assert!(browser.url().await.starts_with(&acme.idp.sso_url()), "{}", browser.url().await);
+
+    // A link of one's own.
+    let email = Email::parse(&format!("dan@{}", acme.domain)).unwrap();
+    let dan = UserId(Uuid::new_v4());
+    let known = Known { id: Some(dan), email, display_name: None, method: None };
+    setup::people::import(store, now, acme.tenant, &[known]).await.unwrap();
+    let (_, code) = setup::invitations::link(store, now, acme.connection, dan).await.unwrap();
+    browser.goto(&format!("{}/invite/{}", gateway.url, code.reveal())).await;
+    browser.reads("h1", "Link your company account").await;
+    is_for_everybody(&browser, "link").await;
+
+    // A code, typed as it is printed: wrong at first.
+    browser.goto(&acme.url("/break-glass")).await;
+    is_for_everybody(&browser, "break-glass").await;
+    let accounts = acme.scim(Method::GET, "/Users", None).await.document(200);
+    let account = accounts["Resources"][0]["id"].as_str().unwrap().parse().unwrap();
+    let codes = setup::break_glass::create(store, now, acme.connection, account).await.unwrap();
+    browser.type_into("#email", &cara.email).await;
+    browser.type_into("#code", "0000-0000-0000-0000-0000").await;
+    browser.press("\u{e007}").await;
+    browser.see("[role=alert]").await;
+    is_for_everybody(&browser, "break-glass-wrong").await;
+    browser.type_into("#code", &codes[0]).await;
+    browser.press("\u{e007}").await;
     stage.sees_app_of(&browser, &cara).await;
 }
