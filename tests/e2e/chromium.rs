@@ -82,13 +82,27 @@ impl Drop for Driver {
     }
 }
 
+impl Driver {
+    /// It takes a port that is free for IPv6, and ends if the same is taken for IPv4: then it has another try.
+    fn start() -> Self {
+        let mut said = String::new();
+        for _ in 0..5 {
+            let mut command = Command::new("chromedriver");
+            command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let program =
+                Program::start(command, "chromium-driver", |child| Box::new(child.stdout.take().expect("is piped")));
+            match program.said_port("successfully on port ", ".") {
+                Ok(port) => return Self { port, _program: program },
+                Err(words) => said = words,
+            }
+        }
+        panic!("chromedriver did not start listening. It said: {said}");
+    }
+}
+
 impl Chromium {
     pub async fn start() -> Self {
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let program =
-            Program::start(command, "chromium-driver", |child| Box::new(child.stdout.take().expect("is piped")));
-        let driver = Driver { port: program.port("successfully on port ", "."), _program: program };
+        let driver = Driver::start();
         let profile = Folder::new();
         let address = format!("http://127.0.0.1:{}", driver.port);
         let connected =

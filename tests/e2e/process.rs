@@ -40,15 +40,21 @@ impl Program {
 
     /// Waits for the line that tells the port: the number between these words.
     pub fn port(&self, before: &str, after: &str) -> u16 {
+        self.said_port(before, after)
+            .unwrap_or_else(|said| panic!("{} did not start listening. It said: {said}", self.name))
+    }
+
+    /// The same, or what it said before it ended.
+    pub fn said_port(&self, before: &str, after: &str) -> Result<u16, String> {
         let mut said = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             let number = line.split_once(before).and_then(|(_, rest)| rest.split_once(after)?.0.parse().ok());
             if let Some(port) = number {
-                return port;
+                return Ok(port);
             }
             said.push(line);
         }
-        panic!("{} did not start listening. It said: {}", self.name, said.join("\n"));
+        Err(said.join("\n"))
     }
 
     /// Says a line to it, and waits for the line that it answers.
