@@ -74,7 +74,8 @@ pub async fn arrive(
     Ok(accounts)
 }
 
-/// Gives accounts of a connection in shadow to whom they belong, as if they came now; nobody is refused.
+/// Gives accounts of a connection in shadow to whom they belong, as if they came now; nobody is refused. Under
+/// [`seats::close_all_lines`].
 ///
 /// # Errors
 /// When the database cannot be used.
@@ -109,7 +110,10 @@ async fn placed(
     entry: Entry,
 ) -> Result<(Vec<New>, Option<Line>), Error> {
     let plus = in_force.tenant.plus_addresses;
-    let question = question(connection, in_force, newcomers.iter().map(|newcomer| &newcomer.wanted));
+    let mut question = question(connection, in_force, newcomers.iter().map(|newcomer| &newcomer.wanted));
+    if entry == Entry::Granted {
+        question = question.alone();
+    }
     let Met { mut holders, seats } = users::meet(tx, question).await?;
     let mut line = Line::met(tx, seats).await?;
     let mut linking = in_force.tenant.linking;

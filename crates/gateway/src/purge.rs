@@ -78,6 +78,7 @@ pub async fn round(app: &App) -> Result<(), Error> {
 async fn purge(app: &App, tenant: TenantId, connection: ConnectionId) -> Result<(), Error> {
     loop {
         let mut tx = app.tenant(tenant, Actor::Gateway, app.clock.now()).await?;
+        tx.plan_anew().await?;
         let removed = removals::for_update(&mut tx, connection).await?.ok_or(Error::NotFound)?;
         if removals::delete_accounts(&mut tx, connection, removed.fate.keeps_users()).await? > 0 {
             tx.commit().await?;

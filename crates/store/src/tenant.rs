@@ -115,6 +115,15 @@ impl TenantTx {
         self.scope.actor = actor;
     }
 
+    /// From now on each statement is planned for what there is, and so is what checks foreign keys: for transactions that make, move or delete
+    /// so many rows that plans from before would read all of them for each.
+    pub async fn plan_anew(&mut self) -> Result<()> {
+        sqlx::query!("-- tenant::plan_anew\n SELECT set_config('plan_cache_mode', 'force_custom_plan', true) AS plans")
+            .fetch_one(self.conn().await?)
+            .await?;
+        Ok(())
+    }
+
     /// The rest of the transaction is another tenant's: for what passes from one to the other, in one piece.
     pub async fn pass_to(&mut self, tenant: TenantId) -> Result<()> {
         self.pooled().await?.say(&[enter(tenant)]).await?;

@@ -78,6 +78,8 @@ pub struct Linkable {
     connection: ConnectionId,
     addresses: Vec<Email>,
     plus: PlusAddresses,
+    /// Whether nobody else creates accounts of the tenant anyway.
+    is_alone: bool,
 }
 
 impl Linkable {
@@ -87,7 +89,13 @@ impl Linkable {
         plus: PlusAddresses,
         addresses: impl IntoIterator<Item = &'e Email>,
     ) -> Self {
-        Self { connection, plus, addresses: addresses.into_iter().cloned().collect() }
+        Self { connection, plus, addresses: addresses.into_iter().cloned().collect(), is_alone: false }
+    }
+
+    /// The same under [`seats::close_all_lines`]: a lock for each of many addresses would be more than the database has.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { is_alone: true, ..self }
     }
 
     /// What an address is looked up by.
@@ -106,7 +114,8 @@ impl Linkable {
         let keys: Vec<String> = self.addresses.iter().map(|address| Self::key(self.plus, address)).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let domains = self.addresses.iter().map(Email::domain).collect();
-        let lock = prepared::call("lock_addresses", &[Argument::Texts(keys.clone()), Argument::Texts(domains)]);
+        let lock = if self.is_alone { "own_addresses" } else { "lock_addresses" };
+        let lock = prepared::call(lock, &[Argument::Texts(keys.clone()), Argument::Texts(domains)]);
         // A statement of its own: it sees what those did for whom the first one waited.
         let name = match self.plus {
             PlusAddresses::Distinct => "linkable",
@@ -154,7 +163,7 @@ pub async fn meet(tx: &mut TenantTx, question: Linkable) -> Result<Met> {
 }
 
 /// The statements of `meet`. Addresses are locked in one order, so that nobody waits in a circle.
-pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
+pub(crate) const STATEMENTS: [(&str, &str, &str); 4] = [
     (
         "lock_addresses",
         "text[], text[]",
@@ -163,17 +172,24 @@ pub(crate) const STATEMENTS: [(&str, &str, &str); 3] = [
                ORDER BY a.key) AS owned",
     ),
     (
+        "own_addresses",
+        "text[], text[]",
+        "SELECT DISTINCT a.key FROM unnest($1, $2) AS a (key, domain) JOIN domains d ON d.domain = a.domain",
+    ),
+    (
         "linkable",
         "uuid, text[]",
         "SELECT a.key, u.id, EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.connection_id = $1) AS is_here
          FROM (SELECT DISTINCT key FROM unnest($2) AS a (key) ORDER BY key) AS a
          CROSS JOIN LATERAL (
-             SELECT u.id FROM users u WHERE u.email_key = a.key
-               AND NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked = 'link')
-             ORDER BY u.id LIMIT 2 FOR KEY SHARE OF u
-         ) AS u",
+             SELECT id FROM (SELECT u.id FROM users u WHERE u.email_key = a.key ORDER BY u.email_key OFFSET 0) AS u
+             WHERE NOT EXISTS (SELECT FROM accounts o WHERE o.user_id = u.id AND o.parked = 'link')
+             ORDER BY id LIMIT 2
+         ) AS w
+         CROSS JOIN LATERAL (SELECT u.id FROM users u WHERE u.id = w.id LIMIT 1 FOR KEY SHARE OF u) AS u",
     ),
-    // The same where what follows a plus makes no other person. Rows of a UNION cannot be locked, so they are looked up again.
+    // The same where what follows a plus makes no other person. Found first and then locked: whoever sorts by the id is led through all
+    // users of the tenant while statistics take it for small, and rows of a UNION cannot be locked.
     (
         "linkable_plain",
         "uuid, text[]",

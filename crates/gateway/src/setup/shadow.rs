@@ -92,6 +92,9 @@ pub async fn go_live(
     meant: bool,
 ) -> Result<Change, Error> {
     let mut tx = operator(store, tenant_of(store, now, connection).await?, now).await?;
+    // Nobody creates accounts of the tenant meanwhile. Before the connection: whoever creates stands in line first.
+    seats::close_all_lines(&mut tx).await?;
+    tx.plan_anew().await?;
     if !shadows::hold(&mut tx, connection).await?.ok_or(Error::NotFound)? {
         return Err(impossible("the connection is live already"));
     }
