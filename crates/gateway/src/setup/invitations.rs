@@ -119,11 +119,12 @@ async fn supersede(tx: &mut TenantTx, connection: ConnectionId, email: &Email) -
     Ok(())
 }
 
-/// Makes another invitation instead of one that ran out, came back, or got lost, also where SCIM keeps the users: it is to the same
-/// person. Answers as [`invite`].
+/// Makes another invitation instead of one that ran out, came back, or got lost; where SCIM keeps the users, for whom it brought. Answers
+/// as [`invite`].
 ///
 /// # Errors
-/// [`Error::NotFound`], or [`Refusal::ChangeImpossible`] for somebody who came, or cannot come.
+/// [`Error::NotFound`], [`Refusal::ScimLive`] for one by hand where SCIM keeps the users, or [`Refusal::ChangeImpossible`] for somebody who came,
+/// or cannot come.
 pub async fn resend(
     store: &Store,
     now: OffsetDateTime,
